@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the question whether bytes are text. */
+#include "basic/escape.h"
+
+/* Length of the well-formed UTF-8 sequence at s, 0 if there is none; *cp is its code point. */
+static size_t utf8_sequence(const unsigned char *s, size_t n, unsigned *cp) {
+        static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        size_t len;
+        unsigned c;
+
+        if (n == 0)
+                return 0;
+        c = s[0];
+        if (c < 0x80) {
+                *cp = c;
+                return 1;
+        }
+        if ((c & 0xe0) == 0xc0)
+                len = 2, c &= 0x1f;
+        else if ((c & 0xf0) == 0xe0)
+                len = 3, c &= 0x0f;
+        else if ((c & 0xf8) == 0xf0)
+                len = 4, c &= 0x07;
+        else
+                return 0;
+        if (len > n)
+                return 0;
+        for (size_t i = 1; i < len; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3f);
+        }
+        if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+                return 0;
+        *cp = c;
+        return len;
+}
+
+static bool is_control(unsigned cp) {
+        return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+}
+
+static bool check(const char *s, size_t n, bool controls) {
+        const unsigned char *p = (const unsigned char *) s;
+        unsigned cp = 0;
+
+        while (n > 0) {
+                size_t k = utf8_sequence(p, n, &cp);
+
+                if (k == 0 || cp == 0 || (!controls && is_control(cp)))
+                        return false;
+                p += k;
+                n -= k;
+        }
+        return true;
+}
+
+bool utf8_is_valid(const char *s, size_t n) {
+        return check(s, n, /* controls= */ true);
+}
+
+bool utf8_is_printable(const char *s, size_t n) {
+        return check(s, n, /* controls= */ false);
+}
+
+char *utf8_escape(const void *p, size_t n) {
+        static const char hex[] = "0123456789abcdef";
+        const unsigned char *s = p;
+        char *r, *t;
+        unsigned cp = 0;
+
+        if (n > (SIZE_MAX - 1) / 4)
+                return NULL;
+        t = r = malloc(n * 4 + 1);
+        if (!r)
+                return NULL;
+        for (size_t i = 0; i < n;) {
+                size_t k = utf8_sequence(s + i, n - i, &cp);
+
+                if (k == 0 || is_control(cp)) {
+                        /* A control character may be two bytes long (C1); then both are written. */
+                        for (size_t end = i + MAX(k, (size_t) 1); i < end; i++) {
+                                *t++ = '\\', *t++ = 'x';
+                                *t++ = hex[s[i] >> 4];
+                                *t++ = hex[s[i] & 15];
+                        }
+                        continue;
+                }
+                if (cp == '\\')
+                        *t++ = '\\';
+                memcpy(t, s + i, k);
+                t += k;
+                i += k;
+        }
+        *t = 0;
+        return r;
+}
+
+bool node_id_is_valid(const char *s) {
+        size_t n = strnlen(s, NODE_ID_MAX + 1);
+
+        return n >= 1 && n <= NODE_ID_MAX && utf8_is_printable(s, n);
+}

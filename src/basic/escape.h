@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UTF-8 validation, and a printable form for bytes that are not. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "basic/util.h"
+
+/* Whether the n bytes are well-formed UTF-8 (no surrogates, no overlong forms, nothing past U+10FFFF, no NUL). */
+bool utf8_is_valid(const char *s, size_t n);
+
+/* Whether the n bytes are UTF-8 and free of control characters (C0, DEL, C1). */
+bool utf8_is_printable(const char *s, size_t n);
+
+/* A copy in which every byte that is not part of well-formed UTF-8 and every control character is written \xHH, and
+ * each backslash is doubled, so that the original can be told from it. NULL without memory. */
+char *utf8_escape(const void *p, size_t n);
+
+/* Whether s may be a node id on the bus: 1 to 127 bytes of UTF-8 without control characters. */
+bool node_id_is_valid(const char *s);
+
+enum { NODE_ID_MAX = 127 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logging of programs: to the journal with structured fields, or to standard error. The library never logs. */
+#pragma once
+
+#include <syslog.h>
+
+#include "basic/util.h"
+
+enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_CONSOLE, LOG_TARGET_NULL };
+
+/* AUTO: the journal if standard error is connected to it ($JOURNAL_STREAM), else standard error. */
+void log_set_target(enum log_target target);
+enum log_target log_get_target(void);          /* never AUTO: what is in effect */
+_must_check_ int log_target_from_string(const char *s, enum log_target *ret); /* auto journal console null; -EINVAL */
+const char *log_target_to_string(enum log_target target);
+
+/* Entries above this syslog level are dropped. Default LOG_INFO. */
+void log_set_level(int level);
+int log_get_level(void);
+_must_check_ int log_level_from_string(const char *s, int *ret); /* emerg ... debug; -EINVAL */
+const char *log_level_to_string(int level);
+
+_printf_(2, 3) void log_message(int level, const char *format, ...);
+#define log_error(...) log_message(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_message(LOG_DEBUG, __VA_ARGS__)
+
+/* One structured entry. `fields` are "NAME=value" strings (NULL entries are passed over), at most 32. With `always`
+ * the level set by log_set_level() is ignored. `message_id`: 32 hex digits, or NULL. */
+_printf_(6, 7) void log_struct(int level, bool always, const char *message_id, const char *const *fields, size_t n_fields,
+                               const char *format, ...);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the reading and the erasing of secrets. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "basic/secret.h"
+
+void secret_done(struct secret *s) {
+        if (s->data)
+                explicit_bzero(s->data, s->size);
+        free(s->data);
+        *s = (struct secret) {};
+}
+
+bool secret_equal(const struct secret *a, const struct secret *b) {
+        return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
+}
+
+static int read_secret(const char *path, size_t max, bool strip_newline, mode_t refused, struct secret *ret) {
+        _cleanup_secret_ struct secret s = {};
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        /* O_NONBLOCK: a FIFO in the place of the file must not hang us. */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if (st.st_mode & refused)
+                return -EPERM;
+
+        /* One byte for the newline to drop, one to notice that there is more, one for the NUL. */
+        s.data = malloc(max + 3);
+        if (!s.data)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, s.data + s.size, max + 2 - s.size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                s.size += (size_t) n;
+                if (s.size == max + 2)
+                        return -EFBIG;
+        }
+        if (strip_newline && s.size > 0 && s.data[s.size - 1] == '\n')
+                s.size--;
+        if (s.size > max)
+                return -EFBIG;
+        s.data[s.size] = 0;
+        *ret = s;
+        s = (struct secret) {};
+        return 0;
+}
+
+int secret_read_file(const char *path, size_t max, bool strip_newline, struct secret *ret) {
+        return read_secret(path, max, strip_newline, S_IRWXO, ret);
+}
+
+int secret_read_credential(const char *name, size_t max, bool strip_newline, struct secret *ret) {
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        _cleanup_free_ char *path = NULL;
+
+        if (!dir || dir[0] != '/')
+                return -ENOENT;
+        if (asprintf(&path, "%s/%s", dir, name) < 0)
+                return -ENOMEM;
+        return read_secret(path, max, strip_newline, 0, ret);
+}

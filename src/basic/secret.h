@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading of secrets from files and from systemd credentials. For programs. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "basic/util.h"
+
+struct secret {
+        uint8_t *data; /* NUL-terminated for convenience, the NUL is not counted */
+        size_t size;
+};
+
+/* Erases and frees. */
+void secret_done(struct secret *s);
+#define _cleanup_secret_ _cleanup_(secret_done)
+
+bool secret_equal(const struct secret *a, const struct secret *b);
+
+/* Reads a whole regular file of at most max bytes. A file that others than owner and group may read or write is
+ * refused. With strip_newline one trailing newline is dropped.
+ * -ENOENT, -EACCES (not ours to read), -EPERM (mode too open), -EFBIG, -EINVAL (not a regular file), others.
+ * An empty result is success with size 0. */
+_must_check_ int secret_read_file(const char *path, size_t max, bool strip_newline, struct secret *ret);
+
+/* The credential `name` in $CREDENTIALS_DIRECTORY. -ENOENT if there is none; modes are systemd's business. */
+_must_check_ int secret_read_credential(const char *name, size_t max, bool strip_newline, struct secret *ret);
