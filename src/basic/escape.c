@@ -63,35 +63,43 @@ bool utf8_is_printable(const char *s, size_t n) {
         return check(s, n, /* controls= */ false);
 }
 
-char *utf8_escape(const void *p, size_t n) {
+size_t utf8_escape_next(const void *p, size_t n, char out[UTF8_ESCAPED_MAX], size_t *ret_n) {
         static const char hex[] = "0123456789abcdef";
         const unsigned char *s = p;
-        char *r, *t;
+        char *t = out;
         unsigned cp = 0;
+        size_t k = utf8_sequence(s, n, &cp);
 
-        if (n > (SIZE_MAX - 1) / 4)
+        if (k == 0 || is_control(cp)) {
+                /* A control character may be two bytes long (C1); then both are written. */
+                k = MAX(k, (size_t) 1);
+                for (size_t i = 0; i < k; i++) {
+                        *t++ = '\\', *t++ = 'x';
+                        *t++ = hex[s[i] >> 4];
+                        *t++ = hex[s[i] & 15];
+                }
+        } else {
+                if (cp == '\\')
+                        *t++ = '\\';
+                memcpy(t, s, k);
+                t += k;
+        }
+        *ret_n = (size_t) (t - out);
+        return k;
+}
+
+char *utf8_escape(const void *p, size_t n) {
+        const char *s = p;
+        char *r, *t;
+        size_t k;
+
+        if (n > (SIZE_MAX - 1 - UTF8_ESCAPED_MAX) / 4)
                 return NULL;
         t = r = malloc(n * 4 + 1);
         if (!r)
                 return NULL;
-        for (size_t i = 0; i < n;) {
-                size_t k = utf8_sequence(s + i, n - i, &cp);
-
-                if (k == 0 || is_control(cp)) {
-                        /* A control character may be two bytes long (C1); then both are written. */
-                        for (size_t end = i + MAX(k, (size_t) 1); i < end; i++) {
-                                *t++ = '\\', *t++ = 'x';
-                                *t++ = hex[s[i] >> 4];
-                                *t++ = hex[s[i] & 15];
-                        }
-                        continue;
-                }
-                if (cp == '\\')
-                        *t++ = '\\';
-                memcpy(t, s + i, k);
-                t += k;
-                i += k;
-        }
+        for (size_t i = 0; i < n; t += k)
+                i += utf8_escape_next(s + i, n - i, t, &k);
         *t = 0;
         return r;
 }

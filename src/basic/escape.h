@@ -17,6 +17,11 @@ bool utf8_is_printable(const char *s, size_t n);
  * each backslash is doubled, so that the original can be told from it. NULL without memory. */
 char *utf8_escape(const void *p, size_t n);
 
+/* The same piece by piece, without allocating: writes the form of the first character (or the first byte that belongs to
+ * none) of the n > 0 bytes at p to out, its length to *ret_n, and returns how many bytes it stands for. */
+enum { UTF8_ESCAPED_MAX = 8 };
+size_t utf8_escape_next(const void *p, size_t n, char out[UTF8_ESCAPED_MAX], size_t *ret_n);
+
 /* Whether s may be a node id on the bus: 1 to 127 bytes of UTF-8 without control characters. */
 bool node_id_is_valid(const char *s);
 

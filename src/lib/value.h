@@ -36,9 +36,9 @@ void node_put_address(struct eterm_writer *w, const struct confd_ha_node *n);
 /* {NodeId, Address} */
 void node_put(struct eterm_writer *w, const struct confd_ha_node *n);
 
-/* Reads {NodeId, Address} into a struct that stands alone: texts are copied to its buffers and NUL-terminated. Of a struct
- * that is not zero what is not needed stays. An id that came as a list of bytes becomes a C_BUF. On an error *ret holds
- * nothing useful:
+/* Reads {NodeId, Address} into a struct that stands alone: texts are copied to its buffers and NUL-terminated. An id that
+ * came as a list of bytes becomes a C_BUF. Members that the node does not need are not touched; on an error *ret
+ * holds nothing useful:
  *   -EBADMSG no term, -EPROTOTYPE not such a pair or a type that has no place in the struct, -ERANGE an integer that does
  *   not fit its type, -ENOBUFS a text of more than NODE_TEXT_MAX bytes. */
 _must_check_ int node_get(struct eterm *c, struct confd_ha_node *ret);
