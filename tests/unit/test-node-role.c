@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node's roles, told what happens and compared with what they do: each action becomes a word in a trace. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "node/role.h"
+
+struct fixture {
+        struct role *role;
+        char trace[8192];
+        bool hold;       /* a subscriber wants to be waited for */
+        int serve_code;  /* what serve() answers */
+        bool serving;
+};
+
+static void trace(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void trace(struct fixture *f, const char *format, ...) {
+        size_t n = strlen(f->trace);
+        va_list ap;
+
+        va_start(ap, format);
+        if (n > 0)
+                f->trace[n++] = ' ';
+        (void) vsnprintf(f->trace + n, sizeof(f->trace) - n, format, ap);
+        va_end(ap);
+}
+
+/* Compares what was done since the last call, and starts anew. */
+#define expect(f, text) \
+        do { \
+                assert_string_equal((f)->trace, text); \
+                (f)->trace[0] = 0; \
+        } while (0)
+
+static struct node_id name(const char *s) {
+        struct node_id id = { .size = (uint8_t) (strlen(s) + 5), .etf = { 109, 0, 0, 0, (uint8_t) strlen(s) } };
+
+        memcpy(id.etf + 5, s, strlen(s));
+        return id;
+}
+
+static const char *text(const struct node_id *id) {
+        static char buf[4][128];
+        static unsigned i;
+        char *s = buf[i++ % 4];
+
+        (void) snprintf(s, 128, "%.*s", id->size - 5, (const char *) id->etf + 5);
+        return s;
+}
+
+static int op_serve(void *userdata, bool as_master, const struct node_id *id, const char **ret_why) {
+        struct fixture *f = userdata;
+
+        trace(f, "serve:%s:%s%s", as_master ? "master" : "relay", text(id), f->serve_code ? ":refused" : "");
+        *ret_why = "address in use";
+        if (f->serve_code == 0)
+                f->serving = true;
+        return f->serve_code;
+}
+
+static void op_unserve(void *userdata) {
+        struct fixture *f = userdata;
+
+        assert_true(f->serving);
+        f->serving = false;
+        trace(f, "unserve");
+}
+
+static void op_drop(void *userdata, const struct node_id *id) {
+        trace(userdata, "drop:%s", text(id));
+}
+
+static void op_follow(void *userdata, const struct node_id *id, const struct role_node *master) {
+        trace(userdata, "follow:%s:%s", text(id), text(&master->id));
+}
+
+static void op_unfollow(void *userdata) {
+        trace(userdata, "unfollow");
+}
+
+static void op_reply(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why) {
+        struct fixture *f = userdata;
+
+        if (type == ORDER_STATUS) {
+                char nodes[512] = "";
+
+                for (unsigned i = 0; i < role_get_n_nodes(f->role); i++) {
+                        strcat(nodes, ",");
+                        strcat(nodes, text(&role_get_node(f->role, i)->id));
+                }
+                trace(f, "%d:status:%s%s", (int) controller, role_state_to_string(role_get_state(f->role)), nodes);
+        } else if (code == 0)
+                trace(f, "%d:ok:%d", (int) controller, (int) type);
+        else
+                trace(f, "%d:error:%d:%d", (int) controller, (int) type, code);
+}
+
+static bool op_event(void *userdata, const struct role_event *event) {
+        static const char *const names[] = { "", "NOMASTER", "DIED", "ARRIVED", "INITIALIZED", "IS_MASTER", "IS_NONE", "RESULT" };
+        struct fixture *f = userdata;
+
+        if (event->type == CONFD_HA_INFO_SLAVE_DIED || event->type == CONFD_HA_INFO_SLAVE_ARRIVED)
+                trace(f, "%s:%s", names[event->type], text(&event->node.id));
+        else if (event->type == CONFD_HA_INFO_IS_MASTER || event->type == CONFD_HA_INFO_IS_NONE)
+                trace(f, "%s", names[event->type]);
+        else
+                trace(f, "%s:%d", names[event->type], event->code);
+        return f->hold;
+}
+
+static void op_hold(void *userdata, bool hold) {
+        trace(userdata, hold ? "hold" : "unhold");
+}
+
+static void op_changed(void *userdata) {
+}
+
+static const struct role_ops ops = {
+        .serve = op_serve,
+        .unserve = op_unserve,
+        .drop = op_drop,
+        .follow = op_follow,
+        .unfollow = op_unfollow,
+        .reply = op_reply,
+        .event = op_event,
+        .hold = op_hold,
+        .changed = op_changed,
+};
+
+static int setup_phase(void **state, unsigned phase) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        *state = f;
+        return f ? role_new(&f->role, &ops, phase, f) : -1;
+}
+
+static int setup(void **state) {
+        return setup_phase(state, 2);
+}
+
+static int setup0(void **state) {
+        return setup_phase(state, 0);
+}
+
+static int teardown(void **state) {
+        struct fixture *f = *state;
+
+        role_free(f->role);
+        free(f);
+        return 0;
+}
+
+static void submit(struct fixture *f, uint64_t controller, const struct role_order *o) {
+        assert_int_equal(role_submit(f->role, controller, o), 0);
+}
+
+static void be_master(struct fixture *f, const char *id) {
+        submit(f, 1, &(struct role_order) { .type = ORDER_BE_MASTER, .id = name(id) });
+}
+
+static void be_slave_by(struct fixture *f, uint64_t controller, const char *id, const char *master, bool wait) {
+        submit(f, controller, &(struct role_order) {
+                .type = ORDER_BE_SLAVE,
+                .id = name(id),
+                .master_id = name(master),
+                .master_address = { .family = AF_INET, .ip4.s_addr = htonl(INADDR_LOOPBACK) },
+                .wait = wait,
+        });
+}
+
+static void be_slave(struct fixture *f, const char *id, const char *master, bool wait) {
+        be_slave_by(f, 1, id, master, wait);
+}
+
+static void order(struct fixture *f, enum role_order_type type) {
+        submit(f, 1, &(struct role_order) { .type = type });
+}
+
+static void slave_dead(struct fixture *f, const char *id) {
+        submit(f, 1, &(struct role_order) { .type = ORDER_SLAVE_DEAD, .id = name(id) });
+}
+
+static void arrive(struct fixture *f, const char *id) {
+        role_slave_arrived(f->role, &(struct role_node) { .id = name(id), .address.family = AF_INET });
+}
+
+static void die(struct fixture *f, const char *id) {
+        struct node_id n = name(id);
+
+        role_slave_died(f->role, &n);
+}
+
+/* Brings the role somewhere, without trace. */
+static void become_master(struct fixture *f) {
+        be_master(f, "n1");
+        f->trace[0] = 0;
+}
+
+static void become_slave(struct fixture *f) {
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        role_joined(f->role, /* copied= */ false);
+        f->trace[0] = 0;
+}
+
+static void become_relay(struct fixture *f) {
+        become_slave(f);
+        order(f, ORDER_BE_RELAY);
+        f->trace[0] = 0;
+}
+
+/* ---- each order from each state ---- */
+
+static void test_none(void **state) {
+        struct fixture *f = *state;
+
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:none");
+        order(f, ORDER_BE_NONE);
+        expect(f, "1:ok:3");
+        order(f, ORDER_BE_RELAY);
+        expect(f, "1:error:6:17");
+        slave_dead(f, "n9");
+        expect(f, "1:ok:5");
+        assert_true(role_is_writable(f->role));
+}
+
+static void test_be_master(void **state) {
+        struct fixture *f = *state;
+
+        be_master(f, "n1");
+        expect(f, "serve:master:n1 IS_MASTER 1:ok:1");
+        assert_true(role_is_writable(f->role));
+        arrive(f, "n2");
+        expect(f, "ARRIVED:n2");
+        be_master(f, "n7");
+        expect(f, "serve:master:n7 1:ok:1");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:master,n2");
+        order(f, ORDER_BE_RELAY);
+        expect(f, "1:error:6:17");
+        order(f, ORDER_BE_NONE);
+        expect(f, "unserve 1:ok:3 IS_NONE");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:none");
+}
+
+static void test_cannot_bind(void **state) {
+        struct fixture *f = *state;
+
+        f->serve_code = CONFD_ERR_HA_BIND;
+        be_master(f, "n1");
+        expect(f, "serve:master:n1:refused 1:error:1:30");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:none");
+        f->serve_code = 0;
+        become_slave(f);
+        f->serve_code = CONFD_ERR_HA_BIND;
+        order(f, ORDER_BE_RELAY);
+        expect(f, "serve:relay:n2:refused 1:error:6:30");
+        be_master(f, "n2");
+        expect(f, "serve:master:n2:refused 1:error:1:30");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:slave,n1");
+}
+
+static void test_cannot_bind_while_joining(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        expect(f, "follow:n2:n1");
+        f->serve_code = CONFD_ERR_HA_BIND;
+        be_master(f, "n2");
+        expect(f, "serve:master:n2:refused 1:error:1:30");
+        role_joined(f->role, true);
+        expect(f, "INITIALIZED:1 RESULT:0");
+}
+
+static void test_be_slave_wait(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        expect(f, "follow:n2:n1");
+        assert_true(role_is_joining(f->role));
+        assert_false(role_is_writable(f->role));
+        role_joined(f->role, /* copied= */ true);
+        expect(f, "1:ok:2 INITIALIZED:1");
+        assert_false(role_is_writable(f->role));
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:slave,n1");
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        expect(f, "1:ok:2");
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        expect(f, "RESULT:0");
+        be_slave(f, "n3", "n1", /* wait= */ true);
+        expect(f, "unfollow IS_NONE follow:n3:n1");
+}
+
+static void test_be_slave_nowait(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        order(f, ORDER_STATUS);
+        expect(f, "follow:n2:n1 1:status:none");
+        role_joined(f->role, /* copied= */ false);
+        expect(f, "INITIALIZED:0 RESULT:0");
+}
+
+static void test_be_slave_fails(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        arrive(f, "n3");
+        expect(f, "ARRIVED:n3");
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        expect(f, "unserve IS_NONE follow:n2:n1");
+        role_join_failed(f->role, CONFD_ERR_HA_BADTOKEN, "no");
+        expect(f, "unfollow 1:error:2:28");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:none");
+        assert_true(role_is_writable(f->role));
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        role_join_failed(f->role, CONFD_ERR_HA_CONNECT, "no");
+        expect(f, "follow:n2:n1 unfollow RESULT:25");
+}
+
+static void test_own_name(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n2", /* wait= */ true);
+        expect(f, "1:error:2:29");
+        be_slave(f, "n2", "n2", /* wait= */ false);
+        expect(f, "RESULT:29");
+        assert_false(role_is_joining(f->role));
+}
+
+static void test_relay(void **state) {
+        struct fixture *f = *state;
+
+        become_slave(f);
+        order(f, ORDER_BE_RELAY);
+        expect(f, "serve:relay:n2 1:ok:6");
+        order(f, ORDER_BE_RELAY);
+        expect(f, "1:error:6:17");
+        arrive(f, "n4");
+        die(f, "n4");
+        arrive(f, "n5");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:slave-relay,n1,n5"); /* and no arrival was reported */
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        expect(f, "unserve RESULT:0");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:slave,n1");
+}
+
+static void test_relay_becomes_master(void **state) {
+        struct fixture *f = *state;
+
+        become_relay(f);
+        arrive(f, "n5");
+        be_master(f, "n2");
+        expect(f, "serve:master:n2 unfollow IS_MASTER 1:ok:1");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:master,n5");
+}
+
+static void test_relay_loses_master(void **state) {
+        struct fixture *f = *state;
+
+        become_relay(f);
+        arrive(f, "n5");
+        role_master_lost(f->role, CONFD_ERR_HA_NOTICK);
+        expect(f, "unserve unfollow NOMASTER:31 IS_NONE");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:none");
+}
+
+static void test_slave_loses_master(void **state) {
+        struct fixture *f = *state;
+
+        become_slave(f);
+        role_master_lost(f->role, CONFD_ERR_HA_CLOSED);
+        expect(f, "unfollow NOMASTER:26 IS_NONE");
+        assert_true(role_is_writable(f->role));
+}
+
+static void test_slave_dead(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        arrive(f, "n2");
+        slave_dead(f, "n2");
+        expect(f, "ARRIVED:n2 drop:n2 1:ok:5 DIED:n2");
+        die(f, "n2"); /* the replication says so too, later: nothing is told twice */
+        expect(f, "");
+        become_slave(f);
+        slave_dead(f, "n1");
+        expect(f, "unfollow 1:ok:5 NOMASTER:26 IS_NONE");
+        become_relay(f);
+        arrive(f, "n5");
+        slave_dead(f, "n5");
+        expect(f, "drop:n5 1:ok:5");
+        slave_dead(f, "n1");
+        expect(f, "unserve unfollow 1:ok:5 NOMASTER:26 IS_NONE");
+}
+
+static void test_slave_replaced(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        arrive(f, "n2");
+        die(f, "n2");
+        arrive(f, "n2");
+        expect(f, "ARRIVED:n2 DIED:n2 ARRIVED:n2");
+}
+
+static void test_slaves_limit(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        for (unsigned i = 0; i < ROLE_SLAVES_MAX; i++) {
+                char id[16];
+
+                (void) snprintf(id, sizeof(id), "s%u", i);
+                arrive(f, id);
+                f->trace[0] = 0;
+        }
+        assert_int_equal(role_get_n_nodes(f->role), 254);
+        arrive(f, "more");
+        expect(f, "");
+        assert_int_equal(role_get_n_nodes(f->role), 254);
+}
+
+/* ---- one order after another ---- */
+
+static void test_wait_superseded(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        order(f, ORDER_STATUS);
+        slave_dead(f, "n1");
+        expect(f, "follow:n2:n1"); /* answered after it */
+        order(f, ORDER_BE_NONE);
+        expect(f, "unfollow 1:error:2:71 1:status:none 1:ok:5 1:ok:3");
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        be_master(f, "n2");
+        expect(f, "follow:n2:n1 unfollow 1:error:2:71 serve:master:n2 1:ok:1 IS_MASTER");
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        be_slave(f, "n2", "n3", /* wait= */ true);
+        expect(f, "unserve IS_NONE follow:n2:n1 unfollow 1:error:2:71 follow:n2:n3");
+        order(f, ORDER_BE_RELAY);
+        expect(f, "unfollow 1:error:2:71 1:error:6:17");
+}
+
+static void test_wait_then_status(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        order(f, ORDER_STATUS);
+        role_joined(f->role, false);
+        expect(f, "follow:n2:n1 1:ok:2 INITIALIZED:0 1:status:slave,n1");
+        be_slave(f, "n2", "n3", /* wait= */ true);
+        order(f, ORDER_STATUS);
+        role_join_failed(f->role, CONFD_ERR_HA_BADVSN, "");
+        expect(f, "unfollow IS_NONE follow:n2:n3 unfollow 1:error:2:52 1:status:none");
+}
+
+static void test_nowait_superseded(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        be_slave(f, "n2", "n3", /* wait= */ false);
+        be_slave(f, "n2", "n3", /* wait= */ true);
+        role_joined(f->role, true);
+        expect(f, "follow:n2:n1 unfollow RESULT:71 follow:n2:n3 unfollow RESULT:71 follow:n2:n3 1:ok:2 INITIALIZED:1");
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        order(f, ORDER_BE_RELAY); /* refused, so it ends nothing */
+        expect(f, "unfollow IS_NONE follow:n2:n1 1:error:6:17");
+        order(f, ORDER_BE_NONE);
+        expect(f, "unfollow 1:ok:3 RESULT:71");
+}
+
+static void test_phase0(void **state) {
+        struct fixture *f = *state;
+
+        be_master(f, "n1");
+        order(f, ORDER_BE_RELAY);
+        order(f, ORDER_BE_NONE);
+        slave_dead(f, "n1");
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        order(f, ORDER_STATUS);
+        expect(f, "1:error:1:17 1:error:6:17 1:error:3:17 1:error:5:17 1:error:2:17 RESULT:17 1:status:none");
+        assert_int_equal(role_set_phase(f->role, 3), -EINVAL);
+        assert_int_equal(role_set_phase(f->role, 1), 0);
+        assert_int_equal(role_set_phase(f->role, 0), -EPERM);
+        assert_int_equal(role_set_phase(f->role, 1), 0);
+        be_master(f, "n1");
+        expect(f, "serve:master:n1 1:ok:1 IS_MASTER");
+        assert_int_equal(role_set_phase(f->role, 2), 0);
+        assert_int_equal(role_get_phase(f->role), 2);
+}
+
+static void test_bad_arguments(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        submit(f, 1, &(struct role_order) { .type = ORDER_BE_MASTER, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        submit(f, 1, &(struct role_order) { .type = ORDER_BE_SLAVE, .wait = true, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        submit(f, 1, &(struct role_order) { .type = ORDER_BE_SLAVE, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        order(f, ORDER_STATUS);
+        expect(f, "1:error:1:5 1:error:2:5 RESULT:5 1:status:master");
+}
+
+/* ---- controllers ---- */
+
+static void test_controller_gone(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        order(f, ORDER_STATUS);
+        role_controller_gone(f->role, 1);
+        submit(f, 2, &(struct role_order) { .type = ORDER_STATUS });
+        expect(f, "follow:n2:n1 2:status:none"); /* the new one does not wait for the old one's join */
+        role_joined(f->role, true);
+        expect(f, "INITIALIZED:1"); /* which has gone on */
+}
+
+static void test_new_controller_supersedes(void **state) {
+        struct fixture *f = *state;
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        role_controller_gone(f->role, 1);
+        submit(f, 2, &(struct role_order) { .type = ORDER_BE_NONE });
+        expect(f, "follow:n2:n1 unfollow 2:ok:3");
+}
+
+static void test_orders_limit(void **state) {
+        struct fixture *f = *state;
+        struct role_order o = { .type = ORDER_STATUS };
+
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        for (unsigned i = 0; i < ROLE_ORDERS_MAX; i++) {
+                assert_true(role_may_submit(f->role));
+                submit(f, 1, &o);
+        }
+        assert_false(role_may_submit(f->role));
+        assert_int_equal(role_submit(f->role, 1, &o), -EBUSY);
+        role_join_failed(f->role, CONFD_ERR_HA_CLOSED, "");
+        assert_true(role_may_submit(f->role));
+}
+
+/* ---- holds ---- */
+
+static void test_hold(void **state) {
+        struct fixture *f = *state;
+
+        f->hold = true;
+        be_master(f, "n1");
+        expect(f, "serve:master:n1 1:ok:1 IS_MASTER hold");
+        order(f, ORDER_STATUS);
+        expect(f, "1:status:master");
+        order(f, ORDER_BE_NONE);
+        order(f, ORDER_STATUS); /* behind it, as replies come in order */
+        arrive(f, "n2");
+        submit(f, 2, &(struct role_order) { .type = ORDER_STATUS }); /* another's is served at once */
+        expect(f, "2:status:master");
+        role_release(f->role);
+        expect(f, "unserve 1:ok:3 IS_NONE 1:status:none");
+        role_release(f->role); /* the slave had arrived at what is no more */
+        expect(f, "unhold");
+}
+
+static void test_hold_nomaster(void **state) {
+        struct fixture *f = *state;
+
+        become_slave(f);
+        f->hold = true;
+        role_master_lost(f->role, CONFD_ERR_HA_CLOSED);
+        expect(f, "unfollow NOMASTER:26 hold");
+        role_release(f->role);
+        expect(f, "IS_NONE");
+        role_release(f->role);
+        expect(f, "unhold");
+}
+
+static void test_hold_before_join(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        f->hold = true;
+        be_slave(f, "n2", "n1", /* wait= */ true);
+        expect(f, "unserve IS_NONE hold"); /* nothing comes in before the acknowledgement */
+        order(f, ORDER_STATUS);
+        expect(f, "");
+        role_release(f->role);
+        expect(f, "unhold follow:n2:n1");
+        role_joined(f->role, true);
+        expect(f, "1:ok:2 INITIALIZED:1 hold 1:status:slave,n1");
+}
+
+static void test_hold_slave_dead(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        arrive(f, "n2");
+        f->hold = true;
+        arrive(f, "n3");
+        expect(f, "ARRIVED:n2 ARRIVED:n3 hold");
+        slave_dead(f, "n2");
+        die(f, "n2");
+        arrive(f, "n2"); /* it came back before its death was ordered: the order ends that connection */
+        role_release(f->role);
+        expect(f, "drop:n2 1:ok:5 DIED:n2");
+        role_release(f->role);
+        order(f, ORDER_STATUS);
+        expect(f, "unhold 1:status:master,n3");
+}
+
+static void test_hold_is_bounded(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        f->hold = true;
+        arrive(f, "n2");
+        f->hold = false;
+        f->trace[0] = 0;
+        for (unsigned i = 0; i <= ROLE_STEPS_MAX; i++) {
+                assert_string_equal(f->trace, "");
+                die(f, "other");
+        }
+        expect(f, "unhold");
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                T(test_none), T(test_be_master), T(test_cannot_bind), T(test_cannot_bind_while_joining),
+                T(test_be_slave_wait), T(test_be_slave_nowait), T(test_be_slave_fails), T(test_own_name),
+                T(test_relay), T(test_relay_becomes_master), T(test_relay_loses_master), T(test_slave_loses_master),
+                T(test_slave_dead), T(test_slave_replaced), T(test_slaves_limit),
+                T(test_wait_superseded), T(test_wait_then_status), T(test_nowait_superseded),
+                cmocka_unit_test_setup_teardown(test_phase0, setup0, teardown),
+                T(test_bad_arguments), T(test_controller_gone), T(test_new_controller_supersedes), T(test_orders_limit),
+                T(test_hold), T(test_hold_nomaster), T(test_hold_before_join), T(test_hold_slave_dead), T(test_hold_is_bounded),
+        };
+
+        return cmocka_run_group_tests_name("node-role", tests, NULL, NULL);
+}
