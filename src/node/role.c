@@ -125,7 +125,22 @@ static void leave_slaves(struct role *role) {
         role->ops->unserve(role->userdata);
 }
 
+static void make_events(struct role *role) {
+        while (!role->held && !TAILQ_EMPTY(&role->events)) {
+                _cleanup_free_ struct queued_event *q = TAILQ_FIRST(&role->events);
+
+                TAILQ_REMOVE(&role->events, q, events);
+                role->held = role->ops->event(role->userdata, &q->event);
+        }
+        if (role->hold_told != role->held) {
+                role->hold_told = role->held;
+                role->ops->hold(role->userdata, role->held);
+        }
+}
+
+/* The events come first where they can, so that whoever has the reply finds them made. */
 static void reply(struct role *role, const struct step *s, int code, const char *why) {
+        make_events(role);
         if (s->controller != 0)
                 role->ops->reply(role->userdata, s->controller, s->order.type, code, why ?: "");
 }
@@ -147,7 +162,8 @@ static void end_join(struct role *role, int code, const char *why) {
         role->joining = false;
         if (!role->join_wait)
                 role_made_event(role, CONFD_HA_INFO_BESLAVE_RESULT, code, NULL);
-        else if (role->join_heard)
+        make_events(role);
+        if (role->join_wait && role->join_heard)
                 role->ops->reply(role->userdata, role->join_controller, ORDER_BE_SLAVE, code, why ?: "");
         role->join_heard = false;
         while ((s = TAILQ_LAST(&role->behind, step_queue))) {
@@ -410,19 +426,6 @@ static void take_report(struct role *role, struct step *s) {
                 break;
         case STEP_ORDER:
                 break;
-        }
-}
-
-static void make_events(struct role *role) {
-        while (!role->held && !TAILQ_EMPTY(&role->events)) {
-                _cleanup_free_ struct queued_event *q = TAILQ_FIRST(&role->events);
-
-                TAILQ_REMOVE(&role->events, q, events);
-                role->held = role->ops->event(role->userdata, &q->event);
-        }
-        if (role->hold_told != role->held) {
-                role->hold_told = role->held;
-                role->ops->hold(role->userdata, role->held);
         }
 }
 

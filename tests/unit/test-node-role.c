@@ -24,7 +24,7 @@ static void trace(struct fixture *f, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        if (n > 0)
+        if (n > 0 && n < sizeof(f->trace) - 1)
                 f->trace[n++] = ' ';
         (void) vsnprintf(f->trace + n, sizeof(f->trace) - n, format, ap);
         va_end(ap);
@@ -244,7 +244,7 @@ static void test_be_master(void **state) {
         order(f, ORDER_BE_RELAY);
         expect(f, "1:error:6:17");
         order(f, ORDER_BE_NONE);
-        expect(f, "unserve 1:ok:3 IS_NONE");
+        expect(f, "unserve IS_NONE 1:ok:3");
         order(f, ORDER_STATUS);
         expect(f, "1:status:none");
 }
@@ -288,7 +288,7 @@ static void test_be_slave_wait(void **state) {
         assert_true(role_is_joining(f->role));
         assert_false(role_is_writable(f->role));
         role_joined(f->role, /* copied= */ true);
-        expect(f, "1:ok:2 INITIALIZED:1");
+        expect(f, "INITIALIZED:1 1:ok:2");
         assert_false(role_is_writable(f->role));
         order(f, ORDER_STATUS);
         expect(f, "1:status:slave,n1");
@@ -394,18 +394,18 @@ static void test_slave_dead(void **state) {
         become_master(f);
         arrive(f, "n2");
         slave_dead(f, "n2");
-        expect(f, "ARRIVED:n2 drop:n2 1:ok:5 DIED:n2");
+        expect(f, "ARRIVED:n2 drop:n2 DIED:n2 1:ok:5");
         die(f, "n2"); /* the replication says so too, later: nothing is told twice */
         expect(f, "");
         become_slave(f);
         slave_dead(f, "n1");
-        expect(f, "unfollow 1:ok:5 NOMASTER:26 IS_NONE");
+        expect(f, "unfollow NOMASTER:26 IS_NONE 1:ok:5");
         become_relay(f);
         arrive(f, "n5");
         slave_dead(f, "n5");
         expect(f, "drop:n5 1:ok:5");
         slave_dead(f, "n1");
-        expect(f, "unserve unfollow 1:ok:5 NOMASTER:26 IS_NONE");
+        expect(f, "unserve unfollow NOMASTER:26 IS_NONE 1:ok:5");
 }
 
 static void test_slave_replaced(void **state) {
@@ -448,7 +448,7 @@ static void test_wait_superseded(void **state) {
         expect(f, "unfollow 1:error:2:71 1:status:none 1:ok:5 1:ok:3");
         be_slave(f, "n2", "n1", /* wait= */ true);
         be_master(f, "n2");
-        expect(f, "follow:n2:n1 unfollow 1:error:2:71 serve:master:n2 1:ok:1 IS_MASTER");
+        expect(f, "follow:n2:n1 unfollow 1:error:2:71 serve:master:n2 IS_MASTER 1:ok:1");
         be_slave(f, "n2", "n1", /* wait= */ true);
         be_slave(f, "n2", "n3", /* wait= */ true);
         expect(f, "unserve IS_NONE follow:n2:n1 unfollow 1:error:2:71 follow:n2:n3");
@@ -462,7 +462,7 @@ static void test_wait_then_status(void **state) {
         be_slave(f, "n2", "n1", /* wait= */ true);
         order(f, ORDER_STATUS);
         role_joined(f->role, false);
-        expect(f, "follow:n2:n1 1:ok:2 INITIALIZED:0 1:status:slave,n1");
+        expect(f, "follow:n2:n1 INITIALIZED:0 1:ok:2 1:status:slave,n1");
         be_slave(f, "n2", "n3", /* wait= */ true);
         order(f, ORDER_STATUS);
         role_join_failed(f->role, CONFD_ERR_HA_BADVSN, "");
@@ -476,12 +476,12 @@ static void test_nowait_superseded(void **state) {
         be_slave(f, "n2", "n3", /* wait= */ false);
         be_slave(f, "n2", "n3", /* wait= */ true);
         role_joined(f->role, true);
-        expect(f, "follow:n2:n1 unfollow RESULT:71 follow:n2:n3 unfollow RESULT:71 follow:n2:n3 1:ok:2 INITIALIZED:1");
+        expect(f, "follow:n2:n1 unfollow RESULT:71 follow:n2:n3 unfollow RESULT:71 follow:n2:n3 INITIALIZED:1 1:ok:2");
         be_slave(f, "n2", "n1", /* wait= */ false);
         order(f, ORDER_BE_RELAY); /* refused, so it ends nothing */
         expect(f, "unfollow IS_NONE follow:n2:n1 1:error:6:17");
         order(f, ORDER_BE_NONE);
-        expect(f, "unfollow 1:ok:3 RESULT:71");
+        expect(f, "unfollow RESULT:71 1:ok:3");
 }
 
 static void test_phase0(void **state) {
@@ -500,7 +500,7 @@ static void test_phase0(void **state) {
         assert_int_equal(role_set_phase(f->role, 0), -EPERM);
         assert_int_equal(role_set_phase(f->role, 1), 0);
         be_master(f, "n1");
-        expect(f, "serve:master:n1 1:ok:1 IS_MASTER");
+        expect(f, "serve:master:n1 IS_MASTER 1:ok:1");
         assert_int_equal(role_set_phase(f->role, 2), 0);
         assert_int_equal(role_get_phase(f->role), 2);
 }
@@ -561,7 +561,7 @@ static void test_hold(void **state) {
 
         f->hold = true;
         be_master(f, "n1");
-        expect(f, "serve:master:n1 1:ok:1 IS_MASTER hold");
+        expect(f, "serve:master:n1 IS_MASTER hold 1:ok:1");
         order(f, ORDER_STATUS);
         expect(f, "1:status:master");
         order(f, ORDER_BE_NONE);
@@ -570,7 +570,7 @@ static void test_hold(void **state) {
         submit(f, 2, &(struct role_order) { .type = ORDER_STATUS }); /* another's is served at once */
         expect(f, "2:status:master");
         role_release(f->role);
-        expect(f, "unserve 1:ok:3 IS_NONE 1:status:none");
+        expect(f, "unhold unserve IS_NONE hold 1:ok:3 1:status:none");
         role_release(f->role); /* the slave had arrived at what is no more */
         expect(f, "unhold");
 }
@@ -600,7 +600,7 @@ static void test_hold_before_join(void **state) {
         role_release(f->role);
         expect(f, "unhold follow:n2:n1");
         role_joined(f->role, true);
-        expect(f, "1:ok:2 INITIALIZED:1 hold 1:status:slave,n1");
+        expect(f, "INITIALIZED:1 hold 1:ok:2 1:status:slave,n1");
 }
 
 static void test_hold_slave_dead(void **state) {
@@ -615,7 +615,7 @@ static void test_hold_slave_dead(void **state) {
         die(f, "n2");
         arrive(f, "n2"); /* it came back before its death was ordered: the order ends that connection */
         role_release(f->role);
-        expect(f, "drop:n2 1:ok:5 DIED:n2");
+        expect(f, "unhold drop:n2 DIED:n2 hold 1:ok:5");
         role_release(f->role);
         order(f, ORDER_STATUS);
         expect(f, "unhold 1:status:master,n3");
