@@ -73,6 +73,12 @@ _must_check_ int store_snapshot_next(struct store_snapshot *p, struct change *re
 /* How many transactions were submitted in this generation so far: the one being submitted next has this plus one. */
 uint64_t store_sequence(const struct store *s);
 
+/* While the log is on, transactions that are submitted are kept in it, too, so that a reader that falls behind
+ * can be sent them from disk in constant memory. It is emptied when it is turned off. */
+void store_set_log(struct store *s, bool on);
+/* The first logged transaction whose number is greater than `after`, among those that are durable. 1, or 0 if there is none. */
+_must_check_ int store_log_next(struct store *s, uint64_t after, struct transaction **ret, uint64_t *ret_sequence);
+
 /* An incoming copy. One at a time (-EBUSY); reads see the old data until the swap. */
 struct store_copy;
 typedef void (*store_copy_fn)(int result, void *userdata);
@@ -80,7 +86,7 @@ _must_check_ int store_copy_new(struct store *s, struct store_copy **ret);
 /* Drops it and removes what it has written. Its callbacks do not come. */
 struct store_copy *store_copy_free(struct store_copy *c);
 DEFINE_CLEANUP(struct store_copy *, store_copy_free)
-/* Adds entries, or a transaction on top of them. An error shows in finish; pending tells how many bytes still wait to be
+/* Adds entries, in key order, or a transaction on top of them (no entries then any more). An error shows in finish; pending tells how many bytes still wait to be
  * written, so that the caller reads no further when it is much. */
 _must_check_ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const void *value, size_t size);
 _must_check_ int store_copy_apply(struct store_copy *c, struct transaction *t);

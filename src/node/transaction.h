@@ -12,7 +12,8 @@
 enum {
         KEY_SIZE_MAX = 511,                      /* -EINVAL */
         VALUE_SIZE_MAX = 8 * 1024 * 1024,        /* -E2BIG */
-        TRANSACTION_SIZE_MAX = 16 * 1024 * 1024, /* keys and values and 8 bytes for each; -E2BIG */
+        TRANSACTION_SIZE_MAX = 16 * 1024 * 1024, /* keys and values together; -E2BIG */
+        TRANSACTION_DATA_MAX = 64 * 1024 * 1024, /* its encoded form (many tiny keys); -E2BIG */
         TRANSACTION_ID_MAX = 255,                /* bytes of text, without the NUL */
 };
 
@@ -38,14 +39,16 @@ _must_check_ int transaction_delete(struct transaction *t, const char *key);
 _must_check_ int transaction_seal(struct transaction *t, const char *name);
 
 const char *transaction_id(const struct transaction *t); /* "" before sealing */
+bool transaction_is_sealed(const struct transaction *t);
+bool transaction_id_is_valid(const char *id, size_t n);  /* 1 to 255 bytes of printable UTF-8 */
 size_t transaction_size(const struct transaction *t);    /* bytes of its encoded form */
 size_t transaction_changes(const struct transaction *t); /* how many changes; 0 = empty */
 
-/* The encoded form (docs/node-protocol.md), and back from it: everything is checked as above, -EBADMSG if not well-formed. */
+/* The encoded form (docs/node-protocol.md), and back from it: everything is checked as above, -EBADMSG if not well-formed, -ENOMEM. */
 const uint8_t *transaction_data(const struct transaction *t);
 _must_check_ int transaction_from_data(const void *p, size_t n, struct transaction **ret);
 
-/* Walks the changes: *pos starts at 0. Returns 1 and one change (value NULL: delete), 0 at the end. */
+/* Walks the changes of a sealed one: *pos starts at 0. Returns 1 and one change (value NULL: delete), 0 at the end. */
 struct change {
         const char *key; /* not NUL-terminated */
         size_t key_size;
