@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of confd-hactl share: the options, the exit statuses, the verbs themselves. */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "basic/time-util.h"
+#include "basic/util.h"
+
+#define CTL_BUS_NAME "org.confd.HA"
+#define CTL_OBJECT "/org/confd/HA"
+#define CTL_INTERFACE "org.confd.HA"
+#define CTL_ERROR_PREFIX "org.confd.HA.Error."
+
+/* The contract with scripts; in the man page under EXIT STATUS. */
+enum ctl_exit {
+        CTL_DONE = 0,
+        CTL_FAILED = 1,        /* or timed out; check: no */
+        CTL_USAGE = 2,         /* check: cannot tell */
+        CTL_NOT_THERE = 3,     /* no bus, no service, or no ConfD */
+        CTL_NOT_AUTHORIZED = 4 /* the bus or polkit said no */
+};
+
+enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
+
+struct ctl {
+        /* options */
+        enum json_mode json;
+        const char *host;
+        const char *machine;
+        const char *address;
+        const char *role;    /* --role=, for check */
+        uint64_t timeout;    /* as given or the verb's default; USEC_INFINITY is none */
+        uint64_t deadline;   /* the same on the monotonic clock, from the start of the program */
+        uint64_t lines;      /* --lines=, for history */
+        bool timeout_given;
+        bool ask_password;
+        bool quiet;
+        bool legend;
+        bool use_pager;
+        bool no_wait;
+        bool ready;
+        /* what is open */
+        sd_bus *bus;
+        pid_t agent;
+        pid_t pager;
+        pid_t ssh;
+};
+
+/* Parses the arguments, runs the verb, returns the exit status. */
+int ctl_main(int argc, char **argv);
+
+/* The verbs. `args` is NULL-terminated and starts with the verb; the number of arguments has been checked. */
+enum ctl_exit verb_status(struct ctl *c, char **args);
+enum ctl_exit verb_order(struct ctl *c, char **args);
+enum ctl_exit verb_monitor(struct ctl *c, char **args);
+enum ctl_exit verb_wait(struct ctl *c, char **args);
+enum ctl_exit verb_check(struct ctl *c, char **args);
+enum ctl_exit verb_history(struct ctl *c, char **args);
+enum ctl_exit verb_explain(struct ctl *c, char **args);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the syntax of JSON. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "basic/escape.h"
+#include "ctl/json.h"
+
+/* Separates from what came before, and names the value if it has a name. */
+static void begin_value(struct json *j, const char *key) {
+        if (j->has_members)
+                fputc(',', j->f);
+        if (j->pretty && j->depth > 0)
+                fprintf(j->f, "\n%*s", (int) j->depth * 8, "");
+        if (key)
+                fprintf(j->f, j->pretty ? "\"%s\" : " : "\"%s\":", key);
+        j->has_members = true;
+}
+
+static void begin_container(struct json *j, const char *key, char bracket) {
+        begin_value(j, key);
+        fputc(bracket, j->f);
+        j->has_members = false;
+        j->depth++;
+}
+
+static void end_container(struct json *j, char bracket) {
+        j->depth--;
+        if (j->pretty && j->has_members)
+                fprintf(j->f, "\n%*s", (int) j->depth * 8, "");
+        fputc(bracket, j->f);
+        j->has_members = j->depth > 0;
+        if (j->depth == 0)
+                fputc('\n', j->f);
+}
+
+void json_begin_object(struct json *j, const char *key) {
+        begin_container(j, key, '{');
+}
+
+void json_end_object(struct json *j) {
+        end_container(j, '}');
+}
+
+void json_begin_array(struct json *j, const char *key) {
+        begin_container(j, key, '[');
+}
+
+void json_end_array(struct json *j) {
+        end_container(j, ']');
+}
+
+/* Bytes of the valid UTF-8 sequence at s, 0 if it is none. */
+static size_t sequence(const char *s) {
+        for (size_t n = 1; n <= 4 && s[n - 1]; n++)
+                if (utf8_is_valid(s, n))
+                        return n;
+        return 0;
+}
+
+void json_string(struct json *j, const char *key, const char *value) {
+        begin_value(j, key);
+        if (!value) {
+                fputs("null", j->f);
+                return;
+        }
+        fputc('"', j->f);
+        while (*value) {
+                size_t n = sequence(value);
+
+                if (n == 0) {
+                        fputs("\\ufffd", j->f);
+                        value++;
+                        continue;
+                }
+                if (*value == '"' || *value == '\\')
+                        fprintf(j->f, "\\%c", *value);
+                else if (*value == '\n')
+                        fputs("\\n", j->f);
+                else if (!utf8_is_printable(value, n)) {
+                        /* C1 controls are allowed in JSON, but do things to a terminal. */
+                        unsigned cp = n == 1 ? (unsigned char) *value : (unsigned char) value[1];
+
+                        fprintf(j->f, "\\u%04x", cp);
+                } else
+                        fwrite(value, 1, n, j->f);
+                value += n;
+        }
+        fputc('"', j->f);
+}
+
+void json_unsigned(struct json *j, const char *key, uint64_t value) {
+        begin_value(j, key);
+        fprintf(j->f, "%" PRIu64, value);
+}
+
+void json_boolean(struct json *j, const char *key, bool value) {
+        begin_value(j, key);
+        fputs(value ? "true" : "false", j->f);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the reading of properties. */
+#include "ctl/picture.h"
+
+static void slaves_free(struct picture *p) {
+        for (size_t i = 0; i < p->n_slaves; i++) {
+                free(p->slaves[i].id);
+                free(p->slaves[i].address);
+        }
+        free(p->slaves);
+        p->slaves = NULL;
+        p->n_slaves = 0;
+}
+
+void picture_done(struct picture *p) {
+        free(p->version);
+        free(p->state);
+        free(p->node_id);
+        free(p->master.id);
+        free(p->master.address);
+        slaves_free(p);
+        free(p->confd_address);
+        free(p->confd_version);
+        free(p->error_name);
+        free(p->error_message);
+        *p = (struct picture) {};
+}
+
+static int read_string(sd_bus_message *m, void *target, struct picture *p) {
+        const char *s;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &s);
+        return r < 0 ? r : free_and_strdup(target, s);
+}
+
+static int read_boolean(sd_bus_message *m, void *target, struct picture *p) {
+        int r, b;
+
+        r = sd_bus_message_read_basic(m, 'b', &b);
+        if (r >= 0)
+                *(bool *) target = b;
+        return r;
+}
+
+static int read_u32(sd_bus_message *m, void *target, struct picture *p) {
+        return sd_bus_message_read_basic(m, 'u', target);
+}
+
+static int read_u64(sd_bus_message *m, void *target, struct picture *p) {
+        return sd_bus_message_read_basic(m, 't', target);
+}
+
+static int read_peer(sd_bus_message *m, void *target, struct picture *p) {
+        struct peer *peer = target;
+        const char *id, *address;
+        int r;
+
+        r = sd_bus_message_read(m, "(ss)", &id, &address);
+        if (r >= 0)
+                r = free_and_strdup(&peer->id, id);
+        return r < 0 ? r : free_and_strdup(&peer->address, address);
+}
+
+static int read_slaves(sd_bus_message *m, void *target, struct picture *p) {
+        int r;
+
+        slaves_free(p);
+        r = sd_bus_message_enter_container(m, 'a', "(ss)");
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                struct peer *grown;
+
+                if (p->n_slaves >= PICTURE_SLAVES_MAX)
+                        return -E2BIG;
+                grown = reallocarray(p->slaves, p->n_slaves + 1, sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                p->slaves = grown;
+                p->slaves[p->n_slaves++] = (struct peer) {};
+                r = read_peer(m, p->slaves + p->n_slaves - 1, p);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_error(sd_bus_message *m, void *target, struct picture *p) {
+        const char *name, *message;
+        uint64_t usec;
+        int r;
+
+        r = sd_bus_message_read(m, "(sst)", &name, &message, &usec);
+        if (r >= 0)
+                r = free_and_strdup(&p->error_name, name);
+        if (r >= 0)
+                r = free_and_strdup(&p->error_message, message);
+        if (r >= 0)
+                p->error_usec = usec;
+        return r;
+}
+
+static const struct {
+        const char *name;
+        const char *signature;
+        int (*read)(sd_bus_message *m, void *target, struct picture *p);
+        size_t offset;
+} properties[] = {
+        { "Version", "s", read_string, offsetof(struct picture, version) },
+        { "State", "s", read_string, offsetof(struct picture, state) },
+        { "NodeId", "s", read_string, offsetof(struct picture, node_id) },
+        { "Master", "(ss)", read_peer, offsetof(struct picture, master) },
+        { "Slaves", "a(ss)", read_slaves, 0 },
+        { "Connected", "b", read_boolean, offsetof(struct picture, connected) },
+        { "EventsConnected", "b", read_boolean, offsetof(struct picture, events_connected) },
+        { "Synchronizing", "b", read_boolean, offsetof(struct picture, synchronizing) },
+        { "ConfdAddress", "s", read_string, offsetof(struct picture, confd_address) },
+        { "ConfdVersion", "s", read_string, offsetof(struct picture, confd_version) },
+        { "ProtocolVersion", "u", read_u32, offsetof(struct picture, protocol_version) },
+        { "LastError", "(sst)", read_error, 0 },
+        { "StateSince", "t", read_u64, offsetof(struct picture, state_since_usec) },
+        { "Transitions", "t", read_u64, offsetof(struct picture, transitions) },
+};
+
+static int read_property(struct picture *p, sd_bus_message *m) {
+        const char *name, *signature;
+        char type;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_peek_type(m, &type, &signature);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(properties); i++) {
+                if (!streq(name, properties[i].name))
+                        continue;
+                if (!streq(signature, properties[i].signature))
+                        return -EBADMSG;
+                r = sd_bus_message_enter_container(m, 'v', signature);
+                if (r >= 0)
+                        r = properties[i].read(m, (char *) p + properties[i].offset, p);
+                return r < 0 ? r : sd_bus_message_exit_container(m);
+        }
+        return sd_bus_message_skip(m, "v");
+}
+
+int picture_read(struct picture *p, sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_property(p, m);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r == -ENXIO ? -EBADMSG : MIN(r, 0);
+}
+
+bool picture_is_synced(const struct picture *p) {
+        const char *state = picture_state(p);
+
+        return (streq(state, "slave") || streq(state, "slave-relay")) && !p->synchronizing;
+}

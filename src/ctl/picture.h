@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service's properties as one struct. */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "basic/util.h"
+
+struct peer {
+        char *id;
+        char *address;
+};
+
+struct picture {
+        char *version;
+        char *state; /* "unknown" while nothing is known */
+        char *node_id;
+        struct peer master;
+        struct peer *slaves;
+        size_t n_slaves;
+        bool connected;
+        bool events_connected;
+        bool synchronizing;
+        char *confd_address;
+        char *confd_version;
+        uint32_t protocol_version;
+        char *error_name;
+        char *error_message;
+        uint64_t error_usec;
+        uint64_t state_since_usec;
+        uint64_t transitions;
+};
+
+/* Strings of a picture may be NULL before the first read; these two never are. */
+static inline _unused_ const char *picture_state(const struct picture *p) { return p->state ?: "unknown"; }
+static inline _unused_ const char *picture_node(const struct picture *p) {
+        return isempty(p->node_id) ? "this node" : p->node_id;
+}
+
+void picture_done(struct picture *p);
+#define _cleanup_picture_ _cleanup_(picture_done)
+
+/* Takes over what an a{sv} says, as GetAll and PropertiesChanged have it. Unknown properties are passed over.
+ * -EBADMSG for a property of another type, -E2BIG for more than PICTURE_SLAVES_MAX slaves; *p may be changed in part. */
+_must_check_ int picture_read(struct picture *p, sd_bus_message *m);
+
+enum { PICTURE_SLAVES_MAX = 4096 };
+
+/* Whether this node's data is that of its master. */
+bool picture_is_synced(const struct picture *p);

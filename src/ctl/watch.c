@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the subscription to the service's signals. */
+#include "ctl/bus-connection.h"
+#include "ctl/watch.h"
+
+static void tell(struct watch *w, enum watch_event event, sd_bus_message *m) {
+        int r;
+
+        if (w->verdict != 0)
+                return;
+        r = w->callback(w, event, m);
+        if (r != 0)
+                w->verdict = r;
+}
+
+static int remember(struct watch *w) {
+        w->before.known = w->pictured;
+        w->before.connected = w->picture.connected;
+        return free_and_strdup(&w->before.state, picture_state(&w->picture));
+}
+
+static int take_picture(struct watch *w, sd_bus_message *m) {
+        int r;
+
+        r = remember(w);
+        if (r >= 0)
+                r = picture_read(&w->picture, m);
+        if (r < 0)
+                return r;
+        w->pictured = true;
+        tell(w, WATCH_PICTURE, NULL);
+        return 0;
+}
+
+static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        struct watch *w = userdata;
+        int r;
+
+        w->question = sd_bus_slot_unref(w->question);
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                /* A service that is just ending, or not yet up: it will be back. Only at the beginning is it an error. */
+                if (!w->before.state && !w->pictured) {
+                        w->failure = -sd_bus_message_get_errno(m);
+                        if (w->failure >= 0)
+                                w->failure = -EIO;
+                        r = sd_bus_error_copy(&w->error, sd_bus_message_get_error(m));
+                        (void) r;
+                        w->verdict = w->failure;
+                }
+                return 0;
+        }
+        r = free_and_strdup(&w->owner, sd_bus_message_get_sender(m));
+        if (r >= 0)
+                r = take_picture(w, m);
+        if (r < 0 && w->verdict == 0)
+                w->verdict = r;
+        return 0;
+}
+
+static int ask(struct watch *w, bool activate) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        w->question = sd_bus_slot_unref(w->question);
+        r = sd_bus_message_new_method_call(w->c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, "org.freedesktop.DBus.Properties",
+                                           "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(m, activate);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", CTL_INTERFACE);
+        if (r >= 0)
+                r = sd_bus_call_async(w->c->bus, &w->question, m, on_properties, w, bus_time_left(w->c));
+        return MIN(r, 0);
+}
+
+/* The bus delivers signals that anybody addresses to us, whatever we subscribed to: take the service's only. */
+static bool is_from_service(const struct watch *w, sd_bus_message *m) {
+        const char *sender = sd_bus_message_get_sender(m);
+
+        return w->owner && sender && streq(sender, w->owner);
+}
+
+static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        struct watch *w = userdata;
+        const char *interface;
+        int r;
+
+        /* Before the first answer to GetAll, that answer will have it. */
+        if (!w->pictured || !is_from_service(w, m))
+                return 0;
+        r = sd_bus_message_read(m, "s", &interface);
+        if (r < 0 || !streq(interface, CTL_INTERFACE))
+                return 0;
+        r = take_picture(w, m);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        /* Named without a value: ask. */
+        if (r >= 0 && sd_bus_message_at_end(m, /* complete= */ false) == 0)
+                r = ask(w, /* activate= */ false);
+        if (r < 0 && w->verdict == 0)
+                w->verdict = r;
+        return 0;
+}
+
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        struct watch *w = userdata;
+
+        if (w->pictured && is_from_service(w, m))
+                tell(w, WATCH_SIGNAL, m);
+        return 0;
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        struct watch *w = userdata;
+        const char *name, *old_owner, *new_owner, *sender = sd_bus_message_get_sender(m);
+        int r;
+
+        if (!sender || !streq(sender, "org.freedesktop.DBus"))
+                return 0;
+        r = sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner);
+        if (r < 0 || !streq(name, CTL_BUS_NAME))
+                return 0;
+        if (w->owner && streq(old_owner, w->owner)) {
+                r = remember(w);
+                free(w->owner);
+                w->owner = NULL;
+                w->pictured = false;
+                picture_done(&w->picture);
+                tell(w, WATCH_GONE, NULL);
+        }
+        if (r >= 0 && *new_owner && !w->owner) {
+                r = free_and_strdup(&w->owner, new_owner);
+                if (w->before.state)
+                        tell(w, WATCH_BACK, NULL);
+                if (r >= 0)
+                        r = ask(w, /* activate= */ false);
+        }
+        if (r < 0 && w->verdict == 0)
+                w->verdict = r;
+        return 0;
+}
+
+static int subscribe(struct watch *w) {
+        sd_bus *bus = w->c->bus;
+        int r;
+
+        /* Asynchronously: what comes after the requests is in order, and a stuck bus cannot hold us. */
+        r = sd_bus_add_match_async(bus, w->slots + 0,
+                                   "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                   "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" CTL_BUS_NAME "'",
+                                   on_owner, NULL, w);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, w->slots + 1, CTL_BUS_NAME, CTL_OBJECT,
+                                              "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                              on_properties_changed, NULL, w);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, w->slots + 2, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, NULL,
+                                              on_signal, NULL, w);
+        return MIN(r, 0);
+}
+
+void watch_done(struct watch *w) {
+        sd_bus_slot_unref(w->question);
+        for (size_t i = 0; i < ELEMENTSOF(w->slots); i++)
+                sd_bus_slot_unref(w->slots[i]);
+        sd_bus_error_free(&w->error);
+        picture_done(&w->picture);
+        free(w->before.state);
+        free(w->owner);
+}
+
+int watch_run(struct watch *w, uint64_t deadline) {
+        int r;
+
+        r = subscribe(w);
+        if (r >= 0)
+                r = ask(w, /* activate= */ true);
+        while (r >= 0 && w->verdict == 0) {
+                uint64_t now;
+
+                r = sd_bus_process(w->c->bus, NULL);
+                if (r != 0)
+                        continue;
+                now = now_monotonic();
+                if (deadline != USEC_INFINITY && now >= deadline)
+                        return -ETIMEDOUT;
+                r = sd_bus_wait(w->c->bus, deadline == USEC_INFINITY ? UINT64_MAX : deadline - now);
+                if (r == -EINTR)
+                        r = 0;
+        }
+        return w->verdict != 0 ? w->verdict : r;
+}
