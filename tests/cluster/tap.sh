@@ -94,23 +94,39 @@ skip_all() { # REASON
         exit 0
 }
 
+# A directory for the test; the hosts that it holds go down with it, however the test ends.
+work=$(mktemp -d "${TMPDIR:-/tmp}/ha-test.XXXXXX")
+
+# Sanitized programs leave their reports here.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}log_path=$work/sanitizer
+
+tap_at_exit() { :; } # a test may have more to end
+
+# Ends what runs below the directory. With a failure, what the hosts logged is shown.
+tap_down() {
+        local marker log
+        tap_at_exit
+        while read -r marker; do
+                [ "$tap_failed" = 0 ] || for log in "${marker%/*}"/n*/{node,service,bus}.log; do
+                        [ ! -s "$log" ] || { echo "${log#"$work"/}:"; tail -n 40 "$log"; } | tap_comment
+                done
+                "$hosts" down "${marker%/*}" >>"$work/down.log" 2>&1
+        done < <(find "$work" -maxdepth 3 -name hosts -type f)
+}
+
+# Ends a test file. A test that ends otherwise broke off, which the missing plan tells.
 finish() {
+        tap_down
+        is "everything ends when told to" "$(cat "$work/down.log" 2>/dev/null)" ""
+        is "no sanitizer has anything to report" "$(cat "$work"/sanitizer.* 2>/dev/null)" ""
         printf '1..%d\n' "$tap_count"
-        # The cases tell which; a test that ends otherwise than by here is one that broke off.
         exit 0
 }
 
-# A directory for the test; the hosts that it holds go down with it, however the test ends.
-work=$(mktemp -d "${TMPDIR:-/tmp}/ha-test.XXXXXX")
 tap_cleanup() {
-        local marker
         trap '' INT TERM HUP
-        while read -r marker; do
-                [ "$tap_failed" = 0 ] || for log in "${marker%/*}"/n*/{node,service,bus}.log; do
-                        [ ! -s "$log" ] || { echo "${log#"$work"/}:"; tail -n 30 "$log"; } | tap_comment
-                done
-                "$hosts" down "${marker%/*}" 2>&1 | tap_comment
-        done < <(find "$work" -maxdepth 3 -name hosts -type f)
+        tap_down
         rm -rf "$work"
 }
 trap tap_cleanup EXIT

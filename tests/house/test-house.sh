@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The house is in order: licences, sizes, who knows whom, scripts. docs/architecture.md says why.
+set -u
+# shellcheck source=tests/cluster/tap.sh
+. "$(dirname "$0")/../cluster/tap.sh"
+cd "$top" || exit 1
+
+# Without git, as in a source archive, everything that is not a build directory.
+if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files --cached --others --exclude-standard >"$work/files"
+else
+        find . \( -name 'build*' -o -name .git \) -prune -o -type f -printf '%P\n' >"$work/files"
+fi
+ok "there are files" test "$(wc -l <"$work/files")" -gt 50
+all() { grep -E "$1" "$work/files"; }
+
+# Data that a program reads as it is, and lists of whom Debian's tools read, have no place for a comment.
+is "every file that can has its licence" "$(all '' | grep -vE \
+        '^LICENSE$|^man/alias\.in$|^\.git|\.tsv$|\.bin$|\.json$|^tests/fuzz/corpus|^debian/(changelog|.*\.(install|manpages|links|docs|examples|dirs)|source/format|compat)$' |
+        while read -r f; do head -n 5 "$f" | grep -q 'SPDX-License-Identifier: Apache-2\.0' || echo "$f"; done)" ""
+
+is "no file is longer than 800 lines" "$(all '\.(c|h|sh|py|erl|md|in)$|^(check|quickstart)$|^tools/' |
+        while read -r f; do [ "$(wc -l <"$f")" -le 800 ] || echo "$f"; done)" ""
+
+# includes DIR: what the files of a directory include of ours, and of libraries.
+includes() { all "^$1[^/]*\.[ch]\$" | xargs -r grep -hoE '^#include +["<][^">]+' | sed -E 's/^#include +["<]//' | sort -u; }
+knows() { # NAME DIR ALLOWED-OF-OURS
+        is "$1" "$(includes "$2" | grep -E '^(basic|lib|service|node|ctl)/' | grep -vE "$3")" ""
+}
+knows "src/basic knows itself only" src/basic/ '^basic/'
+knows "src/lib knows basic" src/lib/ '^(basic|lib)/'
+knows "src/service knows basic and lib" src/service/ '^(basic|lib|service)/'
+knows "src/node knows basic, and of lib the terms and frames" src/node/ \
+        '^(basic|node)/|^lib/(eterm|value|frame|errors|protocol|sink)\.h$'
+knows "src/ctl knows basic, not the library" src/ctl/ '^(basic|ctl)/'
+is "the command line knows D-Bus only" "$(includes src/ctl/ | grep -E '^confd_')" ""
+without_systemd() { includes "$1" | grep -E '^systemd/'; }
+is "src/lib builds without libsystemd" "$(without_systemd src/lib/)" ""
+for file in src/service/state src/node/role; do
+        is "$file builds without libsystemd, sockets and clocks" "$(includes "$file" |
+                grep -E '^systemd/|^sys/(socket|epoll|timerfd)|^time\.h|^sys/time')" ""
+        is "$file asks no clock" "$(all "^${file}[^/]*\.c\$" | xargs -r grep -nE 'clock_gettime|now_(usec|monotonic|realtime)\(')" ""
+done
+
+is "nothing is left for later" "$(all '^(src|tests|docs|include|tools|systemd|dbus|polkit|man)/|^(README.md|check|quickstart)$' |
+        grep -v '^tests/house/' | xargs grep -nwE 'TO[D]O|FIX[M]E|X[X]X|HAC[K]|for no[w]' )" ""
+
+mapfile -t scripts < <(all '' | while read -r f; do
+        head -n 1 "$f" | grep -qE '^#!/bin/(ba|da)?sh|^# shellcheck shell=' && echo "$f"
+done)
+ok "shellcheck has nothing to say of ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
+finish
