@@ -62,9 +62,11 @@ struct confd_ha_result {
          *   -ECANCELED      closed by us
          *   -ECONNREFUSED, -ENOENT, ... as connect(2) gave it; -ENOMEM */
         int error;
-        /* The CONFD_ERR_ code that the blocking functions would leave in confd_errno, 0 on success. */
+        /* The CONFD_ERR_ code that the blocking functions would leave in confd_errno, 0 on success. Tells the access check's
+         * -EACCES (CONFD_ERR_ACCESS_DENIED) from connect(2)'s (CONFD_ERR_OS). */
         int confd_code;
-        /* In words, never NULL, "" on success; UTF-8 (what ConfD sent is escaped). Valid during the callback. */
+        /* In words, never NULL, "" on success; UTF-8 (what ConfD sent is escaped). For -EREMOTEIO to an order it is what ConfD
+         * said, else it begins with the server's address. Valid during the callback. */
         const char *message;
         /* Whether any byte of the order has been handed to the system: if not, it certainly has no effect. */
         int sent;
@@ -106,7 +108,7 @@ int confd_ha_client_new_events(confd_ha_client **ret, int mask, const struct con
 /* Closes, frees, returns NULL. NULL is fine. */
 confd_ha_client *confd_ha_client_free(confd_ha_client *c);
 
-/* The IPC access secret to prove (bytes, at most 65536), NULL for none; by default none, and the environment is not
+/* The IPC access secret to prove (bytes, at most 65536, copied, erased when freed), NULL for none; by default none, and the environment is not
  * looked at. Takes effect with the next connect. -EINVAL, -ENOMEM. */
 int confd_ha_client_set_access_secret(confd_ha_client *c, const void *secret, size_t size);
 
@@ -164,7 +166,8 @@ int confd_ha_client_status(confd_ha_client *c, uint64_t timeout, confd_ha_order_
 int confd_ha_client_slave_dead(confd_ha_client *c, const confd_value_t *nodeid, uint64_t timeout,
                                confd_ha_order_cb cb, void *userdata);
 
-/* Events: acknowledges one HA event (atom ha_synced). -ENOTCONN, -EOPNOTSUPP on a client for orders, -EBUSY, -ENOMEM. */
+/* Events: acknowledges one HA event (atom ha_synced). -ENOTCONN, -EOPNOTSUPP on a client for orders and on one whose mask
+ * lacks CONFD_NOTIF_HA_INFO_SYNC, -EBUSY with 1 MiB unsent, -ENOMEM. */
 int confd_ha_client_sync(confd_ha_client *c);
 
 /* Terms as text, UTF-8 and NUL-terminated, as snprintf(3): the length of the whole text is returned, and at most size
