@@ -375,6 +375,7 @@ static void take_order(struct role *role, struct step *s) {
                 slave_dead(role, s);
                 break;
         case ORDER_STATUS:
+        case ORDER_UNKNOWN:
                 break;
         }
 }

@@ -34,6 +34,7 @@ enum {
 
 /* Numbers as on the wire. */
 enum role_order_type {
+        ORDER_UNKNOWN = 0, /* what is no order; it has an error */
         ORDER_BE_MASTER = 1,
         ORDER_BE_SLAVE = 2,
         ORDER_BE_NONE = 3,
