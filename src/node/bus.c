@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the object org.confd.HANode. */
+#include <stdio.h>
+#include <systemd/sd-bus.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "node/bus.h"
+#include "node/transaction.h"
+
+#define ERROR_PREFIX "org.confd.HANode.Error."
+
+struct node_bus {
+        sd_event *event;
+        char *name;
+        struct store *store;
+        const struct node_bus_ops *ops;
+        void *userdata;
+
+        sd_bus *bus;
+        sd_event_source *reconnect;
+        sd_event_source *emit;
+        unsigned n_applies;
+        struct apply *applies;
+
+        /* What PropertiesChanged last said. */
+        const char *state;
+        char *transaction_id;
+        uint64_t entries;
+        unsigned phase;
+};
+
+/* An Apply whose transaction is on its way. It may outlive the bus that it came from, and even the object. */
+struct apply {
+        struct node_bus *bus; /* NULL: that is gone */
+        struct apply *next, **previous;
+        sd_bus_message *message;
+};
+
+/* ---- errors ---- */
+
+static int fail(sd_bus_error *error, const char *name, const char *text) {
+        return sd_bus_error_set(error, name, text);
+}
+
+static int bad_key(sd_bus_error *error) {
+        return fail(error, ERROR_PREFIX "BadKey", "A key is 1 to 511 bytes and starts with '/'");
+}
+
+static int set_commit_error(sd_bus_error *error, int r) {
+        switch (r) {
+        case -EROFS:
+                return fail(error, ERROR_PREFIX "ReadOnly", "Only a master, or a node that has no role and is not joining, takes writes");
+        case -EBUSY:
+                return fail(error, ERROR_PREFIX "Busy", "Too many transactions are under way, try again");
+        case -ENOSPC:
+        case -EDQUOT:
+                return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
+        case -E2BIG:
+                return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB");
+        default:
+                return sd_bus_error_set_errnof(error, r, "The transaction could not be stored: %s", strerror(-r));
+        }
+}
+
+/* ---- reading ---- */
+
+static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *value = NULL;
+        struct node_bus *b = userdata;
+        const char *key;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+                return r;
+        if (!key_is_valid(key, strlen(key)))
+                return bad_key(error);
+        r = store_get(b->store, key, &value);
+        if (r == -ENOENT)
+                return sd_bus_error_setf(error, ERROR_PREFIX "NotFound", "There is no %s", key);
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(m, "s", value);
+}
+
+static int add_entry(const char *key, const char *value, void *userdata) {
+        return sd_bus_message_append(userdata, "{ss}", key, value);
+}
+
+static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *next = NULL;
+        const char *prefix, *after;
+        struct node_bus *b = userdata;
+        uint32_t max;
+        int r;
+
+        r = sd_bus_message_read(m, "ssu", &prefix, &after, &max);
+        if (r < 0)
+                return r;
+        if ((*prefix && !key_is_valid(prefix, strlen(prefix))) || (*after && !key_is_valid(after, strlen(after))))
+                return bad_key(error);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{ss}");
+        if (r >= 0)
+                r = store_list(b->store, prefix, after, max, add_entry, reply, &next);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", next);
+        if (r >= 0)
+                r = sd_bus_message_send(reply);
+        return r;
+}
+
+/* ---- writing ---- */
+
+static struct apply *apply_free(struct apply *a) {
+        if (!a)
+                return NULL;
+        if (a->bus) {
+                a->bus->n_applies--;
+                *a->previous = a->next;
+                if (a->next)
+                        a->next->previous = a->previous;
+        }
+        sd_bus_message_unref(a->message);
+        free(a);
+        return NULL;
+}
+DEFINE_CLEANUP(struct apply *, apply_free)
+
+static void on_committed(int result, const char *transaction_id, void *userdata) {
+        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(apply_freep) struct apply *a = userdata;
+        int r;
+
+        if (!a->bus)
+                return;
+        if (result < 0) {
+                (void) set_commit_error(&error, result);
+                r = sd_bus_reply_method_error(a->message, &error);
+        } else
+                r = sd_bus_reply_method_return(a->message, "s", transaction_id);
+        if (r < 0)
+                log_debug("D-Bus: cannot answer an Apply: %s", strerror(-r));
+}
+
+/* The keys of an Apply, to see whether one is named twice. They point into the message. */
+struct keys {
+        const char **key;
+        size_t n, allocated;
+};
+
+static void keys_done(struct keys *k) {
+        free(k->key);
+}
+
+static int keys_add(struct keys *k, const char *key) {
+        if (k->n == k->allocated) {
+                size_t want = MAX(k->allocated * 2, (size_t) 64);
+                const char **p = reallocarray(k->key, want, sizeof(*p));
+
+                if (!p)
+                        return -ENOMEM;
+                k->key = p;
+                k->allocated = want;
+        }
+        k->key[k->n++] = key;
+        return 0;
+}
+
+static int compare_keys(const void *a, const void *b) {
+        return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static int check_keys(struct keys *k, sd_bus_error *error) {
+        if (k->n == 0)
+                return fail(error, SD_BUS_ERROR_INVALID_ARGS, "Nothing to set and nothing to delete");
+        qsort(k->key, k->n, sizeof(*k->key), compare_keys);
+        for (size_t i = 1; i < k->n; i++)
+                if (streq(k->key[i - 1], k->key[i]))
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s is named twice", k->key[i]);
+        return 0;
+}
+
+static int add_change(struct transaction *t, struct keys *keys, const char *key, const char *value, sd_bus_error *error) {
+        int r;
+
+        if (!key_is_valid(key, strlen(key)))
+                return bad_key(error);
+        r = keys_add(keys, key);
+        if (r >= 0)
+                r = value ? transaction_set(t, key, value) : transaction_delete(t, key);
+        if (r == -E2BIG)
+                return set_commit_error(error, r);
+        return r;
+}
+
+static int read_changes(sd_bus_message *m, struct transaction *t, sd_bus_error *error) {
+        _cleanup_(keys_done) struct keys keys = {};
+        const char *key, *value;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{ss}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "{ss}", &key, &value)) > 0) {
+                r = add_change(t, &keys, key, value, error);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "s", &key)) > 0) {
+                r = add_change(t, &keys, key, NULL, error);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : check_keys(&keys, error);
+}
+
+static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_transaction_ struct transaction *t = NULL;
+        struct node_bus *b = userdata;
+        struct apply *a;
+        int r;
+
+        if (b->n_applies >= BUS_APPLIES_MAX)
+                return set_commit_error(error, -EBUSY);
+        r = transaction_new(&t);
+        if (r < 0)
+                return r;
+        r = read_changes(m, t, error);
+        if (r < 0)
+                return r;
+
+        a = calloc(1, sizeof(*a));
+        if (!a)
+                return -ENOMEM;
+        a->bus = b;
+        a->message = sd_bus_message_ref(m);
+        a->next = b->applies;
+        a->previous = &b->applies;
+        if (a->next)
+                a->next->previous = &a->next;
+        b->applies = a;
+        b->n_applies++;
+        r = b->ops->commit(t, on_committed, a, b->userdata);
+        if (r < 0) {
+                apply_free(a);
+                return set_commit_error(error, r);
+        }
+        return 1; /* on_committed() answers */
+}
+
+static int method_set_phase(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+        uint32_t phase;
+        int r;
+
+        r = sd_bus_message_read(m, "u", &phase);
+        if (r < 0)
+                return r;
+        r = b->ops->set_phase(phase, b->userdata);
+        if (r == -EINVAL)
+                return fail(error, SD_BUS_ERROR_INVALID_ARGS, "Start phases are 0, 1 and 2");
+        if (r == -EPERM)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Start phases only go up, and this is phase %u",
+                                         b->ops->phase(b->userdata));
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+/* ---- properties ---- */
+
+static int property_state(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        return sd_bus_message_append(reply, "s", b->ops->state(b->userdata));
+}
+
+static int property_transaction_id(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                   sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        return sd_bus_message_append(reply, "s", store_transaction_id(b->store));
+}
+
+static int property_entries(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        return sd_bus_message_append(reply, "t", store_entries(b->store));
+}
+
+static int property_phase(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        return sd_bus_message_append(reply, "u", b->ops->phase(b->userdata));
+}
+
+static void on_store_changed(struct store *s, void *userdata) {
+        node_bus_changed(userdata);
+}
+
+void node_bus_changed(struct node_bus *b) {
+        if (b->emit && sd_event_source_set_enabled(b->emit, SD_EVENT_ONESHOT) < 0)
+                log_debug("D-Bus: cannot schedule PropertiesChanged");
+}
+
+static int on_emit(sd_event_source *source, void *userdata) {
+        struct node_bus *b = userdata;
+        const char *state = b->ops->state(b->userdata);
+        const char *transaction_id = store_transaction_id(b->store);
+        uint64_t entries = store_entries(b->store);
+        unsigned phase = b->ops->phase(b->userdata);
+        char *names[5];
+        size_t n = 0;
+
+        if (!b->state || !streq(b->state, state))
+                names[n++] = (char *) "State";
+        if (!b->transaction_id || !streq(b->transaction_id, transaction_id))
+                names[n++] = (char *) "TransactionId";
+        if (b->entries != entries)
+                names[n++] = (char *) "Entries";
+        if (b->phase != phase)
+                names[n++] = (char *) "Phase";
+        names[n] = NULL;
+        b->state = state;
+        b->entries = entries;
+        b->phase = phase;
+        if (free_and_strdup(&b->transaction_id, transaction_id) < 0)
+                log_debug("D-Bus: out of memory");
+        if (n > 0 && b->bus)
+                (void) sd_bus_emit_properties_changed_strv(b->bus, NODE_BUS_PATH, NODE_BUS_INTERFACE, names);
+        return 0;
+}
+
+/* ---- the connection ---- */
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Get", SD_BUS_ARGS("s", key), SD_BUS_RESULT("s", value), method_get,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", prefix, "s", after, "u", max),
+                                SD_BUS_RESULT("a{ss}", entries, "s", next), method_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Apply", SD_BUS_ARGS("a{ss}", set, "as", delete), SD_BUS_RESULT("s", transaction_id),
+                                method_apply, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetPhase", SD_BUS_ARGS("u", phase), SD_BUS_NO_RESULT, method_set_phase,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("State", "s", property_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("TransactionId", "s", property_transaction_id, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Entries", "t", property_entries, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Phase", "u", property_phase, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END
+};
+
+static void reconnect_later(struct node_bus *b) {
+        if (sd_event_source_set_time_relative(b->reconnect, BUS_RECONNECT_SEC * USEC_PER_SEC) < 0 ||
+            sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT) < 0)
+                log_error("D-Bus: cannot schedule the next attempt to connect");
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        log_error("D-Bus: the bus is gone; the node goes on, its data is not offered until there is a bus again");
+        reconnect_later(b);
+        return 0;
+}
+
+static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                log_error("D-Bus: cannot take the name %s: %s", b->name, sd_bus_message_get_error(m)->message);
+                reconnect_later(b);
+        } else
+                log_notice("D-Bus: data is offered as %s again", b->name);
+        return 0;
+}
+
+static int open_bus(struct node_bus *b) {
+        __attribute__((cleanup(sd_bus_close_unrefp))) sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(bus, NULL, NODE_BUS_PATH, NODE_BUS_INTERFACE, vtable, b);
+        if (r >= 0)
+                r = sd_bus_match_signal(bus, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                        "Disconnected", on_disconnected, b);
+        if (r >= 0)
+                r = sd_bus_attach_event(bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        b->bus = TAKE_PTR(bus);
+        return 0;
+}
+
+static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct node_bus *b = userdata;
+        int r;
+
+        b->bus = sd_bus_close_unref(b->bus);
+        r = open_bus(b);
+        if (r >= 0)
+                r = sd_bus_request_name_async(b->bus, NULL, b->name, 0, on_name, b);
+        if (r < 0) {
+                log_debug("D-Bus: cannot connect to the bus: %s", strerror(-r));
+                reconnect_later(b);
+        }
+        return 0;
+}
+
+int node_bus_new(sd_event *event, const char *name, struct store *store, const struct node_bus_ops *ops, void *userdata,
+                 struct node_bus **ret, char **ret_error) {
+        _cleanup_(node_bus_freep) struct node_bus *b = calloc(1, sizeof(*b));
+        int r;
+
+        *ret_error = NULL;
+        if (!b)
+                return -ENOMEM;
+        b->event = sd_event_ref(event);
+        b->store = store;
+        b->ops = ops;
+        b->userdata = userdata;
+        b->name = strdup(name);
+        if (!b->name)
+                return -ENOMEM;
+        r = sd_event_add_defer(event, &b->emit, on_emit, b);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &b->reconnect, CLOCK_MONOTONIC, 0, 0, on_reconnect, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->reconnect, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = open_bus(b);
+        if (r < 0) {
+                if (asprintf(ret_error, "Cannot connect to the system bus: %s (BusName= empty runs without it)",
+                             strerror(-r)) < 0)
+                        *ret_error = NULL;
+                return r;
+        }
+        r = sd_bus_request_name(b->bus, name, 0);
+        if (r < 0) {
+                if (asprintf(ret_error, "Cannot take the bus name %s: %s (does another node run, and does the bus policy "
+                             "allow it?)", name, strerror(-r)) < 0)
+                        *ret_error = NULL;
+                return r;
+        }
+        store_set_changed_callback(store, on_store_changed, b);
+        *ret = TAKE_PTR(b);
+        return 0;
+}
+
+struct node_bus *node_bus_free(struct node_bus *b) {
+        if (!b)
+                return NULL;
+        store_set_changed_callback(b->store, NULL, NULL);
+        for (struct apply *a = b->applies; a; a = a->next)
+                a->bus = NULL;
+        sd_event_source_disable_unref(b->emit);
+        sd_event_source_disable_unref(b->reconnect);
+        sd_bus_flush_close_unref(b->bus);
+        sd_event_unref(b->event);
+        free(b->transaction_id);
+        free(b->name);
+        free(b);
+        return NULL;
+}

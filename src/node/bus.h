@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data interface org.confd.HANode on D-Bus. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "node/peers.h"
+#include "node/store.h"
+
+#define NODE_BUS_PATH "/org/confd/HANode"
+#define NODE_BUS_INTERFACE "org.confd.HANode"
+
+enum {
+        BUS_APPLIES_MAX = 64,   /* in flight; one more is Busy */
+        BUS_RECONNECT_SEC = 1,
+};
+
+struct node_bus;
+
+struct node_bus_ops {
+        const char *(*state)(void *userdata);
+        unsigned (*phase)(void *userdata);
+        /* 0, -EINVAL or -EPERM as role_set_phase() */
+        int (*set_phase)(unsigned phase, void *userdata);
+        /* as peers_commit() */
+        int (*commit)(struct transaction *t, peers_commit_fn fn, void *fn_userdata, void *userdata);
+};
+
+/* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), registers the object, takes the name. When the bus goes
+ * away later, the node keeps its role and its data, and comes back to the bus when there is one again: what replicates must
+ * not fall with what only looks at it. On an error *ret_error is a message (free it). */
+_must_check_ int node_bus_new(sd_event *event, const char *name, struct store *store, const struct node_bus_ops *ops,
+                              void *userdata, struct node_bus **ret, char **ret_error);
+struct node_bus *node_bus_free(struct node_bus *b);
+DEFINE_CLEANUP(struct node_bus *, node_bus_free)
+
+/* A property may have changed: PropertiesChanged goes out from the loop, for what really has. */
+void node_bus_changed(struct node_bus *b);

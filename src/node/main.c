@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program confd-ha-node: settings, signals, and the loop. */
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+#include "basic/log.h"
+#include "node/node.h"
+
+static int on_phase_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        node_next_phase(userdata);
+        return 0;
+}
+
+/* Blocked before any thread starts, so that the loop alone sees them. */
+static int block_signals(void) {
+        sigset_t set;
+
+        if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
+            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
+            signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return -errno;
+        return 0;
+}
+
+static int run(const struct node_config *config) {
+        __attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
+        _cleanup_(node_freep) struct node *node = NULL;
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        r = block_signals();
+        if (r >= 0)
+                r = sd_event_default(&event);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_set_watchdog(event, true);
+        if (r < 0) {
+                log_error("Cannot set up the event loop: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = node_new(event, config, &node, &error);
+        if (r < 0) {
+                log_error("Cannot start: %s", error ?: strerror(-r));
+                return r == -EINVAL ? NODE_EXIT_CONFIG : EXIT_FAILURE;
+        }
+        r = sd_event_add_signal(event, NULL, SIGUSR1, on_phase_signal, node);
+        if (r >= 0) {
+                (void) sd_notify(/* unset_environment= */ 0, "READY=1");
+                r = sd_event_loop(event);
+        }
+        (void) sd_notify(/* unset_environment= */ 0, "STOPPING=1\nSTATUS=Stopping");
+        if (r < 0) {
+                log_error("The event loop failed: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        return EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_node_config_ struct node_config config = {};
+        _cleanup_free_ char *error = NULL;
+        struct node_options options;
+        int r;
+
+        r = node_options_parse(argc, argv, &options);
+        if (r <= 0)
+                return r < 0 ? NODE_EXIT_USAGE : EXIT_SUCCESS;
+        r = node_config_load(&options, &config, &error);
+        if (r < 0) {
+                log_error("%s", error ?: strerror(-r));
+                return NODE_EXIT_CONFIG;
+        }
+        return run(&config);
+}

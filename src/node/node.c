@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the parts of the node, and how word goes between them. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "basic/log.h"
+#include "node/bus.h"
+#include "node/ipc-server.h"
+#include "node/node.h"
+#include "node/peers.h"
+
+struct node {
+        sd_event *event;
+        struct secret access;
+        struct store *store;
+        struct role *role;
+        struct peers *peers;
+        struct ipc_server *ipc;
+        struct node_bus *bus;
+
+        /* What was last logged and told to the service manager. */
+        enum confd_ha_status_state state;
+        bool joining;
+        unsigned phase;
+        char *status;
+};
+
+/* ---- what the role decides ---- */
+
+static int do_serve(void *userdata, bool as_master, const struct node_id *id, const char **ret_why) {
+        struct node *n = userdata;
+
+        return peers_serve(n->peers, as_master, id, ret_why);
+}
+
+static void do_unserve(void *userdata) {
+        struct node *n = userdata;
+
+        peers_unserve(n->peers);
+}
+
+static void do_drop(void *userdata, const struct node_id *id) {
+        struct node *n = userdata;
+
+        peers_drop(n->peers, id);
+}
+
+static void do_follow(void *userdata, const struct node_id *id, const struct role_node *master) {
+        struct node *n = userdata;
+
+        peers_follow(n->peers, id, master);
+}
+
+static void do_unfollow(void *userdata) {
+        struct node *n = userdata;
+
+        peers_unfollow(n->peers);
+}
+
+static void do_hold(void *userdata, bool hold) {
+        struct node *n = userdata;
+
+        peers_hold(n->peers, hold);
+}
+
+static const char *order_name(enum role_order_type type) {
+        static const char *const names[] = {
+                [ORDER_UNKNOWN] = "an unknown order", [ORDER_BE_MASTER] = "be master", [ORDER_BE_SLAVE] = "be slave",
+                [ORDER_BE_NONE] = "be none", [ORDER_STATUS] = "status", [ORDER_SLAVE_DEAD] = "slave dead",
+                [ORDER_BE_RELAY] = "be relay",
+        };
+
+        return names[type];
+}
+
+static void do_reply(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why) {
+        struct node *n = userdata;
+
+        if (code != 0)
+                log_info("Order refused: %s: error %d: %s", order_name(type), code, why);
+        if (type == ORDER_STATUS && code == 0)
+                ipc_server_reply_status(n->ipc, controller, n->role);
+        else
+                ipc_server_reply(n->ipc, controller, code, why);
+}
+
+static bool do_event(void *userdata, const struct role_event *event) {
+        char id[NODE_ID_TEXT_MAX], at[NODE_ADDRESS_TEXT_MAX];
+        struct node *n = userdata;
+
+        if (event->type == CONFD_HA_INFO_SLAVE_ARRIVED || event->type == CONFD_HA_INFO_SLAVE_DIED)
+                log_notice("Slave %s at %s %s", node_id_text(&event->node.id, id),
+                           node_address_text(&event->node.address, at),
+                           event->type == CONFD_HA_INFO_SLAVE_ARRIVED ? "has arrived" : "is gone");
+        return ipc_server_event(n->ipc, event);
+}
+
+/* One line for systemctl status. */
+static void tell_manager(struct node *n) {
+        _cleanup_free_ char *text = NULL;
+        unsigned n_nodes = role_get_n_nodes(n->role);
+        char id[NODE_ID_TEXT_MAX], master[NODE_ID_TEXT_MAX];
+        const char *state = role_state_to_string(n->state), *name = node_id_text(role_get_id(n->role), id);
+        int r;
+
+        if (n->phase == 0)
+                r = asprintf(&text, "Start phase 0: waiting to be moved on");
+        else if (n->joining)
+                r = asprintf(&text, "Joining as %s", name);
+        else if (n->state == CONFD_HA_STATE_NONE)
+                r = asprintf(&text, "State none: waiting for orders");
+        else if (n->state == CONFD_HA_STATE_MASTER)
+                r = asprintf(&text, "State master as %s, %u slave%s", name, n_nodes, n_nodes == 1 ? "" : "s");
+        else
+                r = asprintf(&text, "State %s as %s of %s, %u slave%s", state, name,
+                             node_id_text(&role_get_node(n->role, 0)->id, master), n_nodes - 1, n_nodes == 2 ? "" : "s");
+        if (r < 0) {
+                text = NULL;
+                return;
+        }
+        if (n->status && streq(n->status, text))
+                return;
+        (void) sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", text);
+        free(n->status);
+        n->status = TAKE_PTR(text);
+}
+
+static void do_changed(void *userdata) {
+        struct node *n = userdata;
+        enum confd_ha_status_state state = role_get_state(n->role);
+        bool joining = role_is_joining(n->role);
+        unsigned phase = role_get_phase(n->role);
+
+        if (state != n->state)
+                log_notice("State %s, was %s", role_state_to_string(state), role_state_to_string(n->state));
+        if (joining && !n->joining)
+                log_notice("Joining a master");
+        if (phase != n->phase)
+                log_notice("Start phase %u", phase);
+        n->state = state;
+        n->joining = joining;
+        n->phase = phase;
+        tell_manager(n);
+        if (n->bus)
+                node_bus_changed(n->bus);
+        if (n->ipc)
+                ipc_server_resume(n->ipc);
+}
+
+static const struct role_ops role_ops = {
+        .serve = do_serve,
+        .unserve = do_unserve,
+        .drop = do_drop,
+        .follow = do_follow,
+        .unfollow = do_unfollow,
+        .reply = do_reply,
+        .event = do_event,
+        .hold = do_hold,
+        .changed = do_changed,
+};
+
+/* ---- what comes in on the IPC port ---- */
+
+static void on_token(const struct secret *token, void *userdata) {
+        struct node *n = userdata;
+
+        if (token->size == 0)
+                log_warning("The HA controller gave an empty token: nobody can join with it");
+        if (peers_set_token(n->peers, token) < 0)
+                log_error("Cannot take the controller's token: out of memory");
+}
+
+static int on_order(uint64_t controller, const struct role_order *order, void *userdata) {
+        struct node *n = userdata;
+
+        return role_submit(n->role, controller, order);
+}
+
+static bool on_may_order(void *userdata) {
+        struct node *n = userdata;
+
+        return role_may_submit(n->role);
+}
+
+static void on_gone(uint64_t controller, void *userdata) {
+        struct node *n = userdata;
+
+        role_controller_gone(n->role, controller);
+}
+
+static void on_synced(void *userdata) {
+        struct node *n = userdata;
+
+        role_release(n->role);
+}
+
+static const struct ipc_callbacks ipc_callbacks = {
+        .token = on_token,
+        .order = on_order,
+        .may_order = on_may_order,
+        .gone = on_gone,
+        .synced = on_synced,
+};
+
+/* ---- what comes in on the bus ---- */
+
+static const char *bus_state(void *userdata) {
+        struct node *n = userdata;
+
+        return role_state_to_string(role_get_state(n->role));
+}
+
+static unsigned bus_phase(void *userdata) {
+        struct node *n = userdata;
+
+        return role_get_phase(n->role);
+}
+
+static int bus_set_phase(unsigned phase, void *userdata) {
+        struct node *n = userdata;
+
+        return role_set_phase(n->role, phase);
+}
+
+static int bus_commit(struct transaction *t, peers_commit_fn fn, void *fn_userdata, void *userdata) {
+        struct node *n = userdata;
+
+        return peers_commit(n->peers, t, fn, fn_userdata);
+}
+
+static const struct node_bus_ops bus_ops = {
+        .state = bus_state,
+        .phase = bus_phase,
+        .set_phase = bus_set_phase,
+        .commit = bus_commit,
+};
+
+/* ---- life ---- */
+
+_printf_(3, 4) static int fail(char **ret_error, int r, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(ret_error, format, ap) < 0)
+                *ret_error = NULL;
+        va_end(ap);
+        return r;
+}
+
+static int load_access(struct node *n, const char *path, char **ret_error) {
+        int r;
+
+        if (isempty(path))
+                return 0;
+        r = secret_read_file(path, IPC_ACCESS_SECRET_MAX, /* strip_newline= */ false, &n->access);
+        if (r == -EPERM)
+                return fail(ret_error, -EINVAL, "AccessFile=%s: others than its owner and group may read or write it: chmod o= %s",
+                            path, path);
+        if (r == -EFBIG)
+                return fail(ret_error, -EINVAL, "AccessFile=%s: longer than %d bytes", path, (int) IPC_ACCESS_SECRET_MAX);
+        if (r < 0)
+                return fail(ret_error, -EINVAL, "AccessFile=%s: cannot read it: %s", path, strerror(-r));
+        if (n->access.size == 0)
+                return fail(ret_error, -EINVAL, "AccessFile=%s: it is empty; to make a secret: openssl rand -hex 32 > %s",
+                            path, path);
+        return 0;
+}
+
+static int load_replication(const struct node_config *config, struct replication_config *ret, char **ret_error) {
+        struct replication_config c = {
+                .n_extra_listen = config->n_extra_listen,
+                .tick_usec = config->tick_usec,
+                .sync_timeout_usec = config->sync_timeout_usec,
+        };
+        int r;
+
+        r = node_address_from_sockaddr(&config->ha.sa, &c.ha_address);
+        if (r < 0)
+                return r;
+        memcpy(c.extra_listen, config->extra_listen, sizeof(c.extra_listen));
+        r = schema_load(config->schema_directory ?: "", &c.schema, ret_error);
+        if (r < 0)
+                return -EINVAL;
+        *ret = c;
+        return 0;
+}
+
+static int listen_for_orders(struct node *n, const struct node_config *config, char **ret_error) {
+        _cleanup_free_ char *address = format_socket_address(&config->ipc);
+        int r;
+
+        if (!address)
+                return -ENOMEM;
+        r = ipc_server_new(n->event, &config->ipc, n->access.data ? &n->access : NULL, &ipc_callbacks, n, &n->ipc);
+        if (r == -EADDRINUSE)
+                return fail(ret_error, r, "IpcAddress=%s: another process listens there", address);
+        if (r == -ENOTSOCK)
+                return fail(ret_error, r, "IpcAddress=%s: there is a file that is no socket", address);
+        if (r < 0)
+                return fail(ret_error, r, "IpcAddress=%s: cannot listen there: %s", address, strerror(-r));
+        if (!n->access.data && !socket_address_is_local(&config->ipc))
+                log_warning("IpcAddress=%s can be reached from other hosts and there is no AccessFile=: anybody there can give "
+                            "HA orders", address);
+        log_info("Listening for orders on %s", address);
+        return 0;
+}
+
+int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error) {
+        _cleanup_(node_freep) struct node *n = calloc(1, sizeof(*n));
+        struct replication_config replication;
+        int r;
+
+        *ret_error = NULL;
+        if (!n)
+                return -ENOMEM;
+        n->event = sd_event_ref(event);
+        n->state = CONFD_HA_STATE_NONE;
+        n->phase = config->start_phase0 ? 0 : ROLE_PHASE_MAX;
+        r = load_access(n, config->access_file, ret_error);
+        if (r >= 0)
+                r = load_replication(config, &replication, ret_error);
+        if (r >= 0)
+                r = store_open(config->data_directory, event, &n->store, ret_error);
+        if (r >= 0)
+                r = peers_new(event, n->store, &replication, &n->peers);
+        if (r >= 0)
+                r = role_new(&n->role, &role_ops, n->phase, n);
+        if (r < 0)
+                return r;
+        peers_set_role(n->peers, n->role);
+        r = listen_for_orders(n, config, ret_error);
+        if (r >= 0 && !isempty(config->bus_name))
+                r = node_bus_new(event, config->bus_name, n->store, &bus_ops, n, &n->bus, ret_error);
+        if (r < 0)
+                return r;
+        tell_manager(n);
+        *ret = TAKE_PTR(n);
+        return 0;
+}
+
+/* Peers and clients first, so that nobody is told of an end that is only ours; the store last, with what it still has
+ * to write. */
+struct node *node_free(struct node *n) {
+        if (!n)
+                return NULL;
+        ipc_server_free(n->ipc);
+        node_bus_free(n->bus);
+        peers_free(n->peers);
+        role_free(n->role);
+        store_free(n->store);
+        secret_done(&n->access);
+        sd_event_unref(n->event);
+        free(n->status);
+        free(n);
+        return NULL;
+}
+
+void node_next_phase(struct node *n) {
+        unsigned phase = role_get_phase(n->role);
+
+        if (phase < ROLE_PHASE_MAX && role_set_phase(n->role, phase + 1) < 0)
+                log_error("Cannot move on to start phase %u", phase + 1);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the serving and the following side of replication on the role's behalf. */
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "node/master.h"
+#include "node/peers.h"
+#include "node/slave.h"
+
+struct peers {
+        sd_event *event;
+        struct store *store;
+        struct replication_config config;
+        struct role *role;
+        struct secret token;
+        struct master *master; /* as master and as relay */
+        struct slave *slave;   /* while joining, as slave and as relay */
+        char *why;             /* what the last failure said */
+};
+
+/* ---- what happens ---- */
+
+static bool is_loopback(const struct node_address *a) {
+        struct socket_address sa = {};
+
+        return node_address_to_sockaddr(a, 1, &sa.storage, &sa.length) >= 0 && socket_address_is_local(&sa);
+}
+
+static void warn_in_clear(const char *whom, const struct node_id *id, const struct node_address *address) {
+        char text[NODE_ID_TEXT_MAX], at[NODE_ADDRESS_TEXT_MAX];
+
+        if (!is_loopback(address))
+                log_warning("Data travels in clear to %s %s at %s: use a network that nobody else is on", whom,
+                            node_id_text(id, text), node_address_text(address, at));
+}
+
+static void on_slave_arrived(struct master *m, const struct node_id *id, const struct node_address *address,
+                             void *userdata) {
+        struct role_node node = { .id = *id, .address = *address };
+        struct peers *p = userdata;
+
+        node.address.port = 0; /* the port of an outgoing connection tells nobody anything */
+        warn_in_clear("slave", id, &node.address);
+        role_slave_arrived(p->role, &node);
+}
+
+static void on_slave_died(struct master *m, const struct node_id *id, const struct node_address *address,
+                          void *userdata) {
+        struct peers *p = userdata;
+
+        role_slave_died(p->role, id);
+}
+
+static void on_joined(struct slave *s, bool copied, void *userdata) {
+        struct peers *p = userdata;
+
+        warn_in_clear("and from master", slave_master_id(s), slave_master_address(s));
+        role_joined(p->role, copied);
+}
+
+static void on_failed(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
+        struct peers *p = userdata;
+
+        log_warning("Joining the master failed: %s: %s", ha_error_name(code), reason);
+        role_join_failed(p->role, code, reason);
+}
+
+static void on_lost(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
+        struct peers *p = userdata;
+
+        log_warning("The master is lost: %s: %s", ha_error_name(code), reason);
+        role_master_lost(p->role, code);
+}
+
+static const struct master_callbacks master_callbacks = {
+        .slave_arrived = on_slave_arrived,
+        .slave_died = on_slave_died,
+};
+
+static const struct slave_callbacks slave_callbacks = {
+        .joined = on_joined,
+        .failed = on_failed,
+        .lost = on_lost,
+};
+
+/* ---- what the role decides ---- */
+
+static int rename_master(struct peers *p, bool as_master, const struct node_id *id) {
+        int r;
+
+        r = master_rename(p->master, id);
+        if (r < 0)
+                return CONFD_ERR_MALLOC;
+        if (as_master)
+                master_promote(p->master);
+        return 0;
+}
+
+int peers_serve(struct peers *p, bool as_master, const struct node_id *id, const char **ret_why) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        *ret_why = "out of memory";
+        if (p->master)
+                return rename_master(p, as_master, id);
+        r = master_new(p->event, p->store, &p->config, id, &p->token, as_master ? NULL : p->slave, &master_callbacks, p,
+                       &p->master, &error);
+        if (r >= 0)
+                return 0;
+        if (r == -ENOMEM)
+                return CONFD_ERR_MALLOC;
+        log_warning("Cannot serve slaves: %s", error ?: strerror(-r));
+        free(p->why);
+        p->why = TAKE_PTR(error);
+        *ret_why = p->why ?: strerror(-r);
+        return CONFD_ERR_HA_BIND;
+}
+
+void peers_unserve(struct peers *p) {
+        p->master = master_free(p->master);
+}
+
+void peers_drop(struct peers *p, const struct node_id *id) {
+        if (p->master)
+                master_slave_dead(p->master, id);
+}
+
+void peers_follow(struct peers *p, const struct node_id *id, const struct role_node *master) {
+        int r;
+
+        r = slave_new(p->event, p->store, &p->config, id, &master->id, &master->address, &p->token, &slave_callbacks, p,
+                      &p->slave);
+        if (r < 0) {
+                p->slave = NULL;
+                role_join_failed(p->role, r == -ENOMEM ? CONFD_ERR_MALLOC : CONFD_ERR_INTERNAL, strerror(-r));
+        }
+}
+
+void peers_unfollow(struct peers *p) {
+        p->slave = slave_free(p->slave);
+}
+
+void peers_hold(struct peers *p, bool hold) {
+        if (p->master)
+                master_set_hold(p->master, hold);
+}
+
+/* ---- data ---- */
+
+struct lone_commit {
+        peers_commit_fn fn;
+        void *userdata;
+};
+
+static void on_lone_commit(int result, struct transaction *t, void *userdata) {
+        _cleanup_free_ struct lone_commit *c = userdata;
+
+        c->fn(result, transaction_id(t), c->userdata);
+}
+
+/* Without a role there is nobody to replicate to; the id says who made it, as far as that is known. */
+static int commit_alone(struct peers *p, struct transaction *t, peers_commit_fn fn, void *userdata) {
+        _cleanup_free_ struct lone_commit *c = malloc(sizeof(*c));
+        const struct node_id *id = role_get_id(p->role);
+        char text[NODE_ID_TEXT_MAX];
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        *c = (struct lone_commit) { .fn = fn, .userdata = userdata };
+        r = transaction_seal(t, id->size > 0 ? node_id_text(id, text) : "none");
+        if (r < 0)
+                return r;
+        r = store_commit(p->store, t, on_lone_commit, c);
+        if (r < 0)
+                return r;
+        TAKE_PTR(c);
+        return 0;
+}
+
+int peers_commit(struct peers *p, struct transaction *t, peers_commit_fn fn, void *userdata) {
+        if (!role_is_writable(p->role))
+                return -EROFS;
+        return p->master ? master_commit(p->master, t, fn, userdata) : commit_alone(p, t, fn, userdata);
+}
+
+/* ---- life ---- */
+
+int peers_new(sd_event *event, struct store *store, const struct replication_config *config, struct peers **ret) {
+        struct peers *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return -ENOMEM;
+        p->event = sd_event_ref(event);
+        p->store = store;
+        p->config = *config;
+        *ret = p;
+        return 0;
+}
+
+struct peers *peers_free(struct peers *p) {
+        if (!p)
+                return NULL;
+        master_free(p->master);
+        slave_free(p->slave);
+        secret_done(&p->token);
+        sd_event_unref(p->event);
+        free(p->why);
+        free(p);
+        return NULL;
+}
+
+void peers_set_role(struct peers *p, struct role *role) {
+        p->role = role;
+}
+
+int peers_set_token(struct peers *p, const struct secret *token) {
+        _cleanup_secret_ struct secret copy = { .size = token->size };
+
+        copy.data = malloc(token->size + 1);
+        if (!copy.data)
+                return -ENOMEM;
+        memcpy(copy.data, token->data, token->size);
+        copy.data[token->size] = 0;
+        if (p->master && master_set_token(p->master, &copy) < 0)
+                return -ENOMEM;
+        secret_done(&p->token);
+        p->token = copy;
+        copy = (struct secret) {};
+        return 0;
+}
