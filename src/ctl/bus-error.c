@@ -67,7 +67,7 @@ static const char *advice(const struct ctl *c, const char *name) {
         if (streq(name, DBUS_ERROR "ServiceUnknown") || streq(name, DBUS_ERROR "NameHasNoOwner"))
                 return "The service does not run: systemctl status confd-ha.service";
         if (streq(name, DBUS_ERROR "NoReply"))
-                return "The service ended before it answered; the order may still take effect: "
+                return "The service, or the bus, ended before the answer came; an order may still take effect: "
                        "systemctl status confd-ha.service";
         return NULL;
 }

@@ -47,7 +47,7 @@ static int emit(const struct watch *w, const char *event, const char *const *key
         } else {
                 char when[TEXT_TIME_MAX];
 
-                printf("%s  %-17s", text_timestamp(now, when), event);
+                printf("%s  %-19s", text_timestamp(now, when), event);
                 for (const char *p = line; *p; p++) {
                         if (p[0] == '$' && p[1] >= '1' && p[1] <= '0' + ARGS_MAX) {
                                 _cleanup_free_ char *value = text_printable(values[p[1] - '1']);
@@ -108,8 +108,6 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
 
         switch (event) {
         case WATCH_PICTURE:
-                /* The first question may take its time; from now on there is no limit. */
-                w->c->deadline = USEC_INFINITY;
                 if (!w->before.known)
                         return emit_picture(w, "Watching");
                 if (w->before.connected != w->picture.connected)
@@ -134,7 +132,7 @@ enum ctl_exit verb_monitor(struct ctl *c, char **args) {
         status = bus_connect(c);
         if (status != CTL_DONE)
                 return status;
-        r = watch_run(&w, USEC_INFINITY);
+        r = watch_run(&w, c->deadline, USEC_INFINITY);
         if (r == -EPIPE)
                 return CTL_DONE;
         return bus_error_report(c, "monitor", &w.error, r);

@@ -83,12 +83,13 @@ enum ctl_exit verb_wait(struct ctl *c, char **args) {
         status = bus_connect(c);
         if (status != CTL_DONE)
                 return status;
-        r = watch_run(&w, c->deadline);
+        r = watch_run(&w, c->deadline, c->deadline);
         if (r > 0) {
                 say(c, wanted, &w.picture, /* reached= */ true);
                 return CTL_DONE;
         }
-        if (r == -ETIMEDOUT || sd_bus_error_has_name(&w.error, SD_BUS_ERROR_TIMEOUT)) {
+        /* With an error it is NoReply, the end of a connection. */
+        if (r == -ETIMEDOUT && !sd_bus_error_is_set(&w.error)) {
                 _cleanup_free_ char *state = text_printable(picture_state(&w.picture));
                 char span[TEXT_TIME_MAX];
 

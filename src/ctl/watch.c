@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the subscription to the service's signals. */
-#include "ctl/bus-connection.h"
 #include "ctl/watch.h"
 
 static void tell(struct watch *w, enum watch_event event, sd_bus_message *m) {
@@ -57,6 +56,7 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
         return 0;
 }
 
+/* Without a time limit of its own: watch_run() has one, and a service that ends gives an error at once. */
 static int ask(struct watch *w, bool activate) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
@@ -69,7 +69,7 @@ static int ask(struct watch *w, bool activate) {
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", CTL_INTERFACE);
         if (r >= 0)
-                r = sd_bus_call_async(w->c->bus, &w->question, m, on_properties, w, bus_time_left(w->c));
+                r = sd_bus_call_async(w->c->bus, &w->question, m, on_properties, w, UINT64_MAX);
         return MIN(r, 0);
 }
 
@@ -169,22 +169,22 @@ void watch_done(struct watch *w) {
         free(w->owner);
 }
 
-int watch_run(struct watch *w, uint64_t deadline) {
+int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline) {
         int r;
 
         r = subscribe(w);
         if (r >= 0)
                 r = ask(w, /* activate= */ true);
         while (r >= 0 && w->verdict == 0) {
-                uint64_t now;
+                uint64_t now, limit = w->before.state ? deadline : first_deadline;
 
                 r = sd_bus_process(w->c->bus, NULL);
                 if (r != 0)
                         continue;
                 now = now_monotonic();
-                if (deadline != USEC_INFINITY && now >= deadline)
+                if (limit != USEC_INFINITY && now >= limit)
                         return -ETIMEDOUT;
-                r = sd_bus_wait(w->c->bus, deadline == USEC_INFINITY ? UINT64_MAX : deadline - now);
+                r = sd_bus_wait(w->c->bus, limit == USEC_INFINITY ? UINT64_MAX : limit - now);
                 if (r == -EINTR)
                         r = 0;
         }

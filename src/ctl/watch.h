@@ -40,6 +40,7 @@ void watch_done(struct watch *w);
 #define _cleanup_watch_ _cleanup_(watch_done)
 
 /* Subscribes, asks for the properties (which starts the service, the first time only), and runs until the callback
- * ends it or `deadline` (monotonic) has passed. Returns the callback's verdict, -ETIMEDOUT, or another negative errno;
- * w->error is set if the service could not be asked at the beginning. */
-_must_check_ int watch_run(struct watch *w, uint64_t deadline);
+ * ends it, the first answer has not come by `first_deadline`, or `deadline` has passed (both monotonic). Returns the
+ * callback's verdict, -ETIMEDOUT, or another negative errno; w->error is set if the service could not be asked at the
+ * beginning. */
+_must_check_ int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline);

@@ -1,0 +1,232 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The verbs of confd-hactl that follow the service: wait, monitor, check, each in all its endings.
+. "$(dirname "$0")/ctl-lib.sh"
+
+start_bus bus
+start_mock
+play_master
+
+# confd-hactl in the background: its output in $work/NAME.out and .err, its exit status by `ended`. Returns once it has
+# the service's properties, if there is a service: what is told after that, it hears.
+declare -A running
+background() { # NAME ARGS...
+        local name=$1
+        shift
+        count_asked
+        "$CONFD_HACTL" "$@" >"$work/$name.out" 2>"$work/$name.err" &
+        running[$name]=$!
+        pids+=($!)
+        asked=$((asked + 1))
+        wait_for has_asked || printf '# %s has asked nothing\n' "$name"
+}
+
+count_asked() { asked=$(mock Asked | sed 's/^u //'); }
+has_asked() { [ "$(mock Asked | sed 's/^u //')" -ge "$asked" ]; }
+alive() { kill -0 "${running[$1]}"; }
+dead() { ! alive "$1"; }
+
+# ended NAME CASE STATUS: it ends, with that exit status.
+ended() {
+        local rc=0
+        wait_for dead "$1" || kill -KILL "${running[$1]}"
+        wait "${running[$1]}" 2>/dev/null || rc=$?
+        is "$2" $rc "$3"
+}
+
+# --- wait ------------------------------------------------------------------------------------------------------------
+says 'the state is there' 0 'n1 is master' hactl wait master
+says 'in the other words' 0 'n1 is master' hactl wait primary
+says 'quietly' 0 '' hactl -q wait master
+json 'as JSON' 0 'j == {"wanted": "master", "reached": True, "state": "master", "node_id": "n1", "synchronizing": False}' \
+        hactl --json=short wait master
+fails 'not within its time' 1 'wait slave: not reached within 100ms: the state is master' hactl --timeout=0.1 wait slave
+json 'which is JSON too' 1 'j["reached"] is False and j["state"] == "master"' hactl --timeout=0.1 --json=short wait slave
+fails 'looking once' 1 'the state is master' hactl --timeout=0 wait slave
+says 'looking once, with success' 0 'n1 is master' hactl --timeout=0 wait master
+for state in none slave slave-relay unknown; do
+        background state wait $state
+        set_property State s $state
+        ended state "wait $state ends by a change" 0
+done
+set_property State s slave
+set_property Synchronizing b true
+fails 'a slave that synchronizes is not synced' 1 'the state is slave and synchronizing' hactl --timeout=0.1 wait synced
+background synced wait synced
+set_property Synchronizing b false
+ended synced 'but it is once the data is in place' 0
+is 'and says so' "$(cat "$work/synced.out")" 'n1 is slave, its data is in place'
+set_property State s slave-relay
+ok 'a relay is synced' hactl wait synced
+set_property State s master
+background quiet wait slave
+mock SetQuietly sv State s slave
+mock Invalidate sv State s slave
+ended quiet 'a change that is announced without its value' 0
+set_property State s none
+background failing wait synced
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.BadToken 'another token'
+heard() { grep -q "A be-slave failed: BadToken: another token" "$work/failing.err"; }
+eventually 'a be-slave that fails is told' heard
+ok 'and waited on' alive failing
+set_property State s slave
+ended failing 'for the next may succeed' 0
+
+set_property State s none
+background restart wait slave
+kill -KILL $mock_pid
+told() { grep -q 'left the bus' "$work/restart.err"; }
+eventually 'the service ends while it is waited for' told
+ok 'and waiting goes on' alive restart
+start_mock
+set_property State s slave
+ended restart 'until the new one has the state' 0
+background gone wait unknown
+mock Leave
+ended gone 'a state without a service is unknown' 0
+fails 'no service to start with' 3 'The service does not run' hactl wait master
+mock Return
+mock Hang s GetAll
+fails 'a service that does not answer' 1 'the service does not answer' hactl --timeout=0.2 wait master
+fails 'nor does monitor wait for it for ever' 1 'monitor failed: No answer in time' hactl --timeout=0.2 monitor
+mock Fail sss GetAll org.freedesktop.DBus.Error.AccessDenied 'go away'
+fails 'a bus that does not allow it' 4 'AccessDenied: go away' hactl wait master
+succeed GetAll
+
+# Somebody else's signals: addressed to us, from a connection that does not own the name.
+set_property State s none
+background spoofed --timeout=20 wait slave
+name=$(busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --no-legend list --unique |
+        awk -v pid="${running[spoofed]}" '$2 == pid { print $1 }')
+ok 'the waiting client is on the bus' test -n "$name"
+busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" emit --destination="$name" /org/confd/HA org.freedesktop.DBus.Properties \
+        PropertiesChanged 'sa{sv}as' org.confd.HA 1 State s slave 0
+busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" emit --destination="$name" /org/freedesktop/DBus org.freedesktop.DBus \
+        NameOwnerChanged sss org.confd.HA "$name" ''
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.Closed 'a true one'
+true_one() { grep -q 'a true one' "$work/spoofed.err"; }
+eventually 'true signals arrive' true_one
+ok 'false ones are not believed' alive spoofed
+ok 'nor that the service left' test -z "$(grep 'left the bus' "$work/spoofed.err")"
+set_property State s slave
+ended spoofed 'but the service is' 0
+
+# --- monitor ---------------------------------------------------------------------------------------------------------
+play_master
+background lines monitor
+background json monitor --json=short
+watching() { grep -q Watching "$work/lines.out" && grep -q Watching "$work/json.out"; }
+eventually 'monitor begins with the state' watching
+mock Emit ssas MasterLost s 1 org.confd.HA.Error.NoTick
+mock Emit ssas SlaveDied ss 2 n2 10.0.0.2
+mock Emit ssas SlaveArrived ss 2 $'n\e3' ''
+mock Emit ssas SlaveInitialized b 1 yes
+mock Emit ssas SlaveInitialized b 1 no
+mock Emit ssas StateChanged sss 3 slave none master-lost
+mock Emit ssas BeSlaveResult ss 2 '' ''
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.BadName 'it is n9'
+mock Emit ssas SomethingNew s 1 what
+mock Emit ssas StateChanged s 1 wrong-arguments
+set_property Connected b false
+set_property Connected b true
+mock Leave
+mock Return
+set_property Transitions t 99
+mock Emit ssas StateChanged sss 3 none slave external
+last() { grep -q external "$work/lines.out" && grep -q external "$work/json.out"; }
+eventually 'monitor tells of everything, over a restart' last
+is 'one line an event' "$(sed 's/.*UTC  //; s/  *$//; s/  */ /' "$work/lines.out")" 'Watching n1 is master
+MasterLost the master is lost: NoTick
+SlaveDied n2 10.0.0.2
+SlaveArrived n\x1b3
+SlaveInitialized the data was copied and is in place
+SlaveInitialized the data is in place, nothing was copied
+StateChanged slave -> none (master-lost)
+BeSlaveResult done
+BeSlaveResult BadName: it is n9
+ConfdDisconnected from 127.0.0.1:4565
+ConfdConnected at 127.0.0.1:4565
+ServiceGone the service left the bus
+ServiceBack the service is on the bus
+Watching n1 is master
+StateChanged none -> slave (external)'
+ok 'each with its time' test -z "$(grep -Ev '^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) 20[0-9-]+ [0-9:]+ UTC  [A-Z]' "$work/lines.out")"
+ok 'each JSON line is JSON' /usr/bin/python3 -c 'import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+names = [e["event"] for e in events]
+assert names == ["Watching", "MasterLost", "SlaveDied", "SlaveArrived", "SlaveInitialized", "SlaveInitialized",
+                 "StateChanged", "BeSlaveResult", "BeSlaveResult", "ConfdDisconnected", "ConfdConnected", "ServiceGone",
+                 "ServiceBack", "Watching", "StateChanged"], names
+assert all(e["time_usec"] > 1e15 for e in events)
+assert events[0]["state"] == "master" and events[0]["node_id"] == "n1"
+assert events[1]["error"] == "org.confd.HA.Error.NoTick"
+assert events[2]["id"] == "n2" and events[2]["address"] == "10.0.0.2"
+assert events[3]["id"] == "n\x1b3"
+assert events[4]["by_copy"] is True and events[5]["by_copy"] is False
+assert (events[6]["old"], events[6]["new"], events[6]["reason"]) == ("slave", "none", "master-lost")
+assert events[7]["error"] == "" and events[8]["message"] == "it is n9"
+assert events[9]["address"] == "127.0.0.1:4565"' "$work/json.out"
+kill -TERM "${running[lines]}" "${running[json]}"
+ended lines 'monitor ends when it is interrupted' 143
+mkfifo "$work/pipe"
+head -n 1 "$work/pipe" >"$work/closed.out" & pids+=($!)
+"$CONFD_HACTL" monitor >"$work/pipe" & running[closed]=$! pids+=($!)
+eventually 'monitor speaks to a pipe at once' grep -q Watching "$work/closed.out"
+mock Emit ssas SlaveDied ss 2 n2 10.0.0.2
+ended closed 'monitor ends when nobody reads it' 141
+
+# --- check -----------------------------------------------------------------------------------------------------------
+play_master
+says 'a node with a role' 0 'ok: n1 is master' hactl check
+says 'the right role' 0 'ok: n1 is master' hactl check --role=master
+says 'one of several' 0 'ok: n1 is master' hactl check --role=slave,master
+says 'in the other words' 0 'ok: n1 is master' hactl check --role=primary
+says 'another role' 1 'no: n1 is master, not slave,slave-relay' hactl check --role=slave,slave-relay
+mock Calls >/dev/null
+says 'ready' 0 'ok: n1 is master' hactl check --ready --role=master
+is 'which is asked of ConfD' "$(mock Calls)" 'as 1 "Status interactive=1"'
+hactl check >/dev/null
+is 'but only then' "$(mock Calls)" 'as 0'
+says 'quietly' 1 '' hactl -q check --role=none
+json 'as JSON' 1 'j == {"answer": "no", "why": "n1 is master, not none", "state": "master", "node_id": "n1"}' \
+        hactl check --role=none --json=short
+set_property State s slave
+set_property Synchronizing b true
+says 'synchronizing is not ready' 1 'no: n1 is slave and synchronizing' hactl check --ready --role=slave
+says 'but it is a slave' 0 'ok: n1 is slave' hactl check --role=slave
+set_property Synchronizing b false
+mock Fail sss Status org.confd.HA.Error.Timeout 'no answer within 10 s'
+says 'ConfD does not answer' 2 'unknown: ConfD does not answer: no answer within 10 s' hactl check --ready
+mock Hang s Status
+ok 'nor does the service' test "$(hactl --timeout=0.2 check --ready >"$work/check"; echo $?)" = 2
+ok 'with one line' test "$(grep -c '^unknown: ' "$work/check")" = 1
+says 'which matters to --ready only' 0 'ok: n1 is slave' hactl check
+succeed Status
+set_property Connected b false
+set_property State s unknown
+set_property LastError '(sst)' org.confd.HA.Error.NotConnected 'connection refused' 1
+mock Calls >/dev/null
+says 'no connection to ConfD' 2 'unknown: no connection to ConfD at 127.0.0.1:4565: connection refused' hactl check
+says 'nor ready' 2 'unknown: no connection to ConfD at 127.0.0.1:4565: connection refused' hactl check --ready
+is 'and no wait for one' "$(mock Calls)" 'as 0'
+says 'somebody may ask for just that' 0 'ok: the state of n1 is unknown' hactl check --role=unknown
+mock Hang s GetAll
+ok 'a service that hangs' test "$(hactl --timeout=0.2 check >"$work/check"; echo $?)" = 2
+ok 'with one line, too' test "$(grep -c '^unknown: the service does not answer' "$work/check")" = 1
+mock Leave
+says 'no service' 2 'unknown: the service does not run' hactl check
+json 'no service, as JSON' 2 'j["answer"] == "unknown" and j["state"] == "unknown"' hactl check --json=short
+DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/nowhere says 'no bus' 2 'unknown: no connection to the system bus' hactl check
+mock Return
+mock Calls >/dev/null
+
+# --- the bus goes ----------------------------------------------------------------------------------------------------
+background slow wait none
+succeed GetAll
+background lost wait none
+background blind monitor
+kill -KILL $bus_pid
+ended lost 'wait without a bus' 3
+ended slow 'wait for a first answer without a bus' 3
+ended blind 'monitor without a bus' 3
+finish

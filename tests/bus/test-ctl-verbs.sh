@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# confd-hactl's questions and orders against a scripted service: output as text and as JSON, exit statuses, usage.
+. "$(dirname "$0")/ctl-lib.sh"
+
+E=org.confd.HA.Error
+D=org.freedesktop.DBus.Error
+
+# --- usage: nothing here needs a bus ---------------------------------------------------------------------------------
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/nowhere
+ok 'help is printed' hactl --help
+ok 'help is printed with -h' hactl -h
+says 'the version is printed' 0 "confd-hactl ${VERSION:?}" hactl --version
+fails 'an unknown option' 2 'Try: confd-hactl --help' hactl --bogus
+fails 'an unknown command' 2 "no command 'frobnicate'" hactl frobnicate
+fails 'too few arguments' 2 'takes one argument: confd-hactl be-master ID' hactl be-master
+fails 'too many arguments' 2 'takes no arguments' hactl be-none n1
+fails 'two of three arguments' 2 'be-slave ID MASTER-ID MASTER-ADDRESS' hactl be-slave n2 n1
+fails 'an argument for status' 2 'takes no arguments' hactl status n1
+fails 'explain of nothing' 2 'explain ERROR' hactl explain
+fails '--json of something else' 2 'short, pretty or off' hactl --json=xml
+fails '--timeout of no number' 2 'takes seconds' hactl --timeout=soon
+fails '--timeout of a negative number' 2 'takes seconds' hactl --timeout=-1
+fails '--timeout=0 for an order' 2 'is for wait' hactl --timeout=0 be-none
+fails '--no-wait for another verb' 2 'is for be-slave' hactl be-none --no-wait
+fails '--role for another verb' 2 'are for check' hactl status --role=master
+fails '--lines for another verb' 2 'is for history' hactl status --lines=3
+fails '--lines of nothing' 2 'from 1 to' hactl history --lines=0
+fails 'two places at once' 2 'Only one of' hactl -H a -M b
+fails 'an address that is none' 3 'at rubbish' hactl --address=rubbish
+fails 'a host that is none' 2 "Not a valid host: '-oProxyCommand=x'" hactl --host=-oProxyCommand=x history
+fails 'an empty node id' 2 'cannot be a node id' hactl be-master ''
+fails 'a node id of 128 bytes' 2 'cannot be a node id' hactl be-master "$(printf '%128s' '' | tr ' ' x)"
+fails 'a node id with a newline' 2 'n\\x0a1' hactl be-master $'n\n1'
+fails 'a node id that is not UTF-8' 2 'n\\xff' hactl be-master $'n\xff'
+fails 'an empty address' 2 'cannot be an address' hactl be-slave n2 n1 ''
+fails 'wait for a state that is none' 2 "not 'asleep'" hactl wait asleep
+fails 'check for a role that is none' 2 "not 'boss'" hactl check --role=master,boss
+fails 'check for no role' 2 "not ''" hactl check --role=
+
+# --- nobody there ----------------------------------------------------------------------------------------------------
+fails 'no bus' 3 'Cannot connect to the system bus: No such file or directory' hactl
+fails 'no bus at an address' 3 "at unix:path=$work/nowhere" hactl --address="unix:path=$work/nowhere" be-none
+fails 'no bus for an order' 3 'Cannot connect' hactl be-master n1
+fails 'no bus to wait on' 3 'Cannot connect' hactl wait master
+fails 'no bus to monitor' 3 'Cannot connect' hactl monitor
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
+start_bus bus
+fails 'a bus without the service' 3 "The service does not run" hactl status
+fails 'an order without the service' 3 'explain org.freedesktop.DBus.Error.ServiceUnknown' hactl be-none
+fails 'waiting without the service' 3 'ServiceUnknown' hactl wait master
+fails 'monitoring without the service' 3 'ServiceUnknown' hactl monitor
+start_mock
+
+# --- status ----------------------------------------------------------------------------------------------------------
+set_property ConfdAddress s 127.0.0.1:4565
+ok 'status of a fresh service' hactl status
+json 'a fresh service as JSON' 0 'j["master"] is None and j["slaves"] == [] and j["last_error"] is None' hactl --json=short
+play_master
+set_property LastError '(sst)' $E.Closed 'The slave n4 went away' 1
+since=$(date -d "@$(($(date +%s) - 185))" '+%a %Y-%m-%d')
+hactl >"$work/status"
+is 'status: the state' "$(sed -n 1p "$work/status" | sed "s/$since.*UTC/WHEN/; s/[0-9]*s ago/Ns ago/")" \
+        '       State: master since WHEN; 3min Ns ago'
+is 'status: the node' "$(sed -n 2p "$work/status")" '        Node: n1'
+is 'status: its slaves' "$(sed -n 3,4p "$work/status")" '      Slaves: n2 10.0.0.2
+              n3 fd00::3'
+is 'status: ConfD' "$(sed -n 5p "$work/status")" '       ConfD: 8.2.5 at 127.0.0.1:4565 (protocol 82)'
+is 'status: the last error' "$(sed -n 6p "$work/status" | sed 's/, .* ago//')" \
+        '  Last error: Closed (Thu 1970-01-01 00:00:00 UTC)'
+is 'status: its message' "$(sed -n 7,99p "$work/status")" '              The slave n4 went away'
+says 'status -q is an exit status' 0 '' hactl -q status
+mock Calls >/dev/null
+hactl status >/dev/null
+is 'status asks ConfD' "$(mock Calls)" 'as 1 "Status interactive=1"'
+hactl --json=short >"$work/short"
+is 'short JSON is one line' "$(wc -l <"$work/short")" 1
+json 'status as JSON' 0 'j["state"] == "master" and j["node_id"] == "n1" and j["master"] is None and
+  j["slaves"] == [{"id": "n2", "address": "10.0.0.2"}, {"id": "n3", "address": "fd00::3"}] and
+  j["connected"] is True and j["events_connected"] is True and j["synchronizing"] is False and
+  j["confd_address"] == "127.0.0.1:4565" and j["confd_version"] == "8.2.5" and j["protocol_version"] == 82 and
+  j["last_error"] == {"name": "org.confd.HA.Error.Closed", "message": "The slave n4 went away", "time_usec": 1} and
+  j["transitions"] == 3 and j["version"] == "9.9" and j["state_since_usec"] > 1e15' hactl --json=short status
+cp "$work/json" "$work/short"
+json 'pretty JSON says the same' 0 'j == json.load(open("'"$work/short"'"))' hactl status --json=pretty
+ok '--json=off is the table' grep -q Slaves <(hactl --json=off)
+set_property State s slave
+set_property NodeId s n2
+set_property Master '(ss)' n1 10.0.0.1
+set_property Slaves 'a(ss)' 0
+set_property Synchronizing b true
+set_property EventsConnected b false
+set_property LastError '(sst)' '' '' 0
+hactl >"$work/status"
+ok 'status of a slave names its master' grep -qx '      Master: n1 10.0.0.1' "$work/status"
+ok 'status of a slave: synchronizing' grep -q 'State: slave (synchronizing) since' "$work/status"
+ok 'status without the event connection says so' grep -q 'no event connection' "$work/status"
+ok 'status without an error does not speak of one' test -z "$(grep -i error "$work/status")"
+json 'a slave as JSON' 0 'j["master"] == {"id": "n1", "address": "10.0.0.1"} and j["synchronizing"] is True' \
+        hactl --json=short
+mock Fail sss Status $E.Timeout 'ConfD did not answer within 10 s'
+fails 'status that ConfD does not answer' 1 'Timeout: ConfD did not answer' hactl
+ok 'and the picture all the same' grep -q 'State: slave' <(hactl 2>/dev/null)
+set_property Connected b false
+set_property State s unknown
+mock Fail sss Status $E.NotConnected 'ConfD is not there'
+fails 'status without ConfD' 3 'explain NotConnected' hactl
+says 'and as JSON' 3 unknown sh -c "'$CONFD_HACTL' --json=short 2>/dev/null >'$work/json'; rc=\$?
+        /usr/bin/python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[\"state\"])' '$work/json'; exit \$rc"
+fails 'hints are left out with -q' 3 'NotConnected: ConfD is not there' hactl -q
+ok 'no hint with -q' test -z "$(hactl -q 2>&1 | grep explain)"
+mock Hang s Status
+fails 'status that nobody answers' 1 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=0.2 status
+succeed Status
+mock Fail sss GetAll $D.UnknownInterface 'no such interface'
+fails 'something else owns the name' 1 'UnknownInterface' hactl status
+succeed GetAll
+
+# --- odd names -------------------------------------------------------------------------------------------------------
+play_master
+wide=節点一-ß-🙂
+set_property NodeId s "$wide"
+set_property Slaves 'a(ss)' 2 'a b "c" \x01\\' addr 節点二 10.0.0.2
+ok 'wide characters in status' grep -q "Node: $wide" <(LC_ALL=C.UTF-8 hactl)
+json 'odd names as JSON' 0 'j["node_id"] == "'$wide'" and j["slaves"][0]["id"] == "a b \"c\" \\x01\\\\"' hactl --json=short
+set_property NodeId s $'evil\e[2Jnode\xc2\x9b'
+ok 'control characters do not reach the terminal' grep -q 'evil\\x1b\[2Jnode\\xc2\\x9b' <(hactl)
+json 'but JSON has them, escaped' 0 'j["node_id"] == "evil\x1b[2Jnode\x9b"' hactl --json=pretty
+ok 'JSON is free of control characters' test -z "$(hactl --json=short | tr -d '\n' | grep '[[:cntrl:]]')"
+mock Calls >/dev/null
+ok 'an order with a wide id' hactl be-master "$wide"
+is 'which the service gets as it is' "$(mock Calls | /usr/bin/python3 -c 'import re, sys
+text = sys.stdin.read().split("\"", 1)[1].rsplit("\"", 1)[0]
+print(re.sub(rb"\\(\d{3})", lambda m: bytes([int(m[1], 8)]), text.encode()).decode())')" "BeMaster $wide interactive=1"
+ok 'an id that looks like an option' hactl be-master -- -n1
+is 'is an id' "$(mock Calls)" 'as 1 "BeMaster -n1 interactive=1"'
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+order() { # VERB-AND-ARGS CALL TEXT
+        local -a args
+        read -ra args <<<"$1"
+        mock Calls >/dev/null
+        says "$1" 0 "$3" hactl "${args[@]}"
+        is "$1 is the right call" "$(mock Calls)" "as 1 \"$2 interactive=1\""
+        says "$1 -q" 0 '' hactl -q "${args[@]}"
+}
+order 'be-master n1' 'BeMaster n1' 'This node is master, as n1.'
+order 'be-primary n1' 'BeMaster n1' 'This node is master, as n1.'
+order 'be-slave n2 n1 10.0.0.1' 'BeSlave n2 n1 10.0.0.1 yes' 'This node follows n1 at 10.0.0.1, as n2; its data is in place.'
+order 'be-secondary n2 n1 fd00::1' 'BeSlave n2 n1 fd00::1 yes' \
+        'This node follows n1 at fd00::1, as n2; its data is in place.'
+order 'be-slave n2 n1 10.0.0.1 --no-wait' 'BeSlave n2 n1 10.0.0.1 no' \
+        "ConfD has the order to follow n1 at 10.0.0.1, as n2; 'confd-hactl wait synced' waits for the data."
+order be-relay BeRelay 'This node is a relay: slaves may follow it.'
+order be-none BeNone 'This node has no role and no peers.'
+order 'slave-dead n2' 'SlaveDead n2' 'Node n2 counts as dead.'
+order 'secondary-dead n2' 'SlaveDead n2' 'Node n2 counts as dead.'
+order reload Reload 'The configuration was read again.'
+mock Calls >/dev/null
+hactl --no-ask-password be-none >/dev/null
+is '--no-ask-password is told to the service' "$(mock Calls)" 'as 1 "BeNone interactive=0"'
+json 'an order as JSON' 0 'j == {"method": "BeSlave", "node_id": "n2", "master_id": "n1", "master_address": "::1",
+  "wait": False, "result": "done"}' hactl --json=short be-slave n2 n1 ::1 --no-wait
+mock Fail sss BeSlave $E.BadToken 'The token of n1 is another'
+json 'a failed one, too' 1 'j["result"] == "org.confd.HA.Error.BadToken" and j["message"] == "The token of n1 is another"' \
+        hactl --json=pretty be-slave n2 n1 10.0.0.1
+fails 'a failure says what failed and why' 1 'be-slave n2 failed: BadToken: The token of n1 is another' \
+        hactl be-slave n2 n1 10.0.0.1
+fails 'and what to do next' 1 'confd-hactl explain BadToken' hactl be-slave n2 n1 10.0.0.1
+
+# --- exit statuses ---------------------------------------------------------------------------------------------------
+exit_status() { # ERROR STATUS
+        mock Fail sss BeMaster "$1" 'so it is'
+        fails "$1 is $2" "$2" 'so it is' hactl be-master n1
+}
+for name in NoToken Timeout BadState Connect Closed BadSchema BadToken BadName Bind NoTick WithUpgrade BadVersion \
+        BadConfig Aborted AccessDenied Protocol Superseded Displaced Failed; do
+        exit_status $E.$name 1
+done
+exit_status $E.NotConnected 3
+exit_status $D.AccessDenied 4
+exit_status $D.InteractiveAuthorizationRequired 4
+exit_status $D.InvalidArgs 2
+exit_status $D.LimitsExceeded 1
+exit_status $D.NoReply 3
+exit_status $D.TimedOut 3
+exit_status $D.Spawn.ChildExited 3
+exit_status org.freedesktop.systemd1.NoSuchUnit 3
+exit_status org.example.Other 1
+mock Fail sss BeMaster $D.InteractiveAuthorizationRequired 'authenticate'
+fails 'who may not be asked hears of it' 4 'leave out --no-ask-password' hactl --no-ask-password be-master n1
+mock Hang s BeMaster
+fails 'an order that nobody answers' 1 'Timeout' hactl --timeout=0.2 be-master n1
+succeed BeMaster
+
+# --- explain ---------------------------------------------------------------------------------------------------------
+while read -r name; do
+        ok "explain knows $name" hactl explain "$name"
+done < <(sed -n 's/^        { \(HA\|DBUS\|NODE\)("\([^"]*\)").*/\2/p' "${SOURCE_ROOT:?}/src/ctl/error-table.c")
+ok 'explain knows what the contract names' test "$(for name in NotConnected NoToken Timeout BadState Connect Closed \
+        BadSchema BadToken BadName Bind NoTick WithUpgrade BadVersion BadConfig Aborted AccessDenied Protocol \
+        Superseded Displaced Failed; do hactl explain $E.$name | sed -n '1s/ .*//; 1p'; done | grep -c "^$E\.")" = 20
+for pair in 3:AccessDenied 17:BadState 25:Connect 26:Closed 27:BadSchema 28:BadToken 29:BadName 30:Bind 31:NoTick \
+        47:WithUpgrade 52:BadVersion 69:BadConfig 71:Aborted; do
+        json "explain ${pair%:*} is ${pair#*:}" 0 "j[0]['name'] == '$E.${pair#*:}' and j[0]['confd_code'] == ${pair%:*}" \
+                hactl explain --json=short "${pair%:*}"
+done
+json 'explain of a number without a name of its own' 0 \
+        'j[0]["name"].endswith(".Failed") and j[0]["confd_name"] == "MALLOC"' hactl explain 20 --json=short
+json 'explain by the name that ConfD has for it' 0 'j[0]["confd_code"] == 26' hactl explain CONFD_ERR_HA_CLOSED --json=short
+json 'explain by a name with two meanings gives both' 0 'len(j) == 2' hactl explain accessdenied --json=short
+json 'explain of one full name gives one' 0 'len(j) == 1 and j[0]["look_at"]' hactl explain $D.AccessDenied --json=short
+fails 'explain of nonsense' 1 'no error' hactl explain Nonsense
+fails 'explain of a number that is none' 1 'no error' hactl explain 99
+fails 'explain of control characters' 1 'no\\x1berror' hactl explain $'no\eerror'
+
+# --- the service goes, the output goes -------------------------------------------------------------------------------
+ok 'a full disk is a failure' test "$(hactl >/dev/full 2>/dev/null; echo $?)" = 1
+mock Hang s BeNone
+mock Calls >/dev/null
+hactl be-none 2>"$work/gone" & order=$!
+seen() { mock Calls | grep -q BeNone; }
+wait_for seen
+mock Quit
+rc=0
+wait $order || rc=$?
+is 'a service that ends in the middle of an order' "$rc" 3
+ok 'and what that means' grep -q 'may still take effect' "$work/gone"
+finish
