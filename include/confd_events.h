@@ -77,8 +77,10 @@ struct confd_notifications_data {
  *   mask     CONFD_NOTIF_ bits, at least one
  *   data     the intervals; NULL is allowed for masks without their bits
  * Fails as confd_ha_connect() does; CONFD_ERR_PROTOUSAGE also for a mask of 0, a mask with interval bits without data,
- * and a negative interval. A subscription that makes an old server close the connection returns CONFD_EOF: with a new
- * socket, the next call of this process for the same address says it in the old form. */
+ * and a negative interval. A server of an older release closes the connection on the subscription: a TCP socket is then
+ * connected once more (the same descriptor, within the same time), and it is tried in the older form; on a Unix
+ * socket, which such servers do not have, CONFD_EOF is returned.
+ */
 int confd_notifications_connect(int sock, const struct sockaddr *srv, int srv_sz, int mask);
 int confd_notifications_connect2(int sock, const struct sockaddr *srv, int srv_sz, int mask,
                                  struct confd_notifications_data *data);

@@ -5,6 +5,7 @@
 
 #include "lib/errors.h"
 #include "lib/export.h"
+#include "lib/trace.h"
 
 enum { LASTERR_SIZE = 1024 };
 
@@ -66,6 +67,7 @@ int error_set(int code, const char *format, ...) {
         va_start(ap, format);
         vsnprintf(thread_lasterr, sizeof(thread_lasterr), format, ap);
         va_end(ap);
+        trace(CONFD_DEBUG, "error %i: %s", code, thread_lasterr);
         errno = saved;
         return code == CONFD_ERR_EOF ? CONFD_EOF : CONFD_ERR;
 }

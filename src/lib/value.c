@@ -430,6 +430,20 @@ int node_get_address(struct eterm *c, struct confd_ha_node *ret) {
         return 0;
 }
 
+int node_get_parts(struct eterm *c, struct confd_ha_node *ret) {
+        struct eterm t = *c;
+        int r;
+
+        r = get_id(&t, ret);
+        if (r < 0)
+                return r;
+        r = node_get_address(&t, ret);
+        if (r < 0)
+                return r;
+        *c = t;
+        return 0;
+}
+
 int node_get(struct eterm *c, struct confd_ha_node *ret) {
         struct eterm t = *c;
         int r;
@@ -437,10 +451,7 @@ int node_get(struct eterm *c, struct confd_ha_node *ret) {
         r = eterm_tuple_of(&t, 2);
         if (r < 0)
                 return r;
-        r = get_id(&t, ret);
-        if (r < 0)
-                return r;
-        r = node_get_address(&t, ret);
+        r = node_get_parts(&t, ret);
         if (r < 0)
                 return r;
         *c = t;

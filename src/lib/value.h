@@ -43,7 +43,8 @@ void node_put(struct eterm_writer *w, const struct confd_ha_node *n);
  *   not fit its type, -ENOBUFS a text of more than NODE_TEXT_MAX bytes. */
 _must_check_ int node_get(struct eterm *c, struct confd_ha_node *ret);
 
-/* Reads an address alone, the same way. */
+/* Reads id and address that stand one behind the other, without the pair's head, or an address alone, the same way. */
+_must_check_ int node_get_parts(struct eterm *c, struct confd_ha_node *ret);
 _must_check_ int node_get_address(struct eterm *c, struct confd_ha_node *ret);
 
 /* Text as snprintf(3): the length of the whole is returned. Values as confd_pp_value() prints them. */
