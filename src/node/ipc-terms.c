@@ -43,12 +43,10 @@ static int read_address(struct eterm *c, struct role_order *o, struct node_addre
                 return 0;
         }
         if (n.af == AF_INET)
-                return node_address_from_sockaddr((struct sockaddr *) &(struct sockaddr_in) {
-                        .sin_family = AF_INET, .sin_addr = n.addr.ip4 }, ret);
-        if (n.af == AF_INET6)
-                return node_address_from_sockaddr((struct sockaddr *) &(struct sockaddr_in6) {
-                        .sin6_family = AF_INET6, .sin6_addr = n.addr.ip6 }, ret);
-        if (node_address_parse(n.addr.str, strlen(n.addr.str), ret) < 0)
+                *ret = node_address_from_ip4(n.addr.ip4);
+        else if (n.af == AF_INET6)
+                *ret = node_address_from_ip6(&n.addr.ip6);
+        else if (node_address_parse(n.addr.str, strlen(n.addr.str), ret) < 0)
                 spoil(o, CONFD_ERR_HA_CONNECT, "not an IP address, with or without a port: names are not looked up");
         return 0;
 }

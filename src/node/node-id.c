@@ -87,12 +87,11 @@ int node_address_parse(const char *text, size_t size, struct node_address *ret) 
                 return -EINVAL;
         memcpy(s, text, size);
         s[size] = 0;
+        r = 0;
         if (inet_pton(AF_INET, s, &ip4) == 1)
-                r = node_address_from_sockaddr((struct sockaddr *) &(struct sockaddr_in) {
-                        .sin_family = AF_INET, .sin_addr = ip4 }, &a);
+                a = node_address_from_ip4(ip4);
         else if (inet_pton(AF_INET6, s, &ip6) == 1)
-                r = node_address_from_sockaddr((struct sockaddr *) &(struct sockaddr_in6) {
-                        .sin6_family = AF_INET6, .sin6_addr = ip6 }, &a);
+                a = node_address_from_ip6(&ip6);
         else {
                 bool bare = s[size - 1] == ']';
 
@@ -109,24 +108,37 @@ int node_address_parse(const char *text, size_t size, struct node_address *ret) 
         return 0;
 }
 
-int node_address_from_sockaddr(const struct sockaddr *sa, struct node_address *ret) {
-        if (sa->sa_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *) sa;
+struct node_address node_address_from_ip4(struct in_addr ip4) {
+        return (struct node_address) { .family = AF_INET, .ip4 = ip4 };
+}
 
-                *ret = (struct node_address) { .family = AF_INET, .ip4 = in->sin_addr, .port = ntohs(in->sin_port) };
+struct node_address node_address_from_ip6(const struct in6_addr *ip6) {
+        struct node_address a = { .family = AF_INET6, .ip6 = *ip6 };
+
+        if (IN6_IS_ADDR_V4MAPPED(ip6)) {
+                a = (struct node_address) { .family = AF_INET };
+                memcpy(&a.ip4, ip6->s6_addr + 12, sizeof(a.ip4));
+        }
+        return a;
+}
+
+/* Socket addresses are read and written by copying: the object behind the pointer may be of any of their types. */
+int node_address_from_sockaddr(const struct sockaddr *sa, struct node_address *ret) {
+        struct sockaddr_in6 in6;
+        struct sockaddr_in in;
+        sa_family_t family;
+
+        memcpy(&family, (const char *) sa + offsetof(struct sockaddr, sa_family), sizeof(family));
+        if (family == AF_INET) {
+                memcpy(&in, sa, sizeof(in));
+                *ret = node_address_from_ip4(in.sin_addr);
+                ret->port = ntohs(in.sin_port);
                 return 0;
         }
-        if (sa->sa_family == AF_INET6) {
-                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) sa;
-
-                *ret = (struct node_address) { .port = ntohs(in6->sin6_port) };
-                if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-                        ret->family = AF_INET;
-                        memcpy(&ret->ip4, in6->sin6_addr.s6_addr + 12, sizeof(ret->ip4));
-                } else {
-                        ret->family = AF_INET6;
-                        ret->ip6 = in6->sin6_addr;
-                }
+        if (family == AF_INET6) {
+                memcpy(&in6, sa, sizeof(in6));
+                *ret = node_address_from_ip6(&in6.sin6_addr);
+                ret->port = ntohs(in6.sin6_port);
                 return 0;
         }
         return -EAFNOSUPPORT;
@@ -134,20 +146,19 @@ int node_address_from_sockaddr(const struct sockaddr *sa, struct node_address *r
 
 int node_address_to_sockaddr(const struct node_address *a, uint16_t default_port, struct sockaddr_storage *ret,
                              socklen_t *ret_size) {
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) ret;
-        struct sockaddr_in *in = (struct sockaddr_in *) ret;
         uint16_t port = htons(a->port ?: default_port);
+        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = port };
+        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = port };
 
+        *ret = (struct sockaddr_storage) {};
         if (a->family == AF_INET) {
-                *ret = (struct sockaddr_storage) { .ss_family = AF_INET };
-                in->sin_port = port;
-                in->sin_addr = a->ip4;
-                *ret_size = sizeof(*in);
+                in.sin_addr = a->ip4;
+                memcpy(ret, &in, sizeof(in));
+                *ret_size = sizeof(in);
         } else if (a->family == AF_INET6) {
-                *ret = (struct sockaddr_storage) { .ss_family = AF_INET6 };
-                in6->sin6_port = port;
-                in6->sin6_addr = a->ip6;
-                *ret_size = sizeof(*in6);
+                in6.sin6_addr = a->ip6;
+                memcpy(ret, &in6, sizeof(in6));
+                *ret_size = sizeof(in6);
         } else
                 return -EAFNOSUPPORT;
         return 0;

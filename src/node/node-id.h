@@ -57,6 +57,9 @@ const char *node_address_text(const struct node_address *a, char buf[static NODE
  * -EINVAL. */
 _must_check_ int node_address_parse(const char *text, size_t size, struct node_address *ret);
 
+struct node_address node_address_from_ip4(struct in_addr ip4);
+struct node_address node_address_from_ip6(const struct in6_addr *ip6);
+
 /* From and to what sockets use; to_sockaddr puts default_port where none was named. -EAFNOSUPPORT. */
 _must_check_ int node_address_from_sockaddr(const struct sockaddr *sa, struct node_address *ret);
 _must_check_ int node_address_to_sockaddr(const struct node_address *a, uint16_t default_port,
