@@ -6,7 +6,7 @@
 # machine_wire A B              makes both network namespaces, with 10.77.0.1/24 at A's eth0 and 10.77.0.2/24 at B's
 # machine_create NAME           the root directory ($MACHINES/NAME/root), not booted, to be changed at will
 # machine_boot NAME             boots it and waits until systemd has started everything
-# machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment
+# machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment, for MACHINE_TIMEOUT (60) s at most
 # machine_power_off NAME        as if the plug were pulled
 # wait_for SECONDS COMMAND...   until COMMAND succeeds; 1 after the deadline
 #
@@ -66,6 +66,8 @@ machine_create() {
         apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer man-db.timer; do
         ln -sfn /dev/null "$root/etc/systemd/system/$unit"
     done
+    # Container images of Debian forbid packages to start what they install.
+    rm -f "$root/usr/sbin/policy-rc.d"
     rm -rf "$root/var/log/journal"
     mkdir -p "$root/var/log/journal"
 }
@@ -104,7 +106,7 @@ machine() {
     local pid
     pid=$(cat "$MACHINES/$1/init.pid") || return 1
     shift
-    nsenter -t "$pid" -a env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
+    timeout "${MACHINE_TIMEOUT:-60}" nsenter -t "$pid" -a env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
 }
 
 machine_power_off() {

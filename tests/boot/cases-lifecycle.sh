@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+# Boot cases: activation, the verbs of systemctl, configuration and token, watchdog, crash loops, the sandbox with each
+# kind of address. To be sourced by test-boot.
+
+TOKEN=0123456789abcdef0123456789abcdef
+OTHER_TOKEN=fedcba9876543210fedcba9876543210
+
+# n1's node on the packaged Unix socket, and the service told about it.
+start_node() { # MACHINE HA-ADDRESS
+    node_settings "$1" <<END
+[Node]
+HaAddress=$2:4570
+TickTimeoutSec=1
+END
+    machine "$1" systemctl start confd-ha-node.service
+    equal active "$(machine "$1" systemctl is-active confd-ha-node.service)"
+    equal "660 confd-ha-node confd-ha" "$(machine "$1" stat -c '%a %U %G' /run/confd-ha-node/ipc.sock)"
+    service_settings "$1" <<END
+[ConfD]
+Address=unix:/run/confd-ha-node/ipc.sock
+ReconnectMaxSec=1
+END
+}
+
+token_others_may_read_is_refused() {
+    token n1 $TOKEN
+    n1 chmod 644 /etc/confd-ha/token
+    fails n1 systemctl reload confd-ha.service
+    contains "$(journal n1 -o cat -n 20)" /etc/confd-ha/token
+    active n1 confd-ha.service
+    property_is n1 Connected "b false"
+    # A restart starts, and says why it does not connect.
+    n1 systemctl restart confd-ha.service
+    contains "$(property n1 LastError)" /etc/confd-ha/token
+    contains "$(unit n1 confd-ha.service StatusText)" token
+}
+
+token_by_reload() {
+    n1 chmod 640 /etc/confd-ha/token
+    equal "640 root confd-ha" "$(n1 stat -c '%a %U %G' /etc/confd-ha/token)" # the directory's set-group-ID bit
+    n1 systemctl reload confd-ha.service
+    wait_for 5 connected n1
+    state_is n1 none
+    contains "$(unit n1 confd-ha.service StatusText)" unix:/run/confd-ha-node/ipc.sock
+}
+
+changed_token_by_reload() {
+    local before
+    before=$(entries n1 CONNECTION_UP)
+    n1 systemctl reload confd-ha.service
+    equal "$before" "$(entries n1 CONNECTION_UP)" # nothing has changed: nothing was disturbed
+    token n1 $OTHER_TOKEN
+    n1 systemctl reload confd-ha.service
+    more_entries() { [ "$(entries n1 CONNECTION_UP)" -gt "$before" ]; }
+    wait_for 5 more_entries
+    wait_for 5 connected n1
+}
+
+token_as_credential() {
+    n1 mv /etc/confd-ha/token /etc/confd-ha/token.away
+    echo $TOKEN | write n1 /etc/credstore/ha-token 600
+    n1 systemctl restart confd-ha.service
+    wait_for 5 connected n1
+    # It is used, and not only found: cases-cluster.sh joins with it.
+}
+
+activation_by_call() {
+    n1 systemctl stop confd-ha.service
+    contains "$(bus n1 bob Status)" 's'
+    active n1 confd-ha.service
+}
+
+activation_needs_enabling() {
+    n1 systemctl disable --now confd-ha.service
+    contains "$(MACHINE_TIMEOUT=10 fails flagless n1 bob Status 2>&1)" Error
+    inactive n1 confd-ha.service
+    n1 systemctl enable --now confd-ha.service
+    wait_for 5 connected n1
+}
+
+lifecycle_verbs() {
+    local pid verb
+    for verb in restart try-restart reload-or-restart try-reload-or-restart; do
+        pid=$(unit n1 confd-ha.service MainPID)
+        n1 systemctl $verb confd-ha.service
+        active n1 confd-ha.service
+        case $verb in
+        *reload*) equal "$pid" "$(unit n1 confd-ha.service MainPID)" ;;
+        *) fails test "$pid" = "$(unit n1 confd-ha.service MainPID)" ;;
+        esac
+    done
+    n1 systemctl stop confd-ha.service
+    equal success "$(unit n1 confd-ha.service Result)"
+    n1 systemctl try-restart confd-ha.service
+    inactive n1 confd-ha.service
+    n1 systemctl mask --runtime confd-ha.service
+    fails n1 systemctl start confd-ha.service
+    n1 systemctl unmask --runtime confd-ha.service
+    n1 systemctl start confd-ha.service
+    n1 systemctl reenable confd-ha.service
+    n1 systemctl status confd-ha.service >/dev/null
+    # SIGTERM is a clean end, and stays one.
+    n1 systemctl kill confd-ha.service
+    wait_for 5 inactive n1 confd-ha.service
+    equal success "$(unit n1 confd-ha.service Result)"
+    n1 systemctl clean --what=runtime confd-ha.service
+    n1 systemctl start confd-ha.service
+    # A crash is not, and is mended.
+    pid=$(unit n1 confd-ha.service MainPID)
+    n1 systemctl kill -s SIGKILL confd-ha.service
+    another_pid() { active n1 confd-ha.service && [ "$(unit n1 confd-ha.service MainPID)" != "$pid" ]; }
+    wait_for 5 another_pid
+}
+
+logcontrol() {
+    n1 systemctl service-log-level confd-ha.service debug
+    equal debug "$(n1 systemctl service-log-level confd-ha.service)"
+    equal journal "$(n1 systemctl service-log-target confd-ha.service)"
+    fails as n1 bob busctl set-property org.confd.HA /org/freedesktop/LogControl1 org.freedesktop.LogControl1 \
+        LogLevel s err
+    n1 systemctl service-log-level confd-ha.service info
+}
+
+role_survives_stop_and_restart() {
+    local started verb
+    bus n1 root BeMaster s n1
+    for verb in restart 'kill -s SIGKILL' stop; do
+        n1 systemctl $verb confd-ha.service
+        [ "$verb" != stop ] || n1 systemctl start confd-ha.service
+        # shellcheck disable=SC2317
+        wait_for 3 active n1 confd-ha.service
+        started=$(date +%s%N)
+        wait_for 1 state_is n1 master || { echo "$verb: not master a second after the start"; return 1; }
+        echo "$verb: known again after $((($(date +%s%N) - started) / 1000000)) ms"
+        equal 's "n1"' "$(property n1 NodeId)"
+    done
+    bus n1 root BeNone
+}
+
+bad_configuration_does_not_loop() {
+    printf '[ConfD]\n\nRequestTimeoutSec=soon\n' | write n1 /etc/confd-ha/confd-ha.conf.d/z-bad.conf 644
+    fails n1 systemctl reload confd-ha.service
+    contains "$(journal n1 -o cat -n 10)" "z-bad.conf:3"
+    active n1 confd-ha.service
+    fails n1 systemctl restart confd-ha.service
+    equal 78 "$(unit n1 confd-ha.service ExecMainStatus)"
+    equal failed "$(unit n1 confd-ha.service ActiveState)"
+    contains "$(journal n1 -o cat -n 10)" "z-bad.conf:3"
+    # Longer than RestartSec=: nothing starts it again.
+    fails wait_for 2 active n1 confd-ha.service
+    equal failed "$(unit n1 confd-ha.service ActiveState)"
+    n1 rm /etc/confd-ha/confd-ha.conf.d/z-bad.conf
+    n1 systemctl start confd-ha.service
+    wait_for 5 connected n1
+}
+
+crash_loop_leaves_activation_alone() {
+    local call
+    printf '[Service]\nExecStart=\nExecStart=/bin/false\n' | drop_in n1 confd-ha.service
+    n1 systemctl restart confd-ha.service || true
+    loops() { [ "$(unit n1 confd-ha.service NRestarts)" -ge 6 ]; } # more than the default start limit of 5 in 10 s
+    wait_for 15 loops
+    # Somebody waits for the service meanwhile, and others are activated at once.
+    bus n1 bob Status >"$MACHINES/pending" 2>&1 &
+    call=$!
+    n1 timeout 5 busctl call org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.DBus.Peer Ping
+    # No reset by hand is needed once the cause is gone, and who waited is served.
+    drop_in_off n1 confd-ha.service
+    wait_for 10 active n1 confd-ha.service
+    wait $call || { cat "$MACHINES/pending"; return 1; }
+    wait_for 5 connected n1
+}
+
+watchdog_finds_a_stopped_process() {
+    local pid started
+    printf '[Service]\nWatchdogSec=2\n' | drop_in n1 confd-ha.service
+    n1 systemctl restart confd-ha.service
+    wait_for 5 connected n1
+    pid=$(unit n1 confd-ha.service MainPID)
+    sleep_past_watchdog() { [ $(($(date +%s) - started)) -ge 4 ]; }
+    started=$(date +%s)
+    wait_for 6 sleep_past_watchdog
+    equal "$pid" "$(unit n1 confd-ha.service MainPID)" # fed while it runs
+    n1 kill -STOP "$pid"
+    other_pid() { active n1 confd-ha.service && [ "$(unit n1 confd-ha.service MainPID)" != "$pid" ]; }
+    wait_for 10 other_pid
+    contains "$(n1 journalctl -b -u confd-ha.service -o cat --no-pager -n 40)" "watchdog"
+    wait_for 5 connected n1
+    drop_in_off n1 confd-ha.service
+    n1 systemctl restart confd-ha.service
+}
+
+# Service and node at ADDRESS, both in their sandboxes: connected, and an order goes through.
+confd_at() { # ADDRESS
+    printf '[Node]\nIpcAddress=%s\n' "$1" | write n1 /etc/confd-ha/node.conf.d/z-address.conf 644
+    printf '[ConfD]\nAddress=%s\n' "$1" | write n1 /etc/confd-ha/confd-ha.conf.d/z-address.conf 644
+    n1 systemctl restart confd-ha-node.service
+    n1 systemctl reload confd-ha.service
+    property_is n1 ConfdAddress "s \"$1\""
+    wait_for 5 connected n1
+    wait_for 5 property_is n1 EventsConnected "b true"
+    bus n1 root BeMaster s n1
+    bus n1 root BeNone
+    n1 rm /etc/confd-ha/node.conf.d/z-address.conf /etc/confd-ha/confd-ha.conf.d/z-address.conf
+    n1 systemctl restart confd-ha-node.service
+    n1 systemctl reload confd-ha.service
+    wait_for 5 connected n1
+}
+
+access_secret() {
+    head -c 64 /dev/urandom | write n1 /etc/confd-ha/ipc-secret 640
+    n1 chgrp confd-ha /etc/confd-ha/ipc-secret
+    printf '[Node]\nAccessFile=/etc/confd-ha/ipc-secret\n' | write n1 /etc/confd-ha/node.conf.d/z-access.conf 644
+    n1 systemctl restart confd-ha-node.service
+    refused() { property n1 LastError | grep -q org.confd.HA.Error.AccessDenied; }
+    wait_for 5 refused
+    # As a credential.
+    n1 cp /etc/confd-ha/ipc-secret /etc/credstore/ipc-access
+    n1 systemctl restart confd-ha.service
+    wait_for 5 connected n1
+    n1 rm /etc/credstore/ipc-access
+    printf '[ConfD]\nAccessFile=/etc/confd-ha/ipc-secret\n' |
+        write n1 /etc/confd-ha/confd-ha.conf.d/z-access.conf 644
+    n1 systemctl restart confd-ha.service
+    wait_for 5 connected n1
+    n1 rm /etc/confd-ha/node.conf.d/z-access.conf /etc/confd-ha/confd-ha.conf.d/z-access.conf /etc/confd-ha/ipc-secret
+    n1 systemctl restart confd-ha-node.service confd-ha.service
+    wait_for 5 connected n1
+}
+
+# The sandbox as the kernel has it, for the processes themselves.
+confined() { # UNIT
+    local pid status
+    pid=$(unit n1 "$1" MainPID)
+    status=$(n1 cat "/proc/$pid/status")
+    equal 2 "$(echo "$status" | sed -n 's/^Seccomp:\t//p')"
+    equal 1 "$(echo "$status" | sed -n 's/^NoNewPrivs:\t//p')"
+    equal 0000000000000000 "$(echo "$status" | sed -n 's/^CapEff:\t//p')"
+    equal 0000000000000000 "$(echo "$status" | sed -n 's/^CapBnd:\t//p')"
+    # Its own view: nothing to write but its own directories, no homes, none of the system's /tmp.
+    n1 touch /tmp/outside
+    fails n1 nsenter -t "$pid" -m ls /tmp/outside
+    fails n1 nsenter -t "$pid" -m touch /etc/probe /usr/probe
+    equal "" "$(n1 nsenter -t "$pid" -m ls /home)"
+    equal "" "$(n1 nsenter -t "$pid" -m sh -c 'ls /dev | grep -E "^(vd|sd|loop)" || true')"
+}
