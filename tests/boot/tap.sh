@@ -18,7 +18,7 @@ tap_case() {
     tap_count=$((tap_count + 1))
     (
         set -eE
-        trap 'echo "failed in ${FUNCNAME[0]:-main}, line $LINENO: $BASH_COMMAND"' ERR
+        trap 'echo "failed: $BASH_COMMAND (${FUNCNAME[*]}, lines $LINENO ${BASH_LINENO[*]})" >&2; exit 1' ERR
         "$@"
     ) >"$tap_log" 2>&1 </dev/null
     rc=$?
