@@ -3,7 +3,7 @@
 
 build_packages() {
     [ -z "$(ls "$PACKAGES"/*.deb 2>/dev/null)" ] || return 0 # given
-    DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" "$SOURCE_ROOT/tools/build-packages" "$PACKAGES"
+    DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=$(nproc)" "$SOURCE_ROOT/tools/build-packages" "$PACKAGES"
 }
 
 package_set() {
