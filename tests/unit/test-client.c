@@ -1,0 +1,828 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The non-blocking client against a server that Erlang plays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <confd_ha_client.h>
+
+#include "basic/time-util.h"
+#include "erl-process.h"
+
+enum { PATIENCE_USEC = 20 * 1000 * 1000 };
+
+/* What the callbacks have heard. */
+struct heard {
+        unsigned n;
+        int error, code, sent;
+        char message[512];
+        bool has_status;
+        enum confd_ha_status_state state;
+        unsigned num_nodes;
+        char nodes[1024]; /* id@address, blanks between */
+};
+
+struct events {
+        unsigned n;
+        struct confd_ha_event last;
+        char node[256];
+        unsigned others;
+        uint64_t last_bit;
+};
+
+static struct server server;
+
+static int start(void **state) {
+        server_start(&server, AF_INET);
+        return 0;
+}
+
+static int stop(void **state) {
+        server_stop(&server);
+        return 0;
+}
+
+static void keep(struct heard *h, const struct confd_ha_result *r) {
+        h->n++;
+        h->error = r->error;
+        h->code = r->confd_code;
+        h->sent = r->sent;
+        assert_non_null(r->message);
+        snprintf(h->message, sizeof(h->message), "%s", r->message);
+}
+
+static void on_result(confd_ha_client *c, const struct confd_ha_result *r, void *userdata) {
+        keep(userdata, r);
+}
+
+static void on_order(confd_ha_client *c, const struct confd_ha_result *r, const struct confd_ha_status_reply *s,
+                     void *userdata) {
+        struct heard *h = userdata;
+        char id[200], address[200];
+        size_t at = 0;
+
+        keep(h, r);
+        h->has_status = s;
+        if (!s)
+                return;
+        h->state = s->state;
+        h->num_nodes = s->num_nodes;
+        for (unsigned i = 0; i < s->num_nodes && at < sizeof(h->nodes); i++) {
+                confd_ha_format_id(&s->nodes[i].id, id, sizeof(id));
+                confd_ha_format_address(&s->nodes[i].address, address, sizeof(address));
+                at += (size_t) snprintf(h->nodes + at, sizeof(h->nodes) - at, "%s%s@%s", i ? " " : "", id, address);
+        }
+}
+
+static void on_event(confd_ha_client *c, const struct confd_ha_event *e, void *userdata) {
+        struct events *ev = userdata;
+        char address[100];
+
+        ev->n++;
+        ev->last = *e;
+        ev->node[0] = 0;
+        if (e->type == CONFD_HA_INFO_SLAVE_DIED || e->type == CONFD_HA_INFO_SLAVE_ARRIVED) {
+                confd_ha_format_id(&e->node.id, ev->node, sizeof(ev->node));
+                confd_ha_format_address(&e->node.address, address, sizeof(address));
+                strcat(strcat(ev->node, "@"), address);
+        }
+}
+
+static void on_notification(confd_ha_client *c, uint64_t bit, void *userdata) {
+        struct events *ev = userdata;
+
+        ev->others++;
+        ev->last_bit = bit;
+}
+
+/* Steps the client until *n has reached `wanted`. */
+static void run_until(confd_ha_client *c, const unsigned *n, unsigned wanted) {
+        uint64_t end = now_monotonic() + PATIENCE_USEC, t, deadline;
+        struct pollfd p;
+        int msec;
+
+        while (*n < wanted) {
+                t = now_monotonic();
+                if (t >= end)
+                        fail_msg("waited in vain");
+                deadline = MIN(confd_ha_client_get_deadline(c), end);
+                msec = deadline > t ? (int) ((deadline - t + 999) / 1000) : 0;
+                p = (struct pollfd) { .fd = confd_ha_client_get_fd(c), .events = (short) confd_ha_client_get_events(c) };
+                if (p.fd < 0)
+                        p.fd = -1;
+                (void) poll(&p, 1, msec);
+                if (confd_ha_client_process(c) == -ENOTCONN && *n < wanted)
+                        fail_msg("the connection is gone");
+        }
+}
+
+static void connect_to(struct server *s, confd_ha_client *c, struct heard *h) {
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &s->address, s->address_size, PATIENCE_USEC,
+                                                 on_result, h), 0);
+        run_until(c, &h->n, h->n + 1);
+}
+
+static confd_ha_client *ready_client(const char *token) {
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new(&c, token, strlen(token)), 0);
+        connect_to(&server, c, &h);
+        assert_string_equal(h.message, "");
+        assert_int_equal(h.error, 0);
+        assert_true(confd_ha_client_is_ready(c));
+        return c;
+}
+
+static void order(confd_ha_client *c, struct heard *h, int r) {
+        assert_int_equal(r, 0);
+        run_until(c, &h->n, h->n + 1);
+}
+
+#define NO_DEADLINE CONFD_HA_CLIENT_NO_DEADLINE
+static void status(confd_ha_client *c, struct heard *h) {
+        order(c, h, confd_ha_client_status(c, PATIENCE_USEC, on_order, h));
+}
+
+static void test_every_order(void **state) {
+        struct confd_ha_node master = { .af = AF_INET6 };
+        struct heard h = {};
+        confd_value_t id;
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"secret\">>},"
+                      "{expect,{1,<<\"n1\">>}},{send,ok},"
+                      "{expect,{2,<<\"n1\">>,{<<\"n2\">>,{64768,0,0,0,0,0,0,1}},1}},{utf8,ok},"
+                      "{expect,{3}},{send,ok},{expect,{5,{13,18446744073709551615}}},{send,ok},{expect,{6}},{utf8,ok},"
+                      "{expect,{4}},{send,{4,[{<<\"n1\">>,{10,0,0,1}},{<<\"n4\">>,{0,0,0,0,0,65535,2560,4}}]}},closed]");
+        c = ready_client("secret");
+        assert_int_equal(confd_ha_client_get_protocol_version(c), 82);
+        assert_int_equal(confd_ha_client_get_server_version(c), 0x08020500);
+
+        CONFD_SET_STR(&id, "n1");
+        order(c, &h, confd_ha_client_bemaster(c, &id, PATIENCE_USEC, on_order, &h));
+        assert_int_equal(h.error, 0);
+        assert_false(h.has_status);
+        CONFD_SET_STR(&master.nodeid, "n2");
+        assert_int_equal(inet_pton(AF_INET6, "fd00::1", &master.addr.ip6), 1);
+        order(c, &h, confd_ha_client_beslave(c, &id, &master, 1, NO_DEADLINE, on_order, &h));
+        assert_int_equal(h.error, 0);
+        order(c, &h, confd_ha_client_benone(c, PATIENCE_USEC, on_order, &h));
+        assert_int_equal(h.error, 0);
+        CONFD_SET_UINT64(&id, UINT64_MAX);
+        order(c, &h, confd_ha_client_slave_dead(c, &id, PATIENCE_USEC, on_order, &h));
+        assert_int_equal(h.error, 0);
+        order(c, &h, confd_ha_client_berelay(c, PATIENCE_USEC, on_order, &h));
+        assert_int_equal(h.error, 0);
+        status(c, &h);
+        assert_int_equal(h.state, CONFD_HA_STATE_SLAVE_RELAY);
+        assert_string_equal(h.nodes, "n1@10.0.0.1 n4@10.0.0.4");
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_errors_in_every_form(void **state) {
+        static const struct {
+                const char *step;
+                int code;
+                const char *message;
+        } cases[] = {
+                { "{send,{error,17}}", CONFD_ERR_BADSTATE, "Not possible in the present state" },
+                { "{utf8,{error,17}}", CONFD_ERR_BADSTATE, "Not possible in the present state" },
+                { "{send,{error,25,<<\"no way\">>}}", CONFD_ERR_HA_CONNECT, "Failed to connect to the other node: no way" },
+                { "{utf8,{error,25,\"no\\nway\"}}", CONFD_ERR_HA_CONNECT, "Failed to connect to the other node: no\\x0away" },
+                { "{send,{error,25,\"\"}}", CONFD_ERR_HA_CONNECT, "Failed to connect to the other node" },
+                { "{send,{error,25,{why,#{}}}}", CONFD_ERR_HA_CONNECT, "Failed to connect to the other node: {why,#{}}" },
+                { "{send,{error,4711,<<\"x\">>}}", 4711, "Error code 4711: x" },
+        };
+        struct heard h = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<>>},%s]", "{repeat,0,[]}");
+        c = ready_client("");
+        server_done(&server);
+        confd_ha_client_free(c);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{3}},%s,{expect,{4}},%s,closed]", cases[i].step,
+                              cases[i].step);
+                c = ready_client("t");
+                order(c, &h, confd_ha_client_benone(c, PATIENCE_USEC, on_order, &h));
+                assert_int_equal(h.error, -EREMOTEIO);
+                assert_int_equal(h.code, cases[i].code);
+                assert_string_equal(h.message, cases[i].message);
+                assert_int_equal(h.sent, 1);
+                status(c, &h);
+                assert_false(h.has_status);
+                assert_int_equal(h.code, cases[i].code);
+                confd_ha_client_free(c);
+                server_done(&server);
+        }
+}
+
+static void test_odd_ids_spoil_nothing(void **state) {
+        struct heard h = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{slowly,{3,[{7,{1,2,3,4}},{{8,7},<<\"host:1\">>},"
+                      "{#{a=>1.0},\"h2\"},{<<255,92,10>>,{300,0,0,0}},{<<\"\">>,[]},{[1|2],ok}]}},closed]");
+        c = ready_client("t");
+        status(c, &h);
+        assert_int_equal(h.num_nodes, 6);
+        assert_string_equal(h.nodes, "7@1.2.3.4 {8,7}@host:1 #{a => #Float<1>}@h2 \\xff\\\\\\x0a@{300,0,0,0} @ [1|2]@ok");
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void on_closed(confd_ha_client *c, const struct confd_ha_result *r, void *userdata) {
+        keep(userdata, r);
+}
+
+/* Steps until the closed callback has come. */
+static void run_to_end(confd_ha_client *c, struct heard *closed) {
+        run_until(c, &closed->n, 1);
+        assert_int_equal(confd_ha_client_process(c), -ENOTCONN);
+        assert_int_equal(confd_ha_client_get_fd(c), -ENOTCONN);
+        assert_int_equal(confd_ha_client_get_events(c), 0);
+        assert_true(confd_ha_client_get_deadline(c) == NO_DEADLINE);
+        assert_false(confd_ha_client_is_ready(c));
+}
+
+static void test_255_nodes_and_256(void **state) {
+        struct heard h = {}, closed = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{status,3,255},{expect,{4}},{status,3,256},closed]");
+        c = ready_client("t");
+        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        status(c, &h);
+        assert_int_equal(h.error, 0);
+        assert_int_equal(h.num_nodes, 255);
+        assert_memory_equal(h.nodes, "n1@10.0.0.1 n2@10.0.0.2 ", 24);
+        assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, on_order, &h), 0);
+        run_to_end(c, &closed);
+        assert_int_equal(h.error, -EPROTO);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_no_wait_beslave(void **state) {
+        struct confd_ha_node master = { .af = AF_UNSPEC, .addr.str = (char *) "10.0.0.1:4571" };
+        struct heard h = {};
+        confd_value_t id;
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{2,5,{<<\"n2\">>,<<\"10.0.0.1:4571\">>},0}},"
+                      "{expect,{4}},{send,{1,[]}},closed]");
+        c = ready_client("t");
+        CONFD_SET_INT32(&id, 5);
+        CONFD_SET_BUF(&master.nodeid, "n2xx", 2);
+        order(c, &h, confd_ha_client_beslave(c, &id, &master, 0, PATIENCE_USEC, on_order, &h));
+        assert_int_equal(h.error, 0);
+        assert_int_equal(h.sent, 1);
+        status(c, &h);
+        assert_int_equal(h.state, CONFD_HA_STATE_NONE);
+        assert_int_equal(h.num_nodes, 0);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_bad_ids_are_refused_at_once(void **state) {
+        static const char long_id[] = "1234567890123456789012345678901234567890123456789012345678901234567890"
+                                      "1234567890123456789012345678901234567890123456789012345678"; /* 128 */
+        struct confd_ha_node master = { .af = AF_UNIX };
+        confd_value_t id;
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},closed]");
+        c = ready_client("t");
+        CONFD_SET_BUF(&id, long_id, 128);
+        assert_int_equal(confd_ha_client_bemaster(c, &id, NO_DEADLINE, NULL, NULL), -EINVAL);
+        CONFD_SET_DOUBLE(&id, 1.5);
+        assert_int_equal(confd_ha_client_bemaster(c, &id, NO_DEADLINE, NULL, NULL), -EINVAL);
+        CONFD_SET_STR(&id, "");
+        assert_int_equal(confd_ha_client_slave_dead(c, &id, NO_DEADLINE, NULL, NULL), -EINVAL);
+        assert_int_equal(confd_ha_client_slave_dead(c, NULL, NO_DEADLINE, NULL, NULL), -EINVAL);
+        CONFD_SET_STR(&id, "a");
+        CONFD_SET_STR(&master.nodeid, "b");
+        assert_int_equal(confd_ha_client_beslave(c, &id, &master, 1, NO_DEADLINE, NULL, NULL), -EINVAL);
+        master.af = AF_UNSPEC;
+        assert_int_equal(confd_ha_client_beslave(c, &id, &master, 1, NO_DEADLINE, NULL, NULL), -EINVAL);
+        assert_int_equal(confd_ha_client_beslave(c, &id, NULL, 1, NO_DEADLINE, NULL, NULL), -EINVAL);
+        assert_int_equal(confd_ha_client_sync(c), -EOPNOTSUPP);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_access_check(void **state) {
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new(&c, "t", 1), 0);
+        assert_int_equal(confd_ha_client_set_access_secret(c, "pass\nword", 9), 0);
+
+        server_script(&server, "[{hello,209},{access,<<\"pass\\nword\">>},{answer,0,82},{token,<<\"t\">>},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        confd_ha_client_close(c);
+        server_done(&server);
+
+        server_script(&server, "[{hello,209},{access,<<\"other\">>}]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EACCES);
+        assert_int_equal(h.code, CONFD_ERR_ACCESS_DENIED);
+        assert_non_null(strstr(h.message, "access secret"));
+        server_done(&server);
+
+        /* Closed instead of a verdict. */
+        server_script(&server, "[{hello,209},{raw,<<11,0:256>>}]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EACCES);
+        server_done(&server);
+
+        /* A server that checks nobody. */
+        server_script(&server, "[{hello,209},{answer,2,82},{token,<<\"t\">>},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        confd_ha_client_close(c);
+        server_done(&server);
+
+        assert_int_equal(confd_ha_client_set_access_secret(c, NULL, 0), 0);
+        server_script(&server, "[{hello,17},{raw,<<11,0:256>>},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EACCES);
+        assert_non_null(strstr(h.message, "CONFD_IPC_ACCESS_FILE"));
+        server_done(&server);
+        confd_ha_client_free(c);
+}
+
+static void test_version_is_tried_anew_once(void **state) {
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new(&c, "t", 1), 0);
+        server_script(&server, "[{hello,17},{answer,1,71}]");
+        server_script(&server, "[{hello,17,71},{answer,0,71},{token,<<\"t\">>},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        assert_int_equal(confd_ha_client_get_protocol_version(c), 71);
+        confd_ha_client_close(c);
+        server_done(&server);
+        server_done(&server);
+
+        /* A server that refuses its own version is not asked for ever; and each connect starts with ours. */
+        server_script(&server, "[{hello,17},{answer,1,71}]");
+        server_script(&server, "[{hello,17,71},{answer,1,70}]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EPROTONOSUPPORT);
+        assert_int_equal(h.code, CONFD_ERR_PROTOUSAGE);
+        assert_non_null(strstr(h.message, "71"));
+        assert_non_null(strstr(h.message, "70"));
+        server_done(&server);
+        server_done(&server);
+
+        server_script(&server, "[{hello,17},{answer,1,82}]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EPROTONOSUPPORT);
+        server_done(&server);
+
+        assert_int_equal(confd_ha_client_set_protocol_version(c, 65536), -EINVAL);
+        assert_int_equal(confd_ha_client_set_protocol_version(c, 60), 0);
+        server_script(&server, "[{hello,17,60},{answer,0,60},{token,<<\"t\">>},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_what_servers_do_wrong(void **state) {
+        static const struct {
+                const char *step;
+                int error;
+        } cases[] = {
+                { "{repeat,0,[]}", -ECONNRESET },                   /* closes */
+                { "reset", -ECONNRESET },
+                { "shut", -ECONNRESET },
+                { "{part,{1,[]},1}", -ECONNRESET },
+                { "{part,{1,[]},3}", -ECONNRESET },
+                { "{part,{1,[]},4}", -ECONNRESET },
+                { "{part,{1,[]},9}", -ECONNRESET },
+                { "{raw,<<0,16,0,1,0>>}", -EPROTO },                /* one byte more than FRAME_BODY_MAX */
+                { "{raw,<<255,255,255,255>>}", -EPROTO },
+                { "{frame,<<>>}", -EPROTO },
+                { "{frame,<<131>>}", -EPROTO },
+                { "{frame,<<131,80,0,0,0,3,120,156>>}", -EPROTO },
+                { "{frame,<<130,104,2,97,1,106>>}", -EPROTO },
+                { "{frame,<<131,104,2,97,1,106,106>>}", -EPROTO },
+                { "{frame,<<131,104,2,97,1,108,255,255,255,255>>}", -EPROTO },
+                { "{send,{0,[]}}", -EPROTO },
+                { "{send,{5,[]}}", -EPROTO },
+                { "{send,{1,foo}}", -EPROTO },
+                { "{send,{1,[{a}]}}", -EPROTO },
+                { "{send,{1,[{a,b}|{c,d}]}}", -EPROTO },
+                { "{send,{1,\"ab\"}}", -EPROTO },
+                { "{send,ok}", -EPROTO },                           /* to a status */
+                { "{send,{error,0}}", -EPROTO },
+                { "{send,{error,-1}}", -EPROTO },
+                { "{send,{error,why}}", -EPROTO },
+                { "{send,{error,4294967296}}", -EPROTO },
+                { "{send,{error,1,2,3}}", -EPROTO },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                struct heard h = {}, second = {}, closed = {};
+                confd_ha_client *c;
+
+                server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},%s]", cases[i].step);
+                c = ready_client("t");
+                confd_ha_client_set_closed_callback(c, on_closed, &closed);
+                assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, on_order, &h), 0);
+                assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &second), 0);
+                run_to_end(c, &closed);
+                if (h.error != cases[i].error)
+                        fail_msg("%s: %i %s", cases[i].step, h.error, h.message);
+                assert_int_equal(h.n, 1);
+                assert_int_equal(second.n, 1);
+                assert_int_equal(second.error, cases[i].error);
+                assert_int_equal(closed.error, cases[i].error);
+                assert_int_equal(closed.n, 1);
+                assert_memory_equal(h.message, "ConfD at 127.0.0.1:", 19);
+                confd_ha_client_free(c);
+                server_done(&server);
+        }
+}
+
+static void test_a_reply_that_nobody_waits_for(void **state) {
+        struct heard closed = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{send,ok},closed]");
+        c = ready_client("t");
+        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        run_to_end(c, &closed);
+        assert_int_equal(closed.error, -EPROTO);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_handshakes_that_fail(void **state) {
+        static const struct {
+                const char *script;
+                int error;
+        } cases[] = {
+                { "[{hello,17}]", -ECONNRESET },
+                { "[{hello,17},reset]", -ECONNRESET },
+                { "[{hello,17},{raw,<<0>>}]", -ECONNRESET },
+                { "[{hello,17},{raw,<<0,0,82,8,2,5,0,0>>}]", -ECONNRESET },
+                { "[{hello,17},{raw,<<3,0,82,8,2,5,0,0,0>>}]", -EPROTO },
+                { "[{hello,17},{raw,<<\"HTTP/1.1 400 Bad Request\">>}]", -EPROTO },
+        };
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new(&c, "t", 1), 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                server_script(&server, "%s", cases[i].script);
+                connect_to(&server, c, &h);
+                if (h.error != cases[i].error)
+                        fail_msg("%s: %i %s", cases[i].script, h.error, h.message);
+                server_done(&server);
+        }
+        confd_ha_client_free(c);
+}
+
+static void test_timeouts(void **state) {
+        struct heard early = {}, late = {}, closed = {}, h = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{3}},{expect,{4}},closed]");
+        c = ready_client("t");
+        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        assert_int_equal(confd_ha_client_benone(c, NO_DEADLINE, on_order, &early), 0);
+        assert_true(confd_ha_client_get_deadline(c) == NO_DEADLINE);
+        assert_int_equal(confd_ha_client_status(c, 50 * 1000, on_order, &late), 0);
+        assert_true(confd_ha_client_get_deadline(c) <= now_monotonic() + 50 * 1000);
+        run_to_end(c, &closed);
+        assert_int_equal(late.error, -ETIMEDOUT);
+        assert_int_equal(late.code, CONFD_ERR_TIMEOUT);
+        assert_int_equal(late.sent, 1);
+        assert_int_equal(early.error, -ECONNRESET);
+        assert_int_equal(closed.error, -ETIMEDOUT);
+        server_done(&server);
+
+        server_script(&server, "[{hello,17},closed]");
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &server.address, server.address_size, 50 * 1000,
+                                                 on_result, &h), 0);
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &server.address, server.address_size, 50 * 1000,
+                                                 on_result, &h), -EISCONN);
+        assert_int_equal(confd_ha_client_status(c, NO_DEADLINE, NULL, NULL), -ENOTCONN);
+        run_until(c, &h.n, 1);
+        assert_int_equal(h.error, -ETIMEDOUT);
+        assert_int_equal(closed.n, 1); /* it was never ready */
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_a_server_that_does_not_read(void **state) {
+        struct heard h = {}, closed = {};
+        unsigned n = 0;
+        confd_value_t id;
+        confd_ha_client *c;
+        char text[127];
+        int r;
+
+        server_script(&server, "[{accept,17},tell,{token,<<\"t\">>},{expect,{3}},tell,closed]");
+        c = ready_client("t");
+        assert_string_equal(erl_read(&server.erl), "told");
+        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        memset(text, 'x', sizeof(text));
+        CONFD_SET_BUF(&id, text, sizeof(text));
+        /* Not one order too many is taken. */
+        while ((r = confd_ha_client_benone(c, NO_DEADLINE, on_order, &h)) == 0)
+                n++;
+        assert_int_equal(r, -EBUSY);
+        assert_int_equal(n, CONFD_HA_CLIENT_ORDERS_MAX);
+        confd_ha_client_close(c);
+        assert_int_equal(h.n, CONFD_HA_CLIENT_ORDERS_MAX);
+        assert_int_equal(h.error, -ECANCELED);
+        assert_int_equal(closed.n, 1);
+        assert_int_equal(closed.error, -ECANCELED);
+        confd_ha_client_free(c);
+        assert_string_equal(erl_read(&server.erl), "told");
+        (void) erl_read(&server.erl); /* the script's end is of no interest */
+}
+
+static void test_many_orders_in_flight(void **state) {
+        struct heard h = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{repeat,1000,[{expect,{4}}]},"
+                      "{repeat,1000,[{send,{3,[{<<\"n2\">>,{10,0,0,2}}]}}]},closed]");
+        c = ready_client("t");
+        for (unsigned i = 0; i < 1000; i++)
+                assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, on_order, &h), 0);
+        run_until(c, &h.n, 1000);
+        assert_int_equal(h.error, 0);
+        assert_string_equal(h.nodes, "n2@10.0.0.2");
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+/* Callbacks that end, free or reconnect the client. */
+enum deed { DEED_CLOSE, DEED_FREE, DEED_RECONNECT, DEED_PROCESS };
+
+struct doer {
+        enum deed deed;
+        unsigned calls;
+        bool done;
+        struct heard connected;
+};
+
+static void do_deed(confd_ha_client *c, struct doer *d) {
+        d->calls++;
+        if (d->done)
+                return;
+        d->done = true;
+        switch (d->deed) {
+        case DEED_CLOSE:
+                confd_ha_client_close(c);
+                break;
+        case DEED_FREE:
+                assert_null(confd_ha_client_free(c));
+                break;
+        case DEED_RECONNECT:
+                confd_ha_client_close(c);
+                assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &server.address, server.address_size,
+                                                         PATIENCE_USEC, on_result, &d->connected), 0);
+                break;
+        case DEED_PROCESS:
+                (void) confd_ha_client_process(c);
+                break;
+        }
+}
+
+static void deed_order(confd_ha_client *c, const struct confd_ha_result *r, const struct confd_ha_status_reply *s, void *u) {
+        do_deed(c, u);
+        /* The view stays good, whatever has been done to the client. */
+        if (s)
+                assert_int_equal(s->nodes[0].id.data[0], 109);
+}
+
+static void deed_result(confd_ha_client *c, const struct confd_ha_result *r, void *u) {
+        do_deed(c, u);
+}
+
+static void test_callbacks_may_do_anything(void **state) {
+        for (enum deed deed = DEED_CLOSE; deed <= DEED_PROCESS; deed++) {
+                for (int at_reply = 0; at_reply < 2; at_reply++) {
+                        struct doer d = { .deed = deed };
+                        confd_ha_client *c;
+
+                        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{expect,{4}},{expect,{4}},%s]",
+                                      at_reply ? "{send,{2,[{<<\"n\">>,{1,2,3,4}}]}},closed" : "shut,closed");
+                        if (deed == DEED_RECONNECT)
+                                server_script(&server, "[{accept,17},{token,<<\"t\">>},closed]");
+                        c = ready_client("t");
+                        confd_ha_client_set_closed_callback(c, deed_result, &d);
+                        for (int i = 0; i < 3; i++)
+                                assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, deed_order, &d), 0);
+                        if (deed == DEED_PROCESS && at_reply) {
+                                run_until(c, &d.calls, 1);
+                                confd_ha_client_free(c);
+                        } else if (deed == DEED_RECONNECT) {
+                                run_until(c, &d.connected.n, 1);
+                                assert_int_equal(d.connected.error, 0);
+                                assert_int_equal(d.calls, 4);
+                                confd_ha_client_free(c);
+                        } else {
+                                /* The client may be gone in the middle of the last process(). */
+                                while (d.calls < 4) {
+                                        struct pollfd p = { .fd = confd_ha_client_get_fd(c), .events = POLLIN };
+
+                                        assert_int_equal(poll(&p, 1, 20000), 1);
+                                        (void) confd_ha_client_process(c);
+                                }
+                                assert_int_equal(d.calls, 4);
+                                if (deed != DEED_FREE)
+                                        confd_ha_client_free(c);
+                        }
+                        server_done(&server);
+                        if (deed == DEED_RECONNECT)
+                                server_done(&server);
+                }
+        }
+}
+
+static void test_events(void **state) {
+        const struct confd_notifications_data data = { 100, 200 };
+        const int mask = CONFD_NOTIF_HA_INFO | CONFD_NOTIF_HEARTBEAT | CONFD_NOTIF_HEALTH_CHECK | CONFD_NOTIF_HA_INFO_SYNC;
+        struct events ev = {};
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new_events(&c, 0, NULL, on_event, on_notification, &ev), -EINVAL);
+        assert_int_equal(confd_ha_client_new_events(&c, mask, NULL, on_event, on_notification, &ev), -EINVAL);
+        assert_int_equal(confd_ha_client_new_events(&c, mask, &(struct confd_notifications_data) { -1, 0 }, on_event,
+                                                    on_notification, &ev), -EINVAL);
+        assert_int_equal(confd_ha_client_new_events(&c, mask, &data, on_event, on_notification, &ev), 0);
+        server_script(&server, "[{accept,11},{expect,{%i,100,200,undefined,0}},{slowly,ok},"
+                      "{send,{64,{1,26}}},{expect,ha_synced},{utf8,{64,{2,{<<\"n2\">>,{10,0,0,2}}}}},{expect,ha_synced},"
+                      "{send,{64,{3,{7,<<\"h\">>}}}},{send,{64,{4,1}}},{send,{64,{5,#{1=>2.5}}}},{send,{64,{6,[]}}},"
+                      "{send,{1,{commit,[1,2,3],#{x=>y}}}},{send,{8192}},{send,{262144}},{send,hello},{send,{}},"
+                      "{send,{64,{99,x}}},{send,{foo,bar}},{send,{18446744073709551616,1}},"
+                      "{send,{64,{7,0}}},{send,{64,{7,28}}},closed]", mask);
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        run_until(c, &ev.n, 1);
+        assert_int_equal(ev.last.type, CONFD_HA_INFO_NOMASTER);
+        assert_int_equal(ev.last.code, CONFD_ERR_HA_CLOSED);
+        assert_int_equal(confd_ha_client_sync(c), 0);
+        run_until(c, &ev.n, 2);
+        assert_int_equal(ev.last.type, CONFD_HA_INFO_SLAVE_DIED);
+        assert_string_equal(ev.node, "n2@10.0.0.2");
+        assert_int_equal(confd_ha_client_sync(c), 0);
+        run_until(c, &ev.n, 8);
+        assert_int_equal(ev.last.type, CONFD_HA_INFO_BESLAVE_RESULT);
+        assert_int_equal(ev.last.code, CONFD_ERR_HA_BADTOKEN);
+        assert_int_equal(ev.others, 3);
+        assert_int_equal(ev.last_bit, CONFD_NOTIF_HEALTH_CHECK);
+        assert_int_equal(confd_ha_client_status(c, NO_DEADLINE, NULL, NULL), -EOPNOTSUPP);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_old_subscription(void **state) {
+        struct events ev = {};
+        struct heard h = {};
+        confd_ha_client *c;
+
+        assert_int_equal(confd_ha_client_new_events(&c, CONFD_NOTIF_HA_INFO, NULL, on_event, on_notification, &ev), 0);
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}},{send,ok},{send,{64,{6,0}}},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, 0);
+        run_until(c, &ev.n, 1);
+        assert_int_equal(confd_ha_client_sync(c), -EOPNOTSUPP);
+        confd_ha_client_close(c);
+        server_done(&server);
+        server_done(&server);
+
+        /* Not for ever. */
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}}]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -ECONNRESET);
+        server_done(&server);
+        server_done(&server);
+
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,{error,17,<<\"phase 0\">>}},closed]");
+        connect_to(&server, c, &h);
+        assert_int_equal(h.error, -EREMOTEIO);
+        assert_int_equal(h.code, CONFD_ERR_BADSTATE);
+        assert_non_null(strstr(h.message, "phase 0"));
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
+static void test_bad_events(void **state) {
+        static const char *const bad[] = {
+                "{send,{64}}", "{send,{64,1}}", "{send,{64,{1}}}", "{send,{64,{1,x}}}", "{send,{64,{1,-1}}}",
+                "{send,{64,{2,{a}}}}", "{send,{64,{2,7}}}", "{send,{64,{1,26},3}}", "{frame,<<131>>}",
+                "{frame,<<131,104,2,97,64,104,2,97,1>>}", "{frame,<<131,1>>}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                struct heard h = {}, closed = {};
+                struct events ev = {};
+                confd_ha_client *c;
+
+                assert_int_equal(confd_ha_client_new_events(&c, CONFD_NOTIF_HA_INFO, NULL, on_event, on_notification, &ev), 0);
+                confd_ha_client_set_closed_callback(c, on_closed, &closed);
+                server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,ok},%s,closed]", bad[i]);
+                connect_to(&server, c, &h);
+                assert_int_equal(h.error, 0);
+                run_to_end(c, &closed);
+                if (closed.error != -EPROTO || ev.n != 0)
+                        fail_msg("%s: %i %s", bad[i], closed.error, closed.message);
+                confd_ha_client_free(c);
+                server_done(&server);
+        }
+}
+
+static void test_other_families(void **state) {
+        static const int families[] = { AF_INET6, AF_UNIX };
+
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                struct heard h = {};
+                confd_ha_client *c;
+                struct server s;
+
+                server_start(&s, families[i]);
+                assert_int_equal(confd_ha_client_new(&c, "t", 1), 0);
+                server_script(&s, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{slowly,{1,[]}},closed]");
+                connect_to(&s, c, &h);
+                assert_int_equal(h.error, 0);
+                status(c, &h);
+                assert_int_equal(h.error, 0);
+                confd_ha_client_close(c);
+                server_done(&s);
+                server_close(&s);
+                connect_to(&s, c, &h);
+                assert_int_equal(h.error, families[i] == AF_UNIX ? -ENOENT : -ECONNREFUSED);
+                assert_int_equal(h.code, CONFD_ERR_OS);
+                assert_int_equal(h.sent, 0);
+                confd_ha_client_free(c);
+                server_stop(&s);
+        }
+}
+
+static void test_arguments(void **state) {
+        struct sockaddr_storage a = { .ss_family = AF_INET };
+        confd_ha_client *c;
+
+        assert_null(confd_ha_client_free(NULL));
+        assert_int_equal(confd_ha_client_new(&c, NULL, 1), -EINVAL);
+        assert_int_equal(confd_ha_client_new(&c, "", 65536), -EINVAL);
+        assert_int_equal(confd_ha_client_new(&c, NULL, 0), 0);
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &a, 4, NO_DEADLINE, NULL, NULL), -EINVAL);
+        a.ss_family = AF_PACKET;
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &a, sizeof(a), NO_DEADLINE, NULL, NULL), -EAFNOSUPPORT);
+        assert_int_equal(confd_ha_client_process(c), -ENOTCONN);
+        assert_int_equal(confd_ha_client_status(c, NO_DEADLINE, NULL, NULL), -ENOTCONN);
+        assert_int_equal(confd_ha_client_set_access_secret(c, "", 65537), -EINVAL);
+        confd_ha_client_close(c);
+        confd_ha_client_free(c);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_order),
+                cmocka_unit_test(test_errors_in_every_form),
+                cmocka_unit_test(test_odd_ids_spoil_nothing),
+                cmocka_unit_test(test_255_nodes_and_256),
+                cmocka_unit_test(test_no_wait_beslave),
+                cmocka_unit_test(test_bad_ids_are_refused_at_once),
+                cmocka_unit_test(test_access_check),
+                cmocka_unit_test(test_version_is_tried_anew_once),
+                cmocka_unit_test(test_what_servers_do_wrong),
+                cmocka_unit_test(test_a_reply_that_nobody_waits_for),
+                cmocka_unit_test(test_handshakes_that_fail),
+                cmocka_unit_test(test_timeouts),
+                cmocka_unit_test(test_a_server_that_does_not_read),
+                cmocka_unit_test(test_many_orders_in_flight),
+                cmocka_unit_test(test_callbacks_may_do_anything),
+                cmocka_unit_test(test_events),
+                cmocka_unit_test(test_old_subscription),
+                cmocka_unit_test(test_bad_events),
+                cmocka_unit_test(test_other_families),
+                cmocka_unit_test(test_arguments),
+        };
+
+        signal(SIGPIPE, SIG_DFL); /* one would end the test */
+        return cmocka_run_group_tests(tests, start, stop);
+}
