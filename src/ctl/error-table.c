@@ -12,13 +12,13 @@ const struct error_entry error_table[] = {
         { HA("NotConnected"), 0, NULL,
           "The service has no connection to ConfD, or lost it while the order was under way.",
           "Does ConfD run, and does it listen where Address= in /etc/confd-ha/confd-ha.conf says? 'confd-hactl status' "
-          "shows the address and the last error. A ConfD on another host needs the drop-in that opens the service's "
-          "IPAddressAllow=. The service goes on trying by itself." },
+          "shows the address and the last error. A ConfD on another host needs a drop-in for confd-ha.service with "
+          "IPAddressAllow=ADDRESS, see confd-ha.conf(5). The service goes on trying by itself." },
         { HA("NoToken"), 0, NULL,
           "The service has no HA token, so it does not connect to ConfD.",
-          "Create the file that TokenFile= names (default /etc/confd-ha/token) with the same content on every node of "
-          "the cluster, readable by the service's user and by nobody else: openssl rand -hex 32 | install -m 0640 "
-          "-g confd-ha /dev/stdin /etc/confd-ha/token, then 'confd-hactl reload'. A file that others may read is refused." },
+          "Create the file that TokenFile= names (default /etc/confd-ha/token), with the same content on every node of "
+          "the cluster: (umask 027; openssl rand -hex 32 > /etc/confd-ha/token). It has to be readable by the group "
+          "confd-ha; one that others may read is refused. Then 'confd-hactl reload'." },
         { HA("Timeout"), 0, NULL,
           "ConfD was sent an order and did not answer within RequestTimeoutSec=. The order may still take effect.",
           "'confd-hactl status' tells what came of it. ConfD may hang or be busy: look at its own log, and at the load "

@@ -239,6 +239,8 @@ static int print_table(const struct ctl *c, const struct history_entry *entries,
                 scols_table_enable_noheadings(t, !c->legend);
                 /* Long ids are what a history is read for: lines may be wider than the terminal, never cut. */
                 scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
+                /* Cells are made printable here, with backslashes as they are. */
+                scols_table_enable_noencoding(t, 1);
         }
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = add_row(t, entries + i);
