@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the tests of confd-hactl stand on: a private bus with the scripted service of mock-ha-service.c, and its reins.
 #
+# shellcheck disable=SC2034 # what is set for the tests
+#
 # CONFD_HACTL and MOCK_HA_SERVICE name the programs.
+# shellcheck source=tests/cluster/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../cluster/tap.sh"
 
 : "${CONFD_HACTL:?names the program under test}" "${MOCK_HA_SERVICE:?names the scripted service}"

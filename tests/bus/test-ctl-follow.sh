@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The verbs of confd-hactl that follow the service: wait, monitor, check, each in all its endings.
+# shellcheck source=tests/bus/ctl-lib.sh
 . "$(dirname "$0")/ctl-lib.sh"
 
 start_bus bus
@@ -74,7 +75,7 @@ ended failing 'for the next may succeed' 0
 
 set_property State s none
 background restart wait slave
-kill -KILL $mock_pid
+kill -KILL "$mock_pid"
 told() { grep -q 'left the bus' "$work/restart.err"; }
 eventually 'the service ends while it is waited for' told
 ok 'and waiting goes on' alive restart
@@ -225,7 +226,7 @@ background slow wait none
 succeed GetAll
 background lost wait none
 background blind monitor
-kill -KILL $bus_pid
+kill -KILL "$bus_pid"
 ended lost 'wait without a bus' 3
 ended slow 'wait for a first answer without a bus' 3
 ended blind 'monitor without a bus' 3

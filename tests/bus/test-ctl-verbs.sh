@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # confd-hactl's questions and orders against a scripted service: output as text and as JSON, exit statuses, usage.
+# shellcheck source=tests/bus/ctl-lib.sh
 . "$(dirname "$0")/ctl-lib.sh"
 
 E=org.confd.HA.Error

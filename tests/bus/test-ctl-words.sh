@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# That the help, the manual and the completions of confd-hactl name the same things, and that the completions complete.
+# shellcheck source=tests/bus/ctl-lib.sh
+. "$(dirname "$0")/ctl-lib.sh"
+
+: "${SOURCE_ROOT:?}"
+help=$(hactl --help)
+man=$(sed 's/\\-/-/g; s/\\f[A-Z]//g' "$SOURCE_ROOT/man/confd-hactl.1.in")
+bash=$(cat "$SOURCE_ROOT/src/ctl/completion/confd-hactl.bash")
+zsh=$(cat "$SOURCE_ROOT/src/ctl/completion/_confd-hactl")
+
+has() { grep -qF -e "$2" <<<"$1"; }
+
+while read -r verb; do
+        ok "help has the command $verb" has "$help" "$verb"
+        ok "the manual has the command $verb" grep -qE "^\.(B|BI|BR|TP)? ?.*\b$verb\b" <<<"$man"
+        ok "bash completes $verb" has "$bash" "$verb"
+        ok "zsh completes $verb" has "$zsh" "'$verb:"
+done < <(sed -n '/^static const struct verb verbs/,/^};/s/^        { "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/ctl.c")
+
+while read -r option; do
+        ok "help has --$option" has "$help" "--$option"
+        ok "the manual has --$option" has "$man" "--$option"
+        ok "bash completes --$option" has "$bash" "--$option"
+        ok "zsh completes --$option" has "$zsh" "--$option"
+done < <(sed -n '/static const struct option options/,/};/s/^ *{ "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/ctl.c")
+
+while read -r name; do
+        ok "bash completes the error $name" grep -qw "$name" <<<"$bash"
+        ok "zsh completes the error $name" grep -qw "$name" <<<"$zsh"
+done < <(sed -n 's/^        { HA("\([^"]*\)").*/\1/p' "$SOURCE_ROOT/src/ctl/error-table.c")
+
+while read -r name; do
+        ok "the manual has the variable $name" has "$man" "$name"
+done < <(grep -ho 'getenv("[A-Z_]*")' "$SOURCE_ROOT"/src/ctl/*.c | sed 's/.*"\(.*\)".*/\1/' | sort -u)
+
+for status in 0 1 2 3 4; do
+        ok "the manual has the exit status $status" grep -qx ".B $status" <<<"$man"
+done
+
+ok 'the manual is well-formed' test -z "$(groff -man -Tutf8 -ww -rLL=200n "$SOURCE_ROOT/man/confd-hactl.1.in" 2>&1 >/dev/null)"
+
+# complete WORDS...: what bash offers for the last of them
+complete_bash() {
+        bash --norc -c '. /usr/share/bash-completion/bash_completion 2>/dev/null
+                . "$1"
+                shift
+                COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_TYPE=9
+                COMP_POINT=${#COMP_LINE}
+                _confd_hactl 2>/dev/null
+                printf "%s\n" "${COMPREPLY[@]}"' - "$SOURCE_ROOT/src/ctl/completion/confd-hactl.bash" "$@" | xargs
+}
+is 'bash: a command' "$(complete_bash confd-hactl be-m)" be-master
+is 'bash: several' "$(complete_bash confd-hactl be-s)" 'be-slave be-secondary'
+is 'bash: a state' "$(complete_bash confd-hactl -q wait s)" 'slave slave-relay synced'
+is 'bash: an error' "$(complete_bash confd-hactl explain BadS)" 'BadState BadSchema'
+is 'bash: an option' "$(complete_bash confd-hactl --no-l)" --no-legend
+is 'bash: an option of a command' "$(complete_bash confd-hactl check --re)" --ready
+is 'bash: not of another' "$(complete_bash confd-hactl status --re)" ''
+is 'bash: a value' "$(complete_bash confd-hactl --json=p)" --json=pretty
+is 'bash: the second of a list' "$(complete_bash confd-hactl check --role=slave,m)" --role=slave,master
+is 'bash: nothing after the last argument' "$(complete_bash confd-hactl be-none x)" ''
+ok 'zsh can read its completion' zsh -n "$SOURCE_ROOT/src/ctl/completion/_confd-hactl"
+ok 'the completion is free of shellcheck complaints' sh -c \
+        'command -v shellcheck >/dev/null || exit 0; shellcheck -s bash "$1"' - "$SOURCE_ROOT/src/ctl/completion/confd-hactl.bash"
+finish
