@@ -13,6 +13,8 @@
  *                                         arrives after the answers to those
  *   Leave() Return()                      releases and takes the name
  *   Quit()
+ *
+ * It is org.freedesktop.machine1 too, with one container, "box", whose leader's process id is in $MOCK_LEADER.
  */
 #include <stdio.h>
 #include <systemd/sd-bus.h>
@@ -287,6 +289,25 @@ static int on_quit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return r < 0 ? r : sd_event_exit(event, 0);
 }
 
+static int on_get_machine(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        if (!streq(name, "box"))
+                return sd_bus_error_setf(error, "org.freedesktop.machine1.NoSuchMachine", "No machine '%s' known", name);
+        return sd_bus_reply_method_return(m, "o", "/org/freedesktop/machine1/machine/box");
+}
+
+static int get_leader(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                      void *userdata, sd_bus_error *error) {
+        const char *leader = getenv("MOCK_LEADER");
+
+        return sd_bus_message_append(reply, "u", (uint32_t) strtoul(leader ?: "0", NULL, 10));
+}
+
 #define METHOD(name, in, out, fn) SD_BUS_METHOD(name, in, out, fn, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PROPERTY(name, signature) SD_BUS_PROPERTY(name, signature, get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
@@ -332,6 +353,18 @@ static const sd_bus_vtable mock_vtable[] = {
         SD_BUS_VTABLE_END
 };
 
+static const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        METHOD("GetMachine", "s", "o", on_get_machine),
+        SD_BUS_VTABLE_END
+};
+
+static const sd_bus_vtable machine_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Leader", "u", get_leader, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END
+};
+
 int main(void) {
         sd_bus *bus = NULL;
         int r;
@@ -346,10 +379,18 @@ int main(void) {
         if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, "/mock", "org.confd.Mock", mock_vtable, NULL);
         if (r >= 0)
+                r = sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager",
+                                             manager_vtable, NULL);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/machine1/machine/box",
+                                             "org.freedesktop.machine1.Machine", machine_vtable, NULL);
+        if (r >= 0)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         /* Two names, so that the mock can be told things while it has left the one that it plays. */
         if (r >= 0)
                 r = sd_bus_request_name(bus, "org.confd.HA", 0);
+        if (r >= 0)
+                r = sd_bus_request_name(bus, "org.freedesktop.machine1", 0);
         if (r >= 0)
                 r = sd_bus_request_name(bus, "org.confd.Mock", 0);
         if (r >= 0)

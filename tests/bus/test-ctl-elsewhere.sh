@@ -73,7 +73,7 @@ is 'history of a container over there' "$(cat "$work/ssh.args")" '-xT -o Connect
 hactl -H fd00::1 history >/dev/null 2>&1
 ok 'a bare IPv6 address has no port' grep -q -- '-- fd00::1 confd-hactl' "$work/ssh.args"
 : >"$work/ssh.args"
-for host in 'host/$(reboot)' 'host/' 'host:port' '[fd00::1' '-oX=y' '' 'user@'; do
+for host in 'host/;reboot' 'host/' 'host:port' '[fd00::1' '-oX=y' '' 'user@'; do
         fails "no host: '$host'" 2 'Not a valid host' hactl -H "$host" history
 done
 is 'which ssh never sees' "$(cat "$work/ssh.args")" ''

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The verbs of confd-hactl that follow the service: wait, monitor, check, each in all its endings.
+# shellcheck disable=SC2317 # functions that are run by name
 # shellcheck source=tests/bus/ctl-lib.sh
 . "$(dirname "$0")/ctl-lib.sh"
 
