@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the decision who may give an order.
+ *
+ *      watch the caller's name --> ask the bus who it is --> uid 0 or ours: yes
+ *                                                        --> ask polkit --> yes, no, only with a password
+ *
+ * The name is watched first: bus and we agree on the order, so a caller who is gone by then is not found by the second
+ * step, and one who goes later ends the third, polkit's dialogue included. Everything that does not answer, or answers
+ * something else than yes, is a no. Nothing is kept for a next time; polkit remembers what it wants to. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "service/authorize.h"
+
+enum { CHECK_AUTHORIZATION_ALLOW_USER_INTERACTION = 1 };
+
+struct authorizer {
+        sd_bus *bus;
+        struct authorization *pending;
+        uint64_t last_id;
+};
+
+struct authorization {
+        struct authorization *next, **previous;
+        struct authorizer *authorizer;
+        sd_bus_message *message;
+        const char *action;
+        struct authorize_details details; /* borrowed from the message's owner, who lives until `done` */
+        uint64_t deadline;
+        bool interactive;
+        bool polkit_asked;
+        char cancellation_id[40];
+        sd_bus_slot *watch, *call;
+        struct caller caller;
+        authorize_done_fn done;
+        void *userdata;
+};
+
+/* Default deny: what does not stand here, nobody may. Status and the properties are for everybody and do not ask. */
+static const struct {
+        const char *method, *action;
+} actions[] = {
+        { "BeMaster", "org.confd.HA.be-master" },
+        { "BeSlave", "org.confd.HA.be-slave" },
+        { "BeRelay", "org.confd.HA.be-relay" },
+        { "BeNone", "org.confd.HA.be-none" },
+        { "SlaveDead", "org.confd.HA.slave-dead" },
+        { "Reload", "org.confd.HA.reload" },
+};
+
+const char *authorize_action(const char *method) {
+        for (size_t i = 0; i < ELEMENTSOF(actions); i++)
+                if (streq(actions[i].method, method))
+                        return actions[i].action;
+        return NULL;
+}
+
+static struct authorization *authorization_free(struct authorization *a) {
+        if (!a)
+                return NULL;
+        if (a->previous) {
+                *a->previous = a->next;
+                if (a->next)
+                        a->next->previous = a->previous;
+        }
+        sd_bus_slot_unref(a->watch);
+        sd_bus_slot_unref(a->call);
+        sd_bus_message_unref(a->message);
+        free(a);
+        return NULL;
+}
+DEFINE_CLEANUP(struct authorization *, authorization_free)
+
+static void finish(struct authorization *a, int r, const struct failure *failure) {
+        const struct failure none = FAILURE_NONE;
+        authorize_done_fn done = a->done;
+        void *userdata = a->userdata;
+        struct caller caller = a->caller;
+
+        authorization_free(a);
+        done(userdata, r, failure ?: &none, &caller);
+}
+
+/* Takes the words over. */
+static void deny(struct authorization *a, struct failure failure) {
+        _cleanup_failure_ struct failure f = failure;
+
+        finish(a, -EACCES, &f);
+}
+
+/* polkit's dialogue would stay on the screen of somebody whom nobody waits for any more. */
+static void cancel_polkit(struct authorization *a) {
+        int r;
+
+        if (!a->polkit_asked)
+                return;
+        a->polkit_asked = false;
+        r = sd_bus_call_method_async(a->authorizer->bus, NULL, "org.freedesktop.PolicyKit1",
+                                     "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+                                     "CancelCheckAuthorization", NULL, NULL, "s", a->cancellation_id);
+        if (r < 0)
+                log_debug("Cannot tell polkit that its answer is no longer wanted: %s", strerrordesc_np(-r));
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct authorization *a = userdata;
+        const char *name, *old_owner, *new_owner;
+
+        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
+                return 0;
+        log_info("The caller of %s went away before it was authorized: not done", sd_bus_message_get_member(a->message));
+        cancel_polkit(a);
+        finish(a, -ECONNRESET, NULL);
+        return 0;
+}
+
+static bool is_error(sd_bus_message *m, const char *name) {
+        return sd_bus_message_is_method_error(m, name) > 0;
+}
+
+static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct authorization *a = userdata;
+        int authorized = 0, challenge = 0;
+
+        if (is_error(m, NULL)) {
+                const sd_bus_error *e = sd_bus_message_get_error(m);
+                bool absent = sd_bus_error_has_names(e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+                bool late = sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
+
+                if (late)
+                        cancel_polkit(a);
+                a->polkit_asked = false;
+                if (!absent)
+                        log_warning("polkit did not decide about %s: %s", a->action, e->message ?: e->name);
+                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: %s", a->action,
+                                     absent ? "no polkit runs here, so that only root may"
+                                     : late ? "polkit did not answer in time"
+                                            : "polkit could not decide, see the journal"));
+                return 0;
+        }
+        a->polkit_asked = false;
+        if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 || sd_bus_message_read(m, "bb", &authorized, &challenge) < 0) {
+                log_warning("polkit answered about %s with something that is no answer", a->action);
+                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: polkit's answer cannot be read", a->action));
+        } else if (authorized)
+                finish(a, 0, NULL);
+        else if (challenge && !a->interactive)
+                deny(a, failure_make(ERROR_INTERACTIVE_REQUIRED, "not authorized for %s without authentication: call with the "
+                                     "flag that allows to ask, or as root", a->action));
+        else
+                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s by polkit", a->action));
+        return 0;
+}
+
+static int append_detail(sd_bus_message *m, const char *key, const char *value) {
+        return value ? sd_bus_message_append(m, "{ss}", key, value) : 0;
+}
+
+static int ask_polkit(struct authorization *a) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(a->authorizer->bus, &m, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+                                           "CheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                          sd_bus_message_get_sender(a->message), a->action);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "{ss}");
+        if (r >= 0)
+                r = append_detail(m, "node_id", a->details.node_id);
+        if (r >= 0)
+                r = append_detail(m, "master_id", a->details.master_id);
+        if (r >= 0)
+                r = append_detail(m, "master_address", a->details.master_address);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "us", a->interactive ? CHECK_AUTHORIZATION_ALLOW_USER_INTERACTION : 0,
+                                          a->cancellation_id);
+        if (r >= 0)
+                r = sd_bus_call_async(a->authorizer->bus, &a->call, m, on_polkit, a,
+                                      a->interactive ? AUTHORIZE_INTERACTIVE_USEC : a->deadline);
+        if (r >= 0)
+                a->polkit_asked = true;
+        return r;
+}
+
+/* Reads UnixUserID and ProcessID out of an a{sv}. */
+static int read_credentials(sd_bus_message *m, struct caller *ret) {
+        struct caller c = {};
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *key;
+                uint32_t u;
+
+                r = sd_bus_message_read(m, "s", &key);
+                if (r >= 0 && (streq(key, "UnixUserID") || streq(key, "ProcessID"))) {
+                        r = sd_bus_message_read(m, "v", "u", &u);
+                        if (r >= 0 && streq(key, "UnixUserID")) {
+                                c.uid = u;
+                                c.known = true;
+                        } else if (r >= 0)
+                                c.pid = (pid_t) u;
+                } else if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        if (!c.known)
+                return -ENODATA;
+        *ret = c;
+        return 0;
+}
+
+static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct authorization *a = userdata;
+        int r;
+
+        if (is_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+                finish(a, -ECONNRESET, NULL);
+                return 0;
+        }
+        r = is_error(m, NULL) ? -sd_bus_message_get_errno(m) : read_credentials(m, &a->caller);
+        if (r < 0) {
+                log_warning("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerrordesc_np(-r));
+                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
+                return 0;
+        }
+        a->call = sd_bus_slot_unref(a->call);
+        if (a->caller.uid == 0 || a->caller.uid == geteuid()) {
+                finish(a, 0, NULL);
+                return 0;
+        }
+        r = ask_polkit(a);
+        if (r < 0) {
+                log_warning("Cannot ask polkit about %s: %s", a->action, strerrordesc_np(-r));
+                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked", a->action));
+        }
+        return 0;
+}
+
+int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct authorize_details *details, uint64_t deadline,
+              authorize_done_fn done, void *userdata) {
+        _cleanup_(authorization_freep) struct authorization *a = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *question = NULL;
+        const char *sender = sd_bus_message_get_sender(m), *action = authorize_action(sd_bus_message_get_member(m));
+        _cleanup_free_ char *match = NULL;
+        int r;
+
+        if (!sender || !action)
+                return -EACCES;
+        a = calloc(1, sizeof(*a));
+        if (!a)
+                return -ENOMEM;
+        a->authorizer = authorizer;
+        a->message = sd_bus_message_ref(m);
+        a->action = action;
+        a->details = *details;
+        a->deadline = deadline;
+        a->interactive = sd_bus_message_get_allow_interactive_authorization(m) > 0;
+        snprintf(a->cancellation_id, sizeof(a->cancellation_id), "confd-had-%" PRIu64, ++authorizer->last_id);
+        a->done = done;
+        a->userdata = userdata;
+
+        if (asprintf(&match, "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                             "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", sender) < 0) {
+                match = NULL;
+                return -ENOMEM;
+        }
+        r = sd_bus_add_match_async(authorizer->bus, &a->watch, match, on_owner_changed, NULL, a);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(authorizer->bus, &question, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                           "org.freedesktop.DBus", "GetConnectionCredentials");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(question, "s", sender);
+        if (r < 0)
+                return r;
+        r = sd_bus_call_async(authorizer->bus, &a->call, question, on_credentials, a, deadline);
+        if (r < 0)
+                return r;
+
+        a->next = authorizer->pending;
+        if (a->next)
+                a->next->previous = &a->next;
+        a->previous = &authorizer->pending;
+        authorizer->pending = TAKE_PTR(a);
+        return 0;
+}
+
+void authorizer_count(const struct authorizer *authorizer, const char *sender, size_t *ret_of_sender, size_t *ret_all) {
+        size_t mine = 0, all = 0;
+
+        for (const struct authorization *a = authorizer->pending; a; a = a->next) {
+                all++;
+                if (streq(sd_bus_message_get_sender(a->message), sender))
+                        mine++;
+        }
+        *ret_of_sender = mine;
+        *ret_all = all;
+}
+
+int authorizer_new(struct authorizer **ret, sd_bus *bus) {
+        struct authorizer *a = calloc(1, sizeof(*a));
+
+        if (!a)
+                return -ENOMEM;
+        a->bus = sd_bus_ref(bus);
+        *ret = a;
+        return 0;
+}
+
+struct authorizer *authorizer_free(struct authorizer *a) {
+        if (!a)
+                return NULL;
+        while (a->pending)
+                finish(a->pending, -ECONNRESET, NULL);
+        sd_bus_unref(a->bus);
+        free(a);
+        return NULL;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the translation of errors to names on the bus and helpful words. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <confd_ha_client.h>
+#include <confd_lib.h>
+
+#include "service/bus-errors.h"
+
+static const struct {
+        int code;
+        const char *name;
+        const char *words;
+} codes[] = {
+        { CONFD_ERR_BADSTATE, ERROR_BAD_STATE,
+          "ConfD's state does not allow it; look at the property State, and whether ConfD is still in start phase 0" },
+        { CONFD_ERR_HA_CONNECT, ERROR_CONNECT,
+          "no connection to the master; look at the address, whether ConfD runs there as master or relay, and at "
+          "firewalls between the HA ports" },
+        { CONFD_ERR_HA_CLOSED, ERROR_CLOSED,
+          "the other node closed the connection or went away; look at its log, and at the disk space of both" },
+        { CONFD_ERR_HA_BADFXS, ERROR_BAD_SCHEMA,
+          "the nodes have different schemas loaded; give both the same set of fxs files in the same versions" },
+        { CONFD_ERR_HA_BADTOKEN, ERROR_BAD_TOKEN,
+          "the nodes have different tokens; give all nodes the same token file, then reload confd-had" },
+        { CONFD_ERR_HA_BADNAME, ERROR_BAD_NAME,
+          "the node at that address has another name, or it is this node; look at the ids of the order" },
+        { CONFD_ERR_HA_BIND, ERROR_BIND,
+          "ConfD could not listen on its HA address; look for another program on that port, and at the address in "
+          "ConfD's configuration" },
+        { CONFD_ERR_HA_NOTICK, ERROR_NO_TICK,
+          "no sign of life from the other node for three ticks; look whether it hangs, and at the network" },
+        { CONFD_ERR_HA_WITH_UPGRADE, ERROR_WITH_UPGRADE, "an upgrade of the data is under way; try again when it is done" },
+        { CONFD_ERR_HA_BADVSN, ERROR_BAD_VERSION, "the nodes run versions of ConfD that do not go together" },
+        { CONFD_ERR_HA_BADCONFIG, ERROR_BAD_CONFIG,
+          "ConfD's HA configuration does not allow it; look whether HA is enabled in its configuration file" },
+        { CONFD_ERR_HA_ABORT, ERROR_ABORTED, "another order ended it" },
+};
+
+const char *const error_names[] = {
+        ERROR_NOT_CONNECTED, ERROR_NO_TOKEN, ERROR_TIMEOUT, ERROR_BAD_STATE, ERROR_CONNECT, ERROR_CLOSED,
+        ERROR_BAD_SCHEMA, ERROR_BAD_TOKEN, ERROR_BAD_NAME, ERROR_BIND, ERROR_NO_TICK, ERROR_WITH_UPGRADE,
+        ERROR_BAD_VERSION, ERROR_BAD_CONFIG, ERROR_ABORTED, ERROR_ACCESS_DENIED, ERROR_PROTOCOL, ERROR_SUPERSEDED,
+        ERROR_DISPLACED, ERROR_FAILED, NULL,
+};
+
+void failure_done(struct failure *f) {
+        free(f->message);
+        *f = FAILURE_NONE;
+}
+
+struct failure failure_make(const char *name, const char *format, ...) {
+        struct failure f = { .name = name };
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&f.message, format, ap) < 0)
+                f.message = NULL;
+        va_end(ap);
+        return f;
+}
+
+struct failure failure_copy(const struct failure *f) {
+        return (struct failure) { .name = f->name, .message = f->message ? strdup(f->message) : NULL };
+}
+
+struct failure failure_from_code(const char *what, int code, const char *words) {
+        const char *before = isempty(words) ? "" : " ConfD says: ";
+
+        if (code == 0)
+                return FAILURE_NONE;
+        for (size_t i = 0; i < ELEMENTSOF(codes); i++)
+                if (codes[i].code == code)
+                        return failure_make(codes[i].name, "%s failed: %s (ConfD's error %d).%s%s", what, codes[i].words,
+                                            code, before, words ?: "");
+        return failure_make(ERROR_FAILED, "%s failed: ConfD answered with its error %d; look into ConfD's log.%s%s", what,
+                            code, before, words ?: "");
+}
+
+struct failure failure_from_nomaster(int code) {
+        switch (code) {
+        case CONFD_ERR_HA_CLOSED:
+                return failure_make(ERROR_CLOSED, "the connection to the master is closed; look whether ConfD still runs "
+                                                  "there, and give this node a new role");
+        case CONFD_ERR_HA_NOTICK:
+                return failure_make(ERROR_NO_TICK, "the master has sent no ticks; look whether it hangs, at the network "
+                                                   "between the two, and give this node a new role");
+        default:
+                return failure_from_code("following the master", code != 0 ? code : CONFD_ERR_HA_CLOSED, NULL);
+        }
+}
+
+struct failure failure_from_order(const char *what, const struct confd_ha_result *result) {
+        switch (result->error) {
+        case -EREMOTEIO:
+                return failure_from_code(what, result->confd_code, result->message);
+        case -ETIMEDOUT:
+                return failure_make(ERROR_TIMEOUT, "ConfD did not answer %s in time; the order may still take effect", what);
+        case -EPROTO:
+                return failure_make(ERROR_PROTOCOL, "ConfD answered %s with nonsense: %s; look whether it is ConfD that "
+                                                    "listens there", what, result->message);
+        case -ENOMEM:
+                return failure_make(ERROR_NO_MEMORY, "no memory for %s", what);
+        default:
+                return failure_make(ERROR_NOT_CONNECTED, "the connection to ConfD was lost during %s: %s; %s", what,
+                                    *result->message ? result->message : strerrordesc_np(-result->error),
+                                    result->sent ? "the order may still take effect" : "the order was not given");
+        }
+}
+
+struct failure failure_from_connection(const char *which, const char *address, const struct confd_ha_result *result) {
+        const char *words = *result->message ? result->message : strerrordesc_np(-result->error);
+
+        switch (result->error) {
+        case -EACCES:
+                if (result->confd_code == CONFD_ERR_ACCESS_DENIED)
+                        return failure_make(ERROR_ACCESS_DENIED, "ConfD at %s refused the IPC access secret (%s connection); "
+                                            "look at AccessFile= and at ConfD's own access file", address, which);
+                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s; the socket's mode and group have "
+                                    "to let confd-had in", which, address, words);
+        case -EPERM:
+                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: not permitted: the service's sandbox "
+                                    "allows localhost only; for a remote ConfD write the drop-in "
+                                    "/etc/systemd/system/confd-ha.service.d/remote.conf with [Service] and "
+                                    "IPAddressAllow= that address (see confd-ha.conf(5)), then systemctl daemon-reload and "
+                                    "restart confd-ha", which, address);
+        case -EPROTO:
+                return failure_make(ERROR_PROTOCOL, "%s connection to ConfD at %s: %s; look whether it is ConfD that listens "
+                                    "there", which, address, words);
+        case -EPROTONOSUPPORT:
+                return failure_make(ERROR_PROTOCOL, "%s connection to ConfD at %s: no protocol version in common: %s", which,
+                                    address, words);
+        case -ETIMEDOUT:
+                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: no answer in time; look whether ConfD "
+                                    "hangs", which, address);
+        case -ECONNREFUSED:
+        case -ENOENT:
+                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s; look whether ConfD runs, and at "
+                                    "Address= in the configuration", which, address, words);
+        default:
+                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s", which, address, words);
+        }
+}

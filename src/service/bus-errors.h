@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The names of the errors on the bus, and the one translator to them: from ConfD's codes and the client's results. */
+#pragma once
+
+#include "basic/util.h"
+
+#define ERROR_PREFIX "org.confd.HA.Error."
+#define ERROR_NOT_CONNECTED ERROR_PREFIX "NotConnected"
+#define ERROR_NO_TOKEN ERROR_PREFIX "NoToken"
+#define ERROR_TIMEOUT ERROR_PREFIX "Timeout"
+#define ERROR_BAD_STATE ERROR_PREFIX "BadState"
+#define ERROR_CONNECT ERROR_PREFIX "Connect"
+#define ERROR_CLOSED ERROR_PREFIX "Closed"
+#define ERROR_BAD_SCHEMA ERROR_PREFIX "BadSchema"
+#define ERROR_BAD_TOKEN ERROR_PREFIX "BadToken"
+#define ERROR_BAD_NAME ERROR_PREFIX "BadName"
+#define ERROR_BIND ERROR_PREFIX "Bind"
+#define ERROR_NO_TICK ERROR_PREFIX "NoTick"
+#define ERROR_WITH_UPGRADE ERROR_PREFIX "WithUpgrade"
+#define ERROR_BAD_VERSION ERROR_PREFIX "BadVersion"
+#define ERROR_BAD_CONFIG ERROR_PREFIX "BadConfig"
+#define ERROR_ABORTED ERROR_PREFIX "Aborted"
+#define ERROR_ACCESS_DENIED ERROR_PREFIX "AccessDenied"
+#define ERROR_PROTOCOL ERROR_PREFIX "Protocol"
+#define ERROR_SUPERSEDED ERROR_PREFIX "Superseded"
+#define ERROR_DISPLACED ERROR_PREFIX "Displaced"
+#define ERROR_FAILED ERROR_PREFIX "Failed"
+#define ERROR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
+#define ERROR_LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
+#define ERROR_BUS_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
+#define ERROR_INTERACTIVE_REQUIRED "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+#define ERROR_NO_MEMORY "org.freedesktop.DBus.Error.NoMemory"
+
+/* How something ended on the bus: name NULL for success. The name is static, the message owned. */
+struct failure {
+        const char *name;
+        char *message;
+};
+#define FAILURE_NONE ((struct failure) {})
+
+void failure_done(struct failure *f);
+#define _cleanup_failure_ _cleanup_(failure_done)
+
+/* Without memory for the words the name stays, with an empty message. */
+_printf_(2, 3) struct failure failure_make(const char *name, const char *format, ...);
+struct failure failure_copy(const struct failure *f);
+static inline _unused_ bool failure_is_set(const struct failure *f) { return f->name; }
+
+/* A code with which ConfD answered `what` (an order's name), or 0, which is success; its own words may be NULL or "". */
+struct failure failure_from_code(const char *what, int code, const char *words);
+
+/* Why the master was lost, by the code of NOMASTER. */
+struct failure failure_from_nomaster(int code);
+
+struct confd_ha_result;
+
+/* What became of an order that was given to the client; result->error must not be 0. */
+struct failure failure_from_order(const char *what, const struct confd_ha_result *result);
+
+/* Why a connection to `address` could not be had, or ended. `which` names it in words ("HA", "event"). */
+struct failure failure_from_connection(const char *which, const char *address, const struct confd_ha_result *result);
+
+/* Every error name there is, for tests and texts; ends with NULL. */
+extern const char *const error_names[];

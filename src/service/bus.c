@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the D-Bus interface org.confd.HA: the handlers of its methods, its properties and its signals.
+ *
+ * A handler reads and validates its arguments and starts the authorization; all that follows happens when that has its
+ * answer. Between the two a call is a struct request, which keeps the message and nothing else of the world. */
+#include "basic/escape.h"
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/bus.h"
+#include "service/convert.h"
+
+/* --- one call ------------------------------------------------------------------------------------------------------- */
+
+struct request {
+        struct service *service;
+        sd_bus_message *message;
+        struct order_request order; /* strings belong to the message, but for the address */
+        bool is_reload;
+        char *address;
+        struct journal_order *journal;
+};
+
+static struct request *request_free(struct request *q) {
+        if (!q)
+                return NULL;
+        sd_bus_message_unref(q->message);
+        free(q->address);
+        free(q);
+        return NULL;
+}
+DEFINE_CLEANUP(struct request *, request_free)
+
+static void reply_failure(sd_bus_message *m, const struct failure *failure) {
+        const sd_bus_error e = SD_BUS_ERROR_MAKE_CONST(failure->name, isempty(failure->message) ? failure->name : failure->message);
+        int r = sd_bus_reply_method_error(m, &e);
+
+        if (r < 0)
+                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerrordesc_np(-r));
+}
+
+static void reply(sd_bus_message *m, const struct failure *failure) {
+        int r;
+
+        if (failure_is_set(failure)) {
+                reply_failure(m, failure);
+                return;
+        }
+        r = sd_bus_reply_method_return(m, NULL);
+        if (r < 0)
+                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerrordesc_np(-r));
+}
+
+static void on_done(void *userdata, const struct failure *failure) {
+        _cleanup_(request_freep) struct request *q = userdata;
+
+        journal_order_end(q->journal, failure);
+        reply(q->message, failure);
+}
+
+static void on_authorized(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
+        struct request *q = userdata;
+        struct service *s = q->service;
+
+        if (r == -ECONNRESET) {
+                const struct failure gone = { .name = ERROR_BUS_ACCESS_DENIED,
+                                              .message = (char *) "the caller went away before it was authorized" };
+
+                journal_order_end(q->journal, &gone);
+                request_free(q);
+                return;
+        }
+        journal_order_caller(q->journal, caller);
+        if (r < 0)
+                on_done(q, failure);
+        else if (q->is_reload) {
+                _cleanup_failure_ struct failure f = service_reload(s, caller);
+
+                on_done(q, &f);
+        } else
+                controller_order(s->controller, &q->order, sd_bus_message_get_sender(q->message), on_done, q);
+}
+
+/* Takes the request over; what is wrong from here on is replied. */
+static int start(struct request *request, sd_bus_error *error) {
+        _cleanup_(request_freep) struct request *q = request;
+        struct service *s = q->service;
+        const struct authorize_details details = {
+                .node_id = q->order.node_id,
+                .master_id = q->order.master_id,
+                .master_address = q->order.master_address,
+        };
+        const char *sender = sd_bus_message_get_sender(q->message);
+        size_t mine, all;
+        int r;
+
+        if (!sender)
+                return sd_bus_error_set(error, ERROR_BUS_ACCESS_DENIED, "calls without a sender are not authorized");
+        authorizer_count(s->authorizer, sender, &mine, &all);
+        if (!controller_has_room(s->controller, sender, mine, all))
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "too many orders wait already: at most %d of a caller and %d "
+                                         "in all", ORDERS_PER_SENDER_MAX, ORDERS_MAX);
+
+        q->journal = journal_order_begin(s->journal, sd_bus_message_get_member(q->message), &details);
+        r = authorize(s->authorizer, q->message, &details, controller_config(s->controller)->request_timeout, on_authorized, q);
+        if (r < 0) {
+                const struct failure f = { .name = ERROR_BUS_ACCESS_DENIED,
+                                           .message = (char *) "the authorization could not be asked for" };
+
+                log_error("Cannot authorize %s: %s", sd_bus_message_get_member(q->message), strerrordesc_np(-r));
+                journal_order_end(q->journal, &f);
+                return sd_bus_error_set(error, f.name, f.message);
+        }
+        TAKE_PTR(q);
+        return 1;
+}
+
+static struct request *request_new(struct service *s, sd_bus_message *m, enum order_kind kind) {
+        struct request *q = calloc(1, sizeof(*q));
+
+        if (!q)
+                return NULL;
+        q->service = s;
+        q->message = sd_bus_message_ref(m);
+        q->order.kind = kind;
+        return q;
+}
+
+/* --- methods -------------------------------------------------------------------------------------------------------- */
+
+static int no_memory(sd_bus_error *error) {
+        return sd_bus_error_set(error, ERROR_NO_MEMORY, "no memory for the call");
+}
+
+static int bad_id(sd_bus_error *error, const char *argument) {
+        return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "%s: a node id has 1 to %d bytes of UTF-8 without control characters",
+                                 argument, NODE_ID_MAX);
+}
+
+static int order_with_id(struct service *s, sd_bus_message *m, enum order_kind kind, sd_bus_error *error) {
+        const char *id;
+        struct request *q;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return r;
+        if (!node_id_is_valid(id))
+                return bad_id(error, "node_id");
+        q = request_new(s, m, kind);
+        if (!q)
+                return no_memory(error);
+        q->order.node_id = id;
+        return start(q, error);
+}
+
+static int method_be_master(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return order_with_id(userdata, m, ORDER_BE_MASTER, error);
+}
+
+static int method_slave_dead(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return order_with_id(userdata, m, ORDER_SLAVE_DEAD, error);
+}
+
+static int method_be_slave(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct service *s = userdata;
+        bool strings = controller_config(s->controller)->allow_address_strings;
+        const char *id, *master_id, *address;
+        _cleanup_(request_freep) struct request *q = NULL;
+        int wait, r;
+
+        r = sd_bus_message_read(m, "sssb", &id, &master_id, &address, &wait);
+        if (r < 0)
+                return r;
+        if (!node_id_is_valid(id))
+                return bad_id(error, "node_id");
+        if (!node_id_is_valid(master_id))
+                return bad_id(error, "master_id");
+        q = request_new(s, m, ORDER_BE_SLAVE);
+        if (!q)
+                return no_memory(error);
+        r = master_address_normalize(address, strings, &q->address);
+        if (r == -EINVAL)
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "master_address: neither an IPv4 nor an IPv6 address%s",
+                                         strings ? ", nor a string of 1 to 127 printable bytes"
+                                                 : "; names and ports go through with AllowAddressStrings=yes only");
+        if (r < 0)
+                return no_memory(error);
+        q->order.node_id = id;
+        q->order.master_id = master_id;
+        q->order.master_address = q->address;
+        q->order.wait = wait;
+        return start(TAKE_PTR(q), error);
+}
+
+static int method_be_relay(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct request *q = request_new(userdata, m, ORDER_BE_RELAY);
+
+        return q ? start(q, error) : no_memory(error);
+}
+
+static int method_be_none(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct request *q = request_new(userdata, m, ORDER_BE_NONE);
+
+        return q ? start(q, error) : no_memory(error);
+}
+
+static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct request *q = request_new(userdata, m, ORDER_BE_NONE);
+
+        if (!q)
+                return no_memory(error);
+        q->is_reload = true;
+        return start(q, error);
+}
+
+static int append_nodes(sd_bus_message *m, const struct node_list *nodes) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "(ss)");
+        for (size_t i = 0; r >= 0 && i < node_list_size(nodes); i++)
+                r = sd_bus_message_append(m, "(ss)", nodes->nodes[i].id, nodes->nodes[i].address);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static void on_status(void *userdata, const struct failure *failure, enum ha_state state, const struct node_list *nodes) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        int r;
+
+        if (failure_is_set(failure)) {
+                reply_failure(m, failure);
+                return;
+        }
+        r = sd_bus_message_new_method_return(m, &answer);
+        if (r >= 0)
+                r = sd_bus_message_append(answer, "s", ha_state_to_string(state));
+        if (r >= 0)
+                r = append_nodes(answer, nodes);
+        if (r >= 0)
+                r = sd_bus_send(NULL, answer, NULL);
+        if (r < 0)
+                log_warning("Cannot reply to Status: %s", strerrordesc_np(-r));
+}
+
+static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct service *s = userdata;
+
+        controller_status(s->controller, on_status, sd_bus_message_ref(m));
+        return 1;
+}
+
+/* --- properties ----------------------------------------------------------------------------------------------------- */
+
+#define PROPERTY(name, ...) \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, \
+                                   sd_bus_message *m, void *userdata, sd_bus_error *error) { \
+                const struct state *p = ((struct service *) userdata)->state; \
+                (void) p; \
+                return __VA_ARGS__; \
+        }
+
+PROPERTY(version, sd_bus_message_append(m, "s", CONFD_HA_VERSION))
+PROPERTY(state, sd_bus_message_append(m, "s", ha_state_to_string(p->state)))
+PROPERTY(node_id, sd_bus_message_append(m, "s", p->node_id))
+PROPERTY(master, sd_bus_message_append(m, "(ss)", p->master_id, p->master_address))
+PROPERTY(slaves, append_nodes(m, p->slaves))
+PROPERTY(connected, sd_bus_message_append(m, "b", p->connected))
+PROPERTY(events_connected, sd_bus_message_append(m, "b", p->events_connected))
+PROPERTY(synchronizing, sd_bus_message_append(m, "b", p->synchronizing))
+PROPERTY(confd_address, sd_bus_message_append(m, "s", p->confd_address))
+PROPERTY(confd_version, sd_bus_message_append(m, "s", p->confd_version))
+PROPERTY(protocol_version, sd_bus_message_append(m, "u", p->protocol_version))
+PROPERTY(last_error, sd_bus_message_append(m, "(sst)", p->error_name, p->error_message, p->error_time))
+PROPERTY(state_since, sd_bus_message_append(m, "t", p->since))
+PROPERTY(transitions, sd_bus_message_append(m, "t", p->transitions))
+
+void bus_emit_properties(sd_bus *bus, unsigned changed) {
+        static const struct {
+                unsigned bit;
+                const char *name;
+        } properties[] = {
+                { CHANGED_STATE, "State" },
+                { CHANGED_STATE, "StateSince" },
+                { CHANGED_STATE, "Transitions" },
+                { CHANGED_NODE_ID, "NodeId" },
+                { CHANGED_MASTER, "Master" },
+                { CHANGED_SLAVES, "Slaves" },
+                { CHANGED_CONNECTED, "Connected" },
+                { CHANGED_EVENTS_CONNECTED, "EventsConnected" },
+                { CHANGED_SYNCHRONIZING, "Synchronizing" },
+                { CHANGED_CONFD_ADDRESS, "ConfdAddress" },
+                { CHANGED_CONFD_VERSION, "ConfdVersion" },
+                { CHANGED_CONFD_VERSION, "ProtocolVersion" },
+                { CHANGED_LAST_ERROR, "LastError" },
+        };
+        char *names[ELEMENTSOF(properties) + 1];
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(properties); i++)
+                if (changed & properties[i].bit)
+                        names[n++] = (char *) properties[i].name;
+        if (n == 0)
+                return;
+        names[n] = NULL;
+        r = sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, names);
+        if (r < 0)
+                log_warning("Cannot emit PropertiesChanged: %s", strerrordesc_np(-r));
+}
+
+/* --- signals -------------------------------------------------------------------------------------------------------- */
+
+void bus_emit_signal(sd_bus *bus, const struct signal *g) {
+        static const char *const names[] = {
+                [SIGNAL_MASTER_LOST] = "MasterLost",
+                [SIGNAL_SLAVE_DIED] = "SlaveDied",
+                [SIGNAL_SLAVE_ARRIVED] = "SlaveArrived",
+                [SIGNAL_SLAVE_INITIALIZED] = "SlaveInitialized",
+                [SIGNAL_STATE_CHANGED] = "StateChanged",
+                [SIGNAL_BESLAVE_RESULT] = "BeSlaveResult",
+        };
+        const char *name = names[g->kind];
+        int r = 0;
+
+        switch (g->kind) {
+        case SIGNAL_MASTER_LOST:
+                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "s", g->args[0]);
+                break;
+        case SIGNAL_SLAVE_DIED:
+        case SIGNAL_SLAVE_ARRIVED:
+        case SIGNAL_BESLAVE_RESULT:
+                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "ss", g->args[0], g->args[1]);
+                break;
+        case SIGNAL_SLAVE_INITIALIZED:
+                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "b", (int) g->by_copy);
+                break;
+        case SIGNAL_STATE_CHANGED:
+                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "sss", g->args[0], g->args[1], g->args[2]);
+                break;
+        }
+        if (r < 0)
+                log_warning("Cannot emit %s: %s", name, strerrordesc_np(-r));
+}
+
+/* --- the interface; dbus/org.confd.HA.xml says the same in prose ---------------------------------------------------- */
+
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("BeMaster", SD_BUS_ARGS("s", node_id), SD_BUS_NO_RESULT, method_be_master,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BeSlave",
+                                SD_BUS_ARGS("s", node_id, "s", master_id, "s", master_address, "b", wait), SD_BUS_NO_RESULT,
+                                method_be_slave, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BeRelay", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_be_relay, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BeNone", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_be_none, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Status", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", state, "a(ss)", nodes), method_status,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SlaveDead", SD_BUS_ARGS("s", node_id), SD_BUS_NO_RESULT, method_slave_dead,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", property_state, 0, CHANGES),
+        SD_BUS_PROPERTY("NodeId", "s", property_node_id, 0, CHANGES),
+        SD_BUS_PROPERTY("Master", "(ss)", property_master, 0, CHANGES),
+        SD_BUS_PROPERTY("Slaves", "a(ss)", property_slaves, 0, CHANGES),
+        SD_BUS_PROPERTY("Connected", "b", property_connected, 0, CHANGES),
+        SD_BUS_PROPERTY("EventsConnected", "b", property_events_connected, 0, CHANGES),
+        SD_BUS_PROPERTY("Synchronizing", "b", property_synchronizing, 0, CHANGES),
+        SD_BUS_PROPERTY("ConfdAddress", "s", property_confd_address, 0, CHANGES),
+        SD_BUS_PROPERTY("ConfdVersion", "s", property_confd_version, 0, CHANGES),
+        SD_BUS_PROPERTY("ProtocolVersion", "u", property_protocol_version, 0, CHANGES),
+        SD_BUS_PROPERTY("LastError", "(sst)", property_last_error, 0, CHANGES),
+        SD_BUS_PROPERTY("StateSince", "t", property_state_since, 0, CHANGES),
+        SD_BUS_PROPERTY("Transitions", "t", property_transitions, 0, CHANGES),
+
+        SD_BUS_SIGNAL_WITH_ARGS("MasterLost", SD_BUS_ARGS("s", error_name), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SlaveDied", SD_BUS_ARGS("s", id, "s", address), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SlaveArrived", SD_BUS_ARGS("s", id, "s", address), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SlaveInitialized", SD_BUS_ARGS("b", by_copy), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("StateChanged", SD_BUS_ARGS("s", old, "s", new, "s", reason), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("BeSlaveResult", SD_BUS_ARGS("s", error_name, "s", message), 0),
+        SD_BUS_VTABLE_END
+};
+
+int bus_register(struct service *s) {
+        return sd_bus_add_object_vtable(s->bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, s);
+}

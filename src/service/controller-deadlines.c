@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the timer of the controller: deadlines, polling, and the moment for a new configuration.
+ *
+ * Deadlines are kept here and not by the client: a late reply ends the connection, and whoever waits has to hear the
+ * right reason. Before one is said to have passed, what has come already is read: we may have been the slow one. */
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/controller-internal.h"
+
+static bool is_idle(const struct controller *c) {
+        return !orders_under_way(&c->orders);
+}
+
+static void use_next_config(struct controller *c) {
+        struct config *old = c->config;
+        bool reconnect = !config_connection_equal(old, c->next_config);
+        int r;
+
+        c->config = c->next_config;
+        c->next_config = NULL;
+        if (reconnect) {
+                c->query.in_flight = false;
+                /* Who waits for a question that is lost waits for the next. */
+                for (struct waiter *w = c->waiters; w; w = w->next)
+                        w->query = c->query.id + 1;
+                orders_events_lost(&c->orders);
+                state_events_down(c->state);
+                state_disconnected(c->state, orders_synchronizing(&c->orders, UINT64_MAX), now_realtime());
+                if (state_set_confd(c->state, c->config->address_name, NULL, 0) < 0)
+                        log_error("Out of memory: the property ConfdAddress is out of date");
+        }
+        r = link_configure(c->link, c->config, reconnect);
+        config_free(old);
+        if (r < 0) {
+                log_error("Cannot connect with the new configuration: %s", strerrordesc_np(-r));
+                (void) sd_event_exit(c->event, EXIT_FAILURE);
+        }
+        controller_publish(c);
+}
+
+/* Whether the status has to be asked for without anything having been told. */
+static bool is_polling(const struct controller *c) {
+        return link_client(c->link) && (link_is_polling(c->link) || c->status_refused) && !c->query.in_flight &&
+               !orders_blocking(&c->orders);
+}
+
+static uint64_t earliest(const struct controller *c) {
+        uint64_t t = USEC_INFINITY;
+        bool connected = link_client(c->link);
+
+        if (c->next_config && is_idle(c))
+                return 0;
+        if (c->query.in_flight)
+                t = MIN(t, c->query.deadline);
+        if (c->orders.in_flight)
+                t = MIN(t, c->orders.in_flight->deadline);
+        if (c->orders.passing)
+                t = MIN(t, c->orders.passing->deadline);
+        if (c->orders.following)
+                t = MIN(t, c->orders.following->deadline);
+        if (!connected && c->orders.queue)
+                t = MIN(t, c->orders.queue->deadline);
+        if ((!connected || orders_blocking(&c->orders)) && c->waiters)
+                t = MIN(t, c->waiters->deadline);
+        if (is_polling(c))
+                t = MIN(t, c->poll_at);
+        return t;
+}
+
+void controller_arm(struct controller *c) {
+        uint64_t t = earliest(c);
+
+        (void) sd_event_source_set_time(c->timer, t);
+        (void) sd_event_source_set_enabled(c->timer, t == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+/* ConfD owes an answer. A late one must not be taken for another's, so the connection goes. */
+static void time_out(struct controller *c, struct order *order) {
+        const char *what = order ? order_kind_to_string(order->kind) : "Status";
+        struct failure why = failure_make(ERROR_TIMEOUT, "ConfD did not answer %s in time%s; look whether it hangs", what,
+                                          order ? " (the order may still take effect)" : "");
+
+        c->order_timed_out = order;
+        if (order)
+                controller_finish(c, order, 0, failure_copy(&why));
+        else
+                controller_answer_waiters(c, c->query.id, &why, HA_STATE_UNKNOWN, NULL);
+        link_give_up(c->link, why);
+        c->order_timed_out = false;
+}
+
+static void check_waiting(struct controller *c, uint64_t now) {
+        bool connected = link_client(c->link), blocking = orders_blocking(&c->orders);
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+
+        if (connected && !blocking)
+                return;
+        if (connected)
+                f = failure_make(ERROR_TIMEOUT, "ConfD answers nothing while it is told to be a slave and there is no event "
+                                 "connection; try again when BeSlave is done");
+        else {
+                f = controller_not_connected(c);
+                while (c->orders.queue && c->orders.queue->deadline <= now)
+                        controller_finish(c, c->orders.queue, 0, failure_copy(&f));
+                controller_settle(c, 0);
+        }
+        while (c->waiters && c->waiters->deadline <= now) {
+                struct waiter *w = controller_take_waiter(c);
+
+                w->done(w->userdata, &f, HA_STATE_UNKNOWN, NULL);
+                free(w);
+        }
+}
+
+static void check_deadlines(struct controller *c, uint64_t now) {
+        struct orders *o = &c->orders;
+
+        if (o->in_flight && o->in_flight->deadline <= now) {
+                time_out(c, o->in_flight);
+                return;
+        }
+        if (c->query.in_flight && c->query.deadline <= now) {
+                /* The question behind a BeSlave without reply stands for the reply. */
+                time_out(c, o->in_flight);
+                return;
+        }
+        if (o->passing && o->passing->deadline <= now) {
+                controller_finish(c, o->passing, 0,
+                                  failure_make(ERROR_TIMEOUT, "ConfD did not answer SlaveDead in time, being told to be a slave; "
+                                               "the order may still take effect"));
+                controller_settle(c, 0);
+        }
+        if (o->following && o->following->deadline <= now) {
+                controller_finish(c, o->following, 0,
+                                  failure_make(ERROR_TIMEOUT, "BeSlave is not done within SyncTimeoutSec=; the order may still take "
+                                               "effect"));
+                c->wanted = true;
+                controller_settle(c, 0);
+        }
+        check_waiting(c, now);
+        if (is_polling(c) && c->poll_at <= now)
+                c->wanted = true;
+}
+
+int controller_on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct controller *c = userdata;
+
+        link_drain(c->link);
+        check_deadlines(c, now_monotonic());
+        if (c->next_config && is_idle(c))
+                use_next_config(c);
+        controller_pump(c);
+        return 0;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what follows from ConfD's replies and events, and from its coming and going. */
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/controller-internal.h"
+#include "service/convert.h"
+
+void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_result *result,
+                               const struct confd_ha_status_reply *status, void *userdata) {
+        struct order *order = userdata;
+        struct controller *c = order->owner;
+        bool answered = result->error == 0 || result->error == -EREMOTEIO;
+
+        order->on_wire = false;
+        if (answered) {
+                c->seen++;
+                c->wanted = true;
+        }
+        if (order->orphan)
+                order_free(order);
+        else if (answered) {
+                order->accepted = true;
+                controller_finish(c, order, c->seen,
+                                  result->error == 0 ? FAILURE_NONE
+                                                     : failure_from_order(order_kind_to_string(order->kind), result));
+        } else
+                /* The connection ends, and down() will settle it. */
+                controller_finish(c, order, 0, failure_from_order(order_kind_to_string(order->kind), result));
+        if (answered)
+                controller_pump(c);
+}
+
+/* While the event connection was down its result may have been missed: then the role tells. */
+static void decide_by_status(struct controller *c, enum ha_state state, const struct node_list *nodes) {
+        struct order *b = c->orders.following;
+        bool follows, heard;
+
+        if (!b)
+                return;
+        follows = (state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY) && node_list_size(nodes) > 0 &&
+                  streq(nodes->nodes[0].id, b->master_id);
+        if (follows && (b->events_lost || c->orders.stray_success)) {
+                controller_finish(c, b, c->query.covers, FAILURE_NONE);
+                return;
+        }
+        /* While there is no event connection it may still go on, and ConfD say none; but not for ever. */
+        heard = c->query.events_up && link_events_up(c->link);
+        if (b->events_lost && !follows &&
+            (heard || now_monotonic() >= usec_add(c->events_down_since, c->config->request_timeout)))
+                controller_finish(c, b, c->query.covers,
+                                  failure_make(ERROR_FAILED, "the event connection to ConfD was down while BeSlave was under way, "
+                                               "and now ConfD says state %s: the order has failed, or is still at it; look into "
+                                               "ConfD's log, and give it again", ha_state_to_string(state)));
+}
+
+static void apply_status(struct controller *c, enum ha_state state, const struct node_list *nodes) {
+        const struct failure none = FAILURE_NONE;
+        uint64_t covers = c->query.covers, id = c->query.id;
+        struct order *accepted;
+
+        accepted = orders_accept(&c->orders, id);
+        decide_by_status(c, state, nodes);
+        if (state_status(c->state, covers, state, nodes, c->query.under_order,
+                         orders_synchronizing(&c->orders, covers), now_monotonic(), now_realtime()) < 0)
+                log_error("Out of memory: a change of ConfD's status is not signalled in full");
+        controller_publish(c);
+        if (accepted)
+                order_reply(accepted, &none, /* accepted_only= */ true);
+        controller_reply_finished(c, covers);
+        controller_answer_waiters(c, id, &none, state, nodes);
+}
+
+void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_result *result,
+                                const struct confd_ha_status_reply *status, void *userdata) {
+        struct controller *c = userdata;
+        _cleanup_node_list_ struct node_list *nodes = NULL;
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+        const struct failure none = FAILURE_NONE;
+        enum ha_state state = HA_STATE_UNKNOWN;
+
+        c->query.in_flight = false;
+        if (result->error < 0 && result->error != -EREMOTEIO)
+                return; /* the connection ends, and down() will settle it */
+
+        link_is_well(c->link);
+        c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
+        c->status_refused = result->error != 0;
+        if (c->status_refused)
+                f = failure_from_order("Status", result);
+        else {
+                state = ha_state_from_status(status);
+                if (state == HA_STATE_UNKNOWN)
+                        f = failure_make(ERROR_PROTOCOL, "ConfD answered Status with the state %d, which there is not",
+                                         (int) status->state);
+                else if (node_list_from_status(status, &nodes) < 0)
+                        f = failure_make(ERROR_NO_MEMORY, "no memory for ConfD's status");
+        }
+        if (failure_is_set(&f)) {
+                struct order *accepted = orders_accept(&c->orders, c->query.id);
+
+                log_warning("%s", f.message ?: f.name);
+                if (accepted)
+                        order_reply(accepted, &none, /* accepted_only= */ true);
+                c->status_refused = true;
+                controller_settle(c, c->query.covers);
+                controller_answer_waiters(c, c->query.id, &f, HA_STATE_UNKNOWN, NULL);
+        } else
+                apply_status(c, state, nodes);
+        controller_pump(c);
+}
+
+static void on_result(struct controller *c, int code) {
+        struct order *order = orders_match_result(&c->orders, code);
+
+        if (!order)
+                return;
+        order->accepted = true;
+        controller_finish(c, order, c->seen, failure_from_code("BeSlave", code, NULL));
+}
+
+static void on_event(void *userdata, const struct confd_ha_event *event) {
+        struct controller *c = userdata;
+        _cleanup_free_ char *id = NULL, *address = NULL;
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+
+        c->seen++;
+        c->wanted = true;
+        switch (event->type) {
+        case CONFD_HA_INFO_NOMASTER:
+                f = failure_from_nomaster(event->code);
+                state_event(c->state, c->seen, SIGNAL_MASTER_LOST, f.name, f.message, false);
+                break;
+        case CONFD_HA_INFO_SLAVE_DIED:
+        case CONFD_HA_INFO_SLAVE_ARRIVED:
+                id = format_id(&event->node.id);
+                address = format_address(&event->node.address);
+                state_event(c->state, c->seen,
+                            event->type == CONFD_HA_INFO_SLAVE_DIED ? SIGNAL_SLAVE_DIED : SIGNAL_SLAVE_ARRIVED, id ?: "",
+                            address ?: "", false);
+                break;
+        case CONFD_HA_INFO_SLAVE_INITIALIZED:
+                state_event(c->state, c->seen, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, event->code != 0);
+                break;
+        case CONFD_HA_INFO_BESLAVE_RESULT:
+                on_result(c, event->code);
+                break;
+        case CONFD_HA_INFO_IS_MASTER:
+        case CONFD_HA_INFO_IS_NONE:
+                break;
+        }
+        controller_pump(c);
+}
+
+/* --- connections ---------------------------------------------------------------------------------------------------- */
+
+static void on_up(void *userdata) {
+        struct controller *c = userdata;
+        confd_ha_client *client = link_client(c->link);
+        char version[16];
+
+        if (state_set_confd(c->state, NULL, format_confd_version(confd_ha_client_get_server_version(client), version),
+                            confd_ha_client_get_protocol_version(client)) < 0)
+                log_error("Out of memory: the property ConfdVersion is out of date");
+        state_connected(c->state);
+        c->query.in_flight = false;
+        c->wanted = true;
+        /* The question that is asked now is the next one for all who waited for a connection. */
+        controller_publish(c);
+        c->handlers->connection(c->userdata, NULL);
+        controller_pump(c);
+}
+
+static void on_ready(void *userdata) {
+        controller_pump(userdata);
+}
+
+static void on_down(void *userdata, const struct failure *why, bool undecided) {
+        struct controller *c = userdata;
+        _cleanup_failure_ struct failure f = failure_make(ERROR_NOT_CONNECTED, "the connection to ConfD is lost: %s",
+                                                          why->message ?: why->name);
+        struct orders *o = &c->orders;
+
+        c->query.in_flight = false;
+        if (o->in_flight)
+                controller_finish(c, o->in_flight, 0, failure_copy(&f));
+        if (o->passing)
+                controller_finish(c, o->passing, 0, failure_copy(&f));
+        if (o->following)
+                controller_finish(c, o->following, 0, failure_copy(&f));
+        controller_fail_queued(c, &f);
+        state_disconnected(c->state, /* synchronizing= */ false, now_realtime());
+        if (!undecided && !c->order_timed_out)
+                state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+        controller_publish(c);
+        controller_reply_finished(c, UINT64_MAX);
+        controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
+        if (!undecided)
+                c->handlers->connection(c->userdata, why);
+        controller_pump(c);
+}
+
+/* It is known now why the connection ended. Who came after its end waits for the next attempt. */
+static void on_decided(void *userdata, const struct failure *why) {
+        struct controller *c = userdata;
+
+        state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+        controller_publish(c);
+        c->handlers->connection(c->userdata, why);
+        controller_pump(c);
+}
+
+static void on_failed(void *userdata, const struct failure *why) {
+        struct controller *c = userdata;
+        _cleanup_failure_ struct failure f = controller_not_connected(c);
+
+        state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+        controller_fail_queued(c, &f);
+        controller_settle(c, 0);
+        controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
+        c->handlers->connection(c->userdata, why);
+        controller_pump(c);
+}
+
+static void on_events_up(void *userdata) {
+        struct controller *c = userdata;
+
+        c->seen++;
+        c->wanted = true;
+        state_events_up(c->state, c->seen);
+        log_info("ConfD's events are connected");
+        controller_publish(c);
+        controller_pump(c);
+}
+
+static void on_events_down(void *userdata, const struct failure *why, bool was_up) {
+        struct controller *c = userdata;
+        bool news = !streq(c->state->error_message, why->message ?: "");
+
+        if (was_up) {
+                c->events_down_since = now_monotonic();
+                orders_events_lost(&c->orders);
+                state_events_down(c->state);
+        }
+        if (link_client(c->link)) {
+                if (was_up || news) {
+                        log_warning("No events from ConfD, its status is asked for every %u s: %s",
+                                    (unsigned) (CONTROLLER_POLL_USEC / USEC_PER_SEC), why->message ?: why->name);
+                        state_set_error(c->state, ERROR_KIND_EVENTS, why->name, why->message ?: "", now_realtime());
+                }
+                c->wanted |= was_up;
+        }
+        controller_publish(c);
+        controller_pump(c);
+}
+
+const struct link_handlers controller_link_handlers = {
+        .up = on_up,
+        .down = on_down,
+        .decided = on_decided,
+        .failed = on_failed,
+        .ready = on_ready,
+        .events_up = on_events_up,
+        .events_down = on_events_down,
+        .event = on_event,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the controller share: its struct, and the steps that they take in turns.
+ *
+ *      controller.c            what callers want, how orders end, who waits
+ *      controller-send.c       what goes to ConfD next
+ *      controller-hear.c       what ConfD says, and that it is there or not
+ *      controller-deadlines.c  what does not come */
+#pragma once
+
+#include "service/controller.h"
+#include "service/link.h"
+
+struct waiter {
+        struct waiter *next;
+        uint64_t query; /* the question whose reply it waits for */
+        uint64_t deadline;
+        controller_status_fn done;
+        void *userdata;
+};
+
+struct controller {
+        sd_event *event;
+        struct state *state;
+        struct config *config;
+        struct config *next_config; /* to be used once nothing is under way */
+        const struct controller_handlers *handlers;
+        void *userdata;
+        struct link *link;
+        struct orders orders;
+        sd_event_source *timer;
+
+        uint64_t seen; /* the last stamp given */
+        bool wanted;   /* a status question is to be asked */
+        struct {
+                uint64_t id; /* of the last one sent */
+                bool in_flight;
+                bool under_order;
+                bool events_up;
+                uint64_t covers;
+                uint64_t deadline;
+        } query;
+        uint64_t events_down_since;
+        uint64_t poll_at;
+        bool status_refused;   /* ConfD answered the last question with an error */
+        bool order_timed_out;  /* the connection is given up for an order, which LastError names already */
+
+        struct waiter *waiters, *waiters_tail;
+        size_t n_waiters;
+        bool ending;
+};
+
+extern const struct link_handlers controller_link_handlers;
+
+void controller_publish(struct controller *c);
+
+/* Notes how an order ended (outcome is taken over), to take effect with the status that covers the stamp, or, with
+ * stamp 0, when it is settled next. */
+void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome);
+void controller_fail_queued(struct controller *c, const struct failure *why);
+
+/* Replies to whoever waits for finished orders that are covered. */
+void controller_reply_finished(struct controller *c, uint64_t covers);
+
+/* Outcomes of up to this stamp take effect without a status: what ended the order was not ConfD (stamp 0), or ConfD
+ * does not tell its status. */
+void controller_settle(struct controller *c, uint64_t covers);
+
+/* What a caller hears who finds no connection. */
+struct failure controller_not_connected(struct controller *c);
+
+/* Takes the first waiter out of the list; and answers all who wait for questions up to this one. */
+struct waiter *controller_take_waiter(struct controller *c);
+void controller_answer_waiters(struct controller *c, uint64_t query, const struct failure *failure, enum ha_state state,
+                               const struct node_list *nodes);
+
+/* Sends what may be sent now, and sets the timer. */
+void controller_pump(struct controller *c);
+void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_result *result,
+                               const struct confd_ha_status_reply *status, void *userdata);
+void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_result *result,
+                                const struct confd_ha_status_reply *status, void *userdata);
+
+/* The timer, to be set to the next deadline, and its handler. */
+void controller_arm(struct controller *c);
+int controller_on_timer(sd_event_source *s, uint64_t usec, void *userdata);

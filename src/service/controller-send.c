@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what goes out to ConfD, and when. */
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/controller-internal.h"
+#include "service/convert.h"
+
+static void send_query(struct controller *c) {
+        int r;
+
+        r = confd_ha_client_status(link_client(c->link), CONFD_HA_CLIENT_NO_DEADLINE, controller_on_status_reply, c);
+        if (r < 0) {
+                log_error("Cannot ask ConfD for its status: %s", strerrordesc_np(-r));
+                return;
+        }
+        c->wanted = false;
+        c->query.id++;
+        c->query.in_flight = true;
+        c->query.covers = c->seen;
+        c->query.under_order = orders_under_way(&c->orders);
+        c->query.events_up = link_events_up(c->link);
+        c->query.deadline = usec_add(now_monotonic(), c->config->request_timeout);
+}
+
+static int give(struct controller *c, struct order *order) {
+        confd_ha_client *client = link_client(c->link);
+        const uint64_t forever = CONFD_HA_CLIENT_NO_DEADLINE;
+        struct confd_ha_node master;
+        confd_value_t id;
+
+        if (order->node_id)
+                node_id_fill(&id, order->node_id);
+        switch (order->kind) {
+        case ORDER_BE_MASTER:
+                return confd_ha_client_bemaster(client, &id, forever, controller_on_order_reply, order);
+        case ORDER_BE_RELAY:
+                return confd_ha_client_berelay(client, forever, controller_on_order_reply, order);
+        case ORDER_BE_NONE:
+                return confd_ha_client_benone(client, forever, controller_on_order_reply, order);
+        case ORDER_SLAVE_DEAD:
+                return confd_ha_client_slave_dead(client, &id, forever, controller_on_order_reply, order);
+        case ORDER_BE_SLAVE:
+                /* Without a reply, so that ConfD stays free for other orders and questions, if we can hear the result. */
+                node_fill(&master, order->master_id, order->master_address);
+                order->with_reply = !link_events_up(c->link);
+                return confd_ha_client_beslave(client, &id, &master, order->with_reply, forever,
+                                               order->with_reply ? controller_on_order_reply : NULL, order);
+        }
+        return -EINVAL;
+}
+
+static void send_order(struct controller *c, struct order *order) {
+        uint64_t timeout = order->kind == ORDER_BE_SLAVE ? c->config->sync_timeout : c->config->request_timeout;
+        int r;
+
+        /* The client's callback finds the controller by the order. */
+        order->owner = c;
+        r = give(c, order);
+        if (r < 0) {
+                controller_finish(c, order, 0,
+                                  failure_make(r == -ENOMEM ? ERROR_NO_MEMORY : ERROR_FAILED, "cannot give ConfD the order %s: %s",
+                                               order_kind_to_string(order->kind), strerrordesc_np(-r)));
+                controller_settle(c, 0);
+                return;
+        }
+        order->deadline = usec_add(now_monotonic(), timeout);
+        orders_sent(&c->orders, order);
+        if (!order->with_reply) {
+                /* The reply to a status question behind it shows that ConfD has it. */
+                order->accept_query = c->query.id + 1;
+                c->wanted = true;
+        } else if (order->kind == ORDER_BE_SLAVE) {
+                /* Nothing will show that ConfD has it before it is done: who does not want to wait is not kept waiting. */
+                const struct failure none = FAILURE_NONE;
+
+                order->accepted = true;
+                order_reply(order, &none, /* accepted_only= */ true);
+        }
+}
+
+/* Sends what may be sent now. Status questions go before orders: what has been told is to be shown first. */
+void controller_pump(struct controller *c) {
+        struct order *order;
+
+        if (c->ending)
+                return;
+        if (!link_client(c->link)) {
+                if (c->orders.queue || c->waiters)
+                        (void) link_kick(c->link);
+        } else {
+                bool may_order = link_is_ready(c->link) && !c->next_config;
+
+                for (unsigned i = 0; i < 3; i++) {
+                        if (c->wanted && !c->query.in_flight && !orders_blocking(&c->orders))
+                                send_query(c);
+                        order = may_order ? orders_next(&c->orders) : NULL;
+                        if (!order)
+                                break;
+                        send_order(c, order);
+                }
+                link_touch(c->link);
+        }
+        controller_arm(c);
+}

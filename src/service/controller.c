@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the conversation with ConfD as its callers see it: orders, questions, and how they end.
+ *
+ * Everything that ConfD tells (an event, an order's reply) gets the next stamp and makes the status wanted. There is one
+ * status question at a time. It covers all stamps given before it was sent; its reply is when they take effect: first
+ * the properties, then the signals, then the replies to callers. A caller of Status shares the question under way if
+ * nothing has been told since it was sent, else the next one. */
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/controller-internal.h"
+
+void controller_publish(struct controller *c) {
+        if (!c->ending && (c->state->changed || c->state->signals.n > 0))
+                c->handlers->publish(c->userdata);
+}
+
+/* --- outcomes of orders --------------------------------------------------------------------------------------------- */
+
+/* The want of a connection is told by LastError as long as there is none. */
+static enum error_kind kind_of_error(const struct failure *f) {
+        static const char *const names[] = { ERROR_NOT_CONNECTED, ERROR_NO_TOKEN, ERROR_ACCESS_DENIED, ERROR_DISPLACED };
+
+        for (size_t i = 0; f->name && i < ELEMENTSOF(names); i++)
+                if (streq(f->name, names[i]))
+                        return ERROR_KIND_CONNECTION;
+        return ERROR_KIND_ORDER;
+}
+
+/* Notes how an order ended, to take effect with the next status (stamp), or with what the caller does now. */
+void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome) {
+        bool ok = !failure_is_set(&outcome);
+        struct order_outcome told = {
+                .beslave = order->kind == ORDER_BE_SLAVE,
+                .error_kind = kind_of_error(&outcome),
+                .error_name = outcome.name,
+                .error_message = outcome.message,
+        };
+
+        if (order->has_outcome) {
+                failure_done(&outcome);
+                return;
+        }
+        if (ok && (order->kind == ORDER_BE_SLAVE || order->kind == ORDER_BE_MASTER))
+                told.node_id = order->node_id;
+        if (ok && order->kind == ORDER_BE_SLAVE) {
+                told.master_id = order->master_id;
+                told.master_address = order->master_address;
+        }
+        if (state_outcome(c->state, stamp, &told) < 0)
+                log_error("Out of memory: the outcome of %s is not signalled", order_kind_to_string(order->kind));
+        orders_finish(&c->orders, order, stamp, outcome);
+}
+
+static void release(struct order *order) {
+        if (order->on_wire)
+                order->orphan = true;
+        else
+                order_free(order);
+}
+
+/* Replies to whoever waits for finished orders that are covered. */
+void controller_reply_finished(struct controller *c, uint64_t covers) {
+        struct order *order;
+
+        while ((order = orders_take_finished(&c->orders, covers))) {
+                const struct failure none = FAILURE_NONE;
+
+                /* Who did not want to wait asked whether ConfD has the order, and it has. */
+                if (order->accepted)
+                        order_reply(order, &none, /* accepted_only= */ true);
+                order_reply(order, &order->outcome, /* accepted_only= */ false);
+                release(order);
+        }
+}
+
+/* Outcomes of up to this stamp take effect without a status: what ended the order was not ConfD (stamp 0), or ConfD
+ * does not tell its status. */
+void controller_settle(struct controller *c, uint64_t covers) {
+        if (state_outcomes_now(c->state, covers, orders_synchronizing(&c->orders, covers), now_realtime()) < 0)
+                log_error("Out of memory: outcomes of orders are not signalled");
+        controller_publish(c);
+        controller_reply_finished(c, covers);
+}
+
+void controller_fail_queued(struct controller *c, const struct failure *why) {
+        struct order *order;
+
+        while ((order = orders_take_queued(&c->orders)))
+                controller_finish(c, order, 0, failure_copy(why));
+}
+
+struct failure controller_not_connected(struct controller *c) {
+        const struct failure *cause = link_cause(c->link);
+        static const char *const named[] = { ERROR_NO_TOKEN, ERROR_ACCESS_DENIED, ERROR_DISPLACED, ERROR_PROTOCOL };
+
+        for (size_t i = 0; cause->name && i < ELEMENTSOF(named); i++)
+                if (streq(cause->name, named[i]))
+                        return failure_copy(cause);
+        if (cause->name)
+                return failure_make(ERROR_NOT_CONNECTED, "%s", cause->message ?: "");
+        return failure_make(ERROR_NOT_CONNECTED, "no connection to ConfD at %s yet", c->config->address_name);
+}
+
+/* --- who waits for a status ----------------------------------------------------------------------------------------- */
+
+struct waiter *controller_take_waiter(struct controller *c) {
+        struct waiter *w = c->waiters;
+
+        c->waiters = w->next;
+        if (!c->waiters)
+                c->waiters_tail = NULL;
+        c->n_waiters--;
+        return w;
+}
+
+void controller_answer_waiters(struct controller *c, uint64_t query, const struct failure *failure, enum ha_state state,
+                           const struct node_list *nodes) {
+        /* Those who come while these are answered wait for a later question, behind them. */
+        while (c->waiters && c->waiters->query <= query) {
+                struct waiter *w = controller_take_waiter(c);
+
+                w->done(w->userdata, failure, state, nodes);
+                free(w);
+        }
+}
+
+/* --- what callers want ---------------------------------------------------------------------------------------------- */
+
+bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending) {
+        return orders_has_room(&c->orders, sender, pending_of_sender, pending);
+}
+
+static struct failure failure_from_submit(int r) {
+        switch (r) {
+        case -EALREADY:
+                return failure_make(ERROR_BAD_STATE, "a BeSlave is under way; BeRelay is for a slave whose data is in place");
+        case -EBUSY:
+                return failure_make(ERROR_LIMITS_EXCEEDED, "too many orders wait already");
+        default:
+                return failure_make(ERROR_NO_MEMORY, "no memory for the order");
+        }
+}
+
+void controller_order(struct controller *c, const struct order_request *request, const char *sender, order_done_fn done,
+                      void *userdata) {
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+        const struct failure none = FAILURE_NONE;
+        struct order *other = NULL;
+        int r;
+
+        if (!link_client(c->link) && link_kick(c->link) < 0)
+                f = controller_not_connected(c);
+        else {
+                r = orders_submit(&c->orders, request, sender, done, userdata, &other);
+                if (r == 1) {
+                        if (other->accepted)
+                                order_reply(other, &none, /* accepted_only= */ true);
+                        return;
+                }
+                if (r < 0)
+                        f = failure_from_submit(r);
+                if (r == -EALREADY) {
+                        state_set_error(c->state, ERROR_KIND_ORDER, f.name, f.message ?: "", now_realtime());
+                        controller_publish(c);
+                }
+        }
+        if (failure_is_set(&f)) {
+                done(userdata, &f);
+                return;
+        }
+        c->orders.queue_tail->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        if (other) {
+                controller_finish(c, other, 0, failure_make(ERROR_SUPERSEDED, "a later %s took the place of this BeSlave",
+                                                      order_kind_to_string(request->kind)));
+                controller_settle(c, 0);
+        }
+        if (request->kind == ORDER_BE_SLAVE) {
+                state_set_synchronizing(c->state, true);
+                controller_publish(c);
+        }
+        controller_pump(c);
+}
+
+void controller_status(struct controller *c, controller_status_fn done, void *userdata) {
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+        struct waiter *w = NULL;
+
+        if (!link_client(c->link) && link_kick(c->link) < 0)
+                f = controller_not_connected(c);
+        else if (c->n_waiters >= STATUS_WAITERS_MAX)
+                f = failure_make(ERROR_LIMITS_EXCEEDED, "too many callers wait for a status already");
+        else {
+                w = calloc(1, sizeof(*w));
+                if (!w)
+                        f = failure_make(ERROR_NO_MEMORY, "no memory to wait for a status");
+        }
+        if (!w) {
+                done(userdata, &f, HA_STATE_UNKNOWN, NULL);
+                return;
+        }
+        w->done = done;
+        w->userdata = userdata;
+        w->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        if (c->query.in_flight && c->query.covers == c->seen)
+                w->query = c->query.id;
+        else {
+                w->query = c->query.id + 1;
+                c->wanted = true;
+        }
+        if (c->waiters_tail)
+                c->waiters_tail->next = w;
+        else
+                c->waiters = w;
+        c->waiters_tail = w;
+        c->n_waiters++;
+        controller_pump(c);
+}
+
+void controller_reload(struct controller *c, struct config *config) {
+        config_free(c->next_config);
+        c->next_config = config;
+        controller_pump(c);
+}
+
+const struct config *controller_config(const struct controller *c) {
+        return c->config;
+}
+
+struct link *controller_link(const struct controller *c) {
+        return c->link;
+}
+
+/* --- a controller --------------------------------------------------------------------------------------------------- */
+
+int controller_new(struct controller **ret, sd_event *event, struct state *state, struct config *config,
+                   const struct controller_handlers *handlers, void *userdata) {
+        _cleanup_(controller_freep) struct controller *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->event = sd_event_ref(event);
+        c->state = state;
+        c->handlers = handlers;
+        c->userdata = userdata;
+        r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, controller_on_timer, c);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+        r = link_new(&c->link, event, &controller_link_handlers, c);
+        if (r < 0)
+                return r;
+        c->config = config;
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+int controller_start(struct controller *c) {
+        if (failure_is_set(&c->config->problem)) {
+                state_set_error(c->state, ERROR_KIND_CONNECTION, c->config->problem.name, c->config->problem.message ?: "",
+                                now_realtime());
+                controller_publish(c);
+        }
+        return link_configure(c->link, c->config, /* reconnect= */ true);
+}
+
+void controller_stop(struct controller *c) {
+        _cleanup_failure_ struct failure f = failure_make(ERROR_NOT_CONNECTED, "confd-had is being stopped; an order that it "
+                                                          "has given ConfD may still take effect");
+        struct orders *o = &c->orders;
+
+        c->ending = true;
+        if (o->in_flight)
+                orders_finish(o, o->in_flight, 0, failure_copy(&f));
+        if (o->passing)
+                orders_finish(o, o->passing, 0, failure_copy(&f));
+        if (o->following)
+                orders_finish(o, o->following, 0, failure_copy(&f));
+        while (o->queue)
+                orders_finish(o, o->queue, 0, failure_copy(&f));
+        controller_reply_finished(c, UINT64_MAX);
+        controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
+}
+
+struct controller *controller_free(struct controller *c) {
+        if (!c)
+                return NULL;
+        controller_stop(c);
+        link_free(c->link);
+        orders_done(&c->orders);
+        sd_event_source_disable_unref(c->timer);
+        sd_event_unref(c->event);
+        config_free(c->config);
+        config_free(c->next_config);
+        free(c);
+        return NULL;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one conversation with ConfD: which order and which question goes out next, and what comes of it. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "basic/util.h"
+#include "service/bus-errors.h"
+#include "service/config.h"
+#include "service/orders.h"
+#include "service/state.h"
+
+/* How often the status is asked for while there is no event connection. */
+#define CONTROLLER_POLL_USEC (2 * UINT64_C(1000000))
+
+enum {
+        STATUS_WAITERS_MAX = 4096,
+};
+
+struct controller;
+struct link;
+
+/* Called whenever the state has changed or has signals to emit, before any reply that follows from it. */
+typedef void (*controller_publish_fn)(void *userdata);
+
+/* Connections, for the journal: up (why is NULL), or why not. */
+typedef void (*controller_connection_fn)(void *userdata, const struct failure *why);
+
+/* The answer to a status question: failure is none and nodes as ConfD listed them, or there is a failure. */
+typedef void (*controller_status_fn)(void *userdata, const struct failure *failure, enum ha_state state,
+                                     const struct node_list *nodes);
+
+struct controller_handlers {
+        controller_publish_fn publish;
+        controller_connection_fn connection;
+};
+
+/* Borrows state; takes the configuration over. -ENOMEM and what sd-event says. */
+_must_check_ int controller_new(struct controller **ret, sd_event *event, struct state *state, struct config *config,
+                                const struct controller_handlers *handlers, void *userdata);
+struct controller *controller_free(struct controller *c);
+DEFINE_CLEANUP(struct controller *, controller_free)
+
+/* Starts to connect. */
+_must_check_ int controller_start(struct controller *c);
+
+/* Gives an order on behalf of a sender (its unique name). `done` is called once, perhaps within this call; and by
+ * controller_stop() at the latest. */
+void controller_order(struct controller *c, const struct order_request *request, const char *sender, order_done_fn done,
+                      void *userdata);
+
+/* Whether the sender may give one more order, with so many on their way to here. */
+bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending);
+
+/* Asks ConfD for its status, together with whoever else asks. `done` as above. */
+void controller_status(struct controller *c, controller_status_fn done, void *userdata);
+
+/* Uses this configuration (taken over) as soon as the orders under way have ended. */
+void controller_reload(struct controller *c, struct config *config);
+
+/* Ends all that waits, with words. Nothing is sent any more. */
+void controller_stop(struct controller *c);
+
+const struct config *controller_config(const struct controller *c);
+struct link *controller_link(const struct controller *c);

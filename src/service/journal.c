@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the writing of structured journal entries. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "basic/message-ids.h"
+#include "basic/time-util.h"
+#include "service/journal.h"
+
+struct journal {
+        sd_bus *bus;
+        struct journal_order *orders; /* those that have not been written */
+        char *outage;                 /* what was last said of an outage; NULL when connected */
+};
+
+struct journal_order {
+        struct journal_order *next, **previous;
+        struct journal *journal;
+        const char *method;
+        char *node_id, *master_id, *master_address;
+        uint64_t started, duration;
+        struct caller caller;
+        sd_bus_slot *asking;
+        char *unit;
+        bool ended;
+        struct failure outcome;
+};
+
+/* --- fields --------------------------------------------------------------------------------------------------------- */
+
+enum { FIELDS_MAX = 16 };
+
+struct fields {
+        char *f[FIELDS_MAX];
+        size_t n;
+};
+
+static void fields_done(struct fields *f) {
+        for (size_t i = 0; i < f->n; i++)
+                free(f->f[i]);
+}
+
+/* Leaves out what is empty, and what there is no memory for. */
+static void add(struct fields *f, const char *name, const char *value) {
+        if (isempty(value) || f->n == FIELDS_MAX)
+                return;
+        if (asprintf(&f->f[f->n], "%s=%s", name, value) >= 0)
+                f->n++;
+}
+
+static void add_number(struct fields *f, const char *name, uint64_t value) {
+        char text[24];
+
+        snprintf(text, sizeof(text), "%" PRIu64, value);
+        add(f, name, text);
+}
+
+static void add_failure(struct fields *f, const struct failure *failure) {
+        add(f, CONFD_HA_FIELD_RESULT, failure_is_set(failure) ? failure->name : "done");
+        if (failure_is_set(failure))
+                add(f, CONFD_HA_FIELD_ERROR, failure->message);
+}
+
+static void add_caller(struct fields *f, const struct caller *c, const char *unit) {
+        if (!c || !c->known)
+                return;
+        add_number(f, CONFD_HA_FIELD_SENDER_UID, c->uid);
+        if (c->pid > 0)
+                add_number(f, CONFD_HA_FIELD_SENDER_PID, (uint64_t) c->pid);
+        add(f, CONFD_HA_FIELD_SENDER_UNIT, unit);
+}
+
+#define ENTRY(level, always, id, fields, ...) \
+        log_struct(level, always, id, (const char *const *) (fields)->f, (fields)->n, __VA_ARGS__)
+
+/* --- orders --------------------------------------------------------------------------------------------------------- */
+
+static struct journal_order *journal_order_free(struct journal_order *o) {
+        if (o->previous) {
+                *o->previous = o->next;
+                if (o->next)
+                        o->next->previous = o->previous;
+        }
+        sd_bus_slot_unref(o->asking);
+        free(o->node_id);
+        free(o->master_id);
+        free(o->master_address);
+        free(o->unit);
+        failure_done(&o->outcome);
+        free(o);
+        return NULL;
+}
+
+static void describe(const struct journal_order *o, char *buf, size_t size) {
+        if (o->master_id)
+                snprintf(buf, size, "%s %s of %s (%s)", o->method, o->node_id, o->master_id, o->master_address);
+        else if (o->node_id)
+                snprintf(buf, size, "%s %s", o->method, o->node_id);
+        else
+                snprintf(buf, size, "%s", o->method);
+}
+
+static void write_order(struct journal_order *o) {
+        _cleanup_(fields_done) struct fields f = {};
+        bool failed = failure_is_set(&o->outcome);
+        char what[512], who[320] = "somebody";
+
+        add(&f, CONFD_HA_FIELD_METHOD, o->method);
+        add_failure(&f, &o->outcome);
+        add_number(&f, CONFD_HA_FIELD_DURATION_USEC, o->duration);
+        add(&f, streq(o->method, "SlaveDead") ? CONFD_HA_FIELD_PEER_ID : CONFD_HA_FIELD_NODE_ID, o->node_id);
+        add(&f, CONFD_HA_FIELD_MASTER_ID, o->master_id);
+        add(&f, CONFD_HA_FIELD_MASTER_ADDRESS, o->master_address);
+        add_caller(&f, &o->caller, o->unit);
+
+        describe(o, what, sizeof(what));
+        if (o->caller.known)
+                snprintf(who, sizeof(who), "uid %u, pid %d%s%s", (unsigned) o->caller.uid, (int) o->caller.pid,
+                         o->unit ? ", " : "", o->unit ?: "");
+        if (failed)
+                ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_ORDER_FAILED, &f, "%s, ordered by %s, failed: %s: %s", what,
+                      who, o->outcome.name, o->outcome.message ?: "");
+        else
+                ENTRY(LOG_INFO, /* always= */ true, CONFD_HA_MSG_ORDER, &f, "%s, ordered by %s, is done", what, who);
+        journal_order_free(o);
+}
+
+static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct journal_order *o = userdata;
+        _cleanup_free_ char *unit = NULL;
+        const char *path;
+
+        o->asking = sd_bus_slot_unref(o->asking);
+        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) >= 0 &&
+            sd_bus_path_decode(path, "/org/freedesktop/systemd1/unit", &unit) > 0)
+                o->unit = TAKE_PTR(unit);
+        if (o->ended)
+                write_order(o);
+        return 0;
+}
+
+static int ask_unit(struct journal_order *o) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(o->journal->bus, &m, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                           "org.freedesktop.systemd1.Manager", "GetUnitByPID");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(m, false);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "u", (uint32_t) o->caller.pid);
+        if (r >= 0)
+                r = sd_bus_call_async(o->journal->bus, &o->asking, m, on_unit, o, JOURNAL_UNIT_USEC);
+        return r;
+}
+
+struct journal_order *journal_order_begin(struct journal *j, const char *method, const struct authorize_details *details) {
+        struct journal_order *o = calloc(1, sizeof(*o));
+
+        if (!o)
+                return NULL;
+        o->method = authorize_action(method) ? method : "?";
+        o->journal = j;
+        o->started = now_monotonic();
+        if (free_and_strdup(&o->node_id, details->node_id) < 0 || free_and_strdup(&o->master_id, details->master_id) < 0 ||
+            free_and_strdup(&o->master_address, details->master_address) < 0)
+                return journal_order_free(o);
+        o->next = j->orders;
+        if (o->next)
+                o->next->previous = &o->next;
+        o->previous = &j->orders;
+        j->orders = o;
+        return o;
+}
+
+void journal_order_caller(struct journal_order *o, const struct caller *caller) {
+        if (!o)
+                return;
+        o->caller = *caller;
+        if (caller->known && caller->pid > 0 && !o->asking)
+                (void) ask_unit(o);
+}
+
+void journal_order_end(struct journal_order *o, const struct failure *failure) {
+        if (!o)
+                return;
+        o->ended = true;
+        o->duration = now_monotonic() - o->started;
+        o->outcome = failure_copy(failure);
+        if (!o->asking)
+                write_order(o);
+}
+
+/* --- what happens --------------------------------------------------------------------------------------------------- */
+
+static void add_role(struct fields *f, const struct signal *g) {
+        add(f, CONFD_HA_FIELD_NODE_ID, g->node_id);
+        add(f, CONFD_HA_FIELD_MASTER_ID, g->master_id);
+        add(f, CONFD_HA_FIELD_MASTER_ADDRESS, g->master_address);
+}
+
+void journal_signal(const struct signal *g) {
+        _cleanup_(fields_done) struct fields f = {};
+
+        switch (g->kind) {
+        case SIGNAL_MASTER_LOST:
+                add(&f, CONFD_HA_FIELD_RESULT, g->args[0]);
+                add_role(&f, g);
+                ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_MASTER_LOST, &f, "Lost the master %s: %s",
+                      isempty(g->master_id) ? "(unknown)" : g->master_id, g->args[1] ?: g->args[0]);
+                break;
+        case SIGNAL_SLAVE_DIED:
+        case SIGNAL_SLAVE_ARRIVED:
+                add(&f, CONFD_HA_FIELD_PEER_ID, g->args[0]);
+                add(&f, CONFD_HA_FIELD_PEER_ADDRESS, g->args[1]);
+                add(&f, CONFD_HA_FIELD_NODE_ID, g->node_id);
+                if (g->kind == SIGNAL_SLAVE_DIED)
+                        ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_SLAVE_DIED, &f, "The slave %s (%s) is gone",
+                              g->args[0], g->args[1]);
+                else
+                        ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_SLAVE_ARRIVED, &f, "The slave %s (%s) follows",
+                              g->args[0], g->args[1]);
+                break;
+        case SIGNAL_SLAVE_INITIALIZED:
+                add(&f, CONFD_HA_FIELD_BY_COPY, g->by_copy ? "yes" : "no");
+                add_role(&f, g);
+                ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_SLAVE_INITIALIZED, &f, "This slave's data is in place%s",
+                      g->by_copy ? "" : ", nothing had to be copied");
+                break;
+        case SIGNAL_STATE_CHANGED:
+                add(&f, CONFD_HA_FIELD_OLD_STATE, g->args[0]);
+                add(&f, CONFD_HA_FIELD_NEW_STATE, g->args[1]);
+                add(&f, CONFD_HA_FIELD_REASON, g->args[2]);
+                add_role(&f, g);
+                ENTRY(LOG_NOTICE, /* always= */ false, CONFD_HA_MSG_STATE, &f, "State changed from %s to %s (%s)", g->args[0],
+                      g->args[1], g->args[2]);
+                break;
+        case SIGNAL_BESLAVE_RESULT:
+                break;
+        }
+}
+
+void journal_connection(struct journal *j, const struct failure *why, const struct state *s, const char *file) {
+        _cleanup_(fields_done) struct fields f = {};
+
+        if (!why) {
+                free(TAKE_PTR(j->outage));
+                add(&f, CONFD_HA_FIELD_CONFD_ADDRESS, s->confd_address);
+                add(&f, CONFD_HA_FIELD_CONFD_VERSION, s->confd_version);
+                ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_CONNECTION_UP, &f, "Connected to ConfD %s at %s",
+                      s->confd_version, s->confd_address);
+                return;
+        }
+        /* Once for each outage, and once more when the reason has become another. */
+        if (j->outage && streq(j->outage, why->name))
+                return;
+        (void) free_and_strdup(&j->outage, why->name);
+        if (streq(why->name, ERROR_NO_TOKEN))
+                add(&f, CONFD_HA_FIELD_FILE, file);
+        else
+                add(&f, CONFD_HA_FIELD_CONFD_ADDRESS, s->confd_address);
+        add_failure(&f, why);
+        if (streq(why->name, ERROR_NO_TOKEN))
+                ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_NO_TOKEN, &f, "Not connecting to ConfD: %s", why->message ?: "");
+        else if (streq(why->name, ERROR_DISPLACED))
+                ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_DISPLACED, &f, "Displaced: %s", why->message ?: "");
+        else
+                ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_CONNECTION_LOST, &f, "No connection to ConfD: %s",
+                      why->message ?: why->name);
+}
+
+void journal_target_failed(const char *target, const char *name, const char *message) {
+        _cleanup_(fields_done) struct fields f = {};
+
+        add(&f, CONFD_HA_FIELD_TARGET, target);
+        add(&f, CONFD_HA_FIELD_RESULT, name);
+        add(&f, CONFD_HA_FIELD_ERROR, message);
+        ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_TARGET_FAILED, &f, "systemd did not do with %s what the role asks for: "
+              "%s", target, isempty(message) ? name : message);
+}
+
+void journal_reload(const char *file, const struct failure *failure, const struct caller *caller) {
+        _cleanup_(fields_done) struct fields f = {};
+
+        add(&f, CONFD_HA_FIELD_FILE, file);
+        add_caller(&f, caller, NULL);
+        if (failure_is_set(failure)) {
+                add_failure(&f, failure);
+                ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_RELOAD_REFUSED, &f, "The configuration is refused, the old one "
+                      "stays: %s", failure->message ?: failure->name);
+        } else
+                ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_RELOADED, &f, "The configuration %s has been read again", file);
+}
+
+int journal_new(struct journal **ret, sd_bus *bus) {
+        struct journal *j = calloc(1, sizeof(*j));
+
+        if (!j)
+                return -ENOMEM;
+        j->bus = sd_bus_ref(bus);
+        *ret = j;
+        return 0;
+}
+
+struct journal *journal_free(struct journal *j) {
+        if (!j)
+                return NULL;
+        for (struct journal_order *o = j->orders, *next; o; o = next) {
+                next = o->next;
+                if (o->ended)
+                        write_order(o);
+                else
+                        journal_order_free(o);
+        }
+        free(j->outage);
+        sd_bus_unref(j->bus);
+        free(j);
+        return NULL;
+}

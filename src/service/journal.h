@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What administrators read afterwards: the structured entries of orders, transitions, losses and connections. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "basic/util.h"
+#include "service/authorize.h"
+#include "service/bus-errors.h"
+#include "service/state.h"
+
+/* How long systemd may take to tell the unit of a caller before the entry is written without. */
+#define JOURNAL_UNIT_USEC (2 * UINT64_C(1000000))
+
+struct journal;
+struct journal_order;
+
+_must_check_ int journal_new(struct journal **ret, sd_bus *bus);
+/* Writes what is still held back. */
+struct journal *journal_free(struct journal *j);
+DEFINE_CLEANUP(struct journal *, journal_free)
+
+/* An order (or Reload) begins: copies what it is given; NULL for what the method does not have. NULL without memory, which
+ * the other two take. */
+struct journal_order *journal_order_begin(struct journal *j, const char *method, const struct authorize_details *details);
+
+/* Who gave it; its unit is asked for. */
+void journal_order_caller(struct journal_order *o, const struct caller *caller);
+
+/* Its end. The entry is written at once, or as soon as the unit is known. */
+void journal_order_end(struct journal_order *o, const struct failure *failure);
+
+/* A signal: transitions and losses. A BeSlaveResult has no entry: the order's own says it. */
+void journal_signal(const struct signal *g);
+
+/* The connection is up (why is NULL), or why not, once for each outage; file: where the token is looked for. */
+void journal_connection(struct journal *j, const struct failure *why, const struct state *s, const char *file);
+
+/* A role target. */
+void journal_target_failed(const char *target, const char *name, const char *message);
+
+/* A reload, or its refusal; the caller may be NULL. */
+void journal_reload(const char *file, const struct failure *failure, const struct caller *caller);

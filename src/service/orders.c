@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the queue of orders: limits, superseding, joining, and the matching of results. */
+#include <confd_lib.h>
+
+#include "service/orders.h"
+
+static const char *const kind_names[] = {
+        [ORDER_BE_MASTER] = "BeMaster",
+        [ORDER_BE_SLAVE] = "BeSlave",
+        [ORDER_BE_RELAY] = "BeRelay",
+        [ORDER_BE_NONE] = "BeNone",
+        [ORDER_SLAVE_DEAD] = "SlaveDead",
+};
+
+const char *order_kind_to_string(enum order_kind kind) {
+        return kind_names[kind];
+}
+
+struct order *order_free(struct order *o) {
+        if (!o)
+                return NULL;
+        for (struct order_call *c = o->calls, *next; c; c = next) {
+                next = c->next;
+                free(c);
+        }
+        free(o->node_id);
+        free(o->master_id);
+        free(o->master_address);
+        free(o->sender);
+        failure_done(&o->outcome);
+        free(o);
+        return NULL;
+}
+
+static void free_list(struct order *o) {
+        for (struct order *next; o; o = next) {
+                next = o->next;
+                order_free(o);
+        }
+}
+
+void orders_done(struct orders *o) {
+        free_list(o->queue);
+        free_list(o->finished);
+        order_free(o->in_flight);
+        order_free(o->passing);
+        order_free(o->following);
+        *o = (struct orders) {};
+}
+
+/* --- admission ------------------------------------------------------------------------------------------------------ */
+
+static int add_call(struct order *o, order_done_fn done, void *userdata, bool wait) {
+        struct order_call **end = &o->calls, *c;
+
+        if (o->n_calls >= ORDER_CALLS_MAX)
+                return -EBUSY;
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        *c = (struct order_call) { .done = done, .userdata = userdata, .wait = wait };
+        while (*end)
+                end = &(*end)->next;
+        *end = c;
+        o->n_calls++;
+        return 0;
+}
+
+static struct order *live_beslave(const struct orders *o) {
+        for (struct order *q = o->queue; q; q = q->next)
+                if (q->kind == ORDER_BE_SLAVE)
+                        return q;
+        if (o->in_flight && o->in_flight->kind == ORDER_BE_SLAVE)
+                return o->in_flight;
+        return o->following;
+}
+
+static void unqueue(struct orders *o, struct order *order) {
+        struct order **p = &o->queue, *before = NULL;
+
+        while (*p && *p != order) {
+                before = *p;
+                p = &(*p)->next;
+        }
+        if (!*p)
+                return;
+        *p = order->next;
+        if (o->queue_tail == order)
+                o->queue_tail = before;
+        order->next = NULL;
+        o->n_queued--;
+}
+
+/* Out of wherever it waits; its result, if one is to come, will be nobody's. */
+static void detach(struct orders *o, struct order *order) {
+        if (o->in_flight == order)
+                o->in_flight = NULL;
+        else if (o->passing == order)
+                o->passing = NULL;
+        else if (o->following == order)
+                o->following = NULL;
+        else
+                unqueue(o, order);
+        for (size_t i = 0; i < o->n_slots; i++)
+                if (o->slots[i].order == order)
+                        o->slots[i].order = NULL;
+}
+
+bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending) {
+        size_t mine = pending_of_sender;
+
+        for (const struct order *q = o->queue; q; q = q->next)
+                if (streq(q->sender, sender))
+                        mine++;
+        return mine < ORDERS_PER_SENDER_MAX && o->n_queued + pending < ORDERS_MAX;
+}
+
+static bool is_role(enum order_kind kind) {
+        return kind != ORDER_SLAVE_DEAD;
+}
+
+int orders_submit(struct orders *o, const struct order_request *request, const char *sender, order_done_fn done,
+                  void *userdata, struct order **ret_other) {
+        struct order *live = live_beslave(o), *n;
+        int r;
+
+        if (live && request->kind == ORDER_BE_RELAY)
+                return -EALREADY;
+        if (live && request->kind == ORDER_BE_SLAVE && streq(live->node_id, request->node_id) &&
+            streq(live->master_id, request->master_id) && streq(live->master_address, request->master_address)) {
+                r = add_call(live, done, userdata, request->wait);
+                if (r < 0)
+                        return r;
+                *ret_other = live;
+                return 1;
+        }
+        if (!orders_has_room(o, sender, 0, 0))
+                return -EBUSY;
+
+        n = calloc(1, sizeof(*n));
+        if (!n)
+                return -ENOMEM;
+        n->kind = request->kind;
+        n->with_reply = true;
+        if (free_and_strdup(&n->node_id, request->node_id) < 0 || free_and_strdup(&n->master_id, request->master_id) < 0 ||
+            free_and_strdup(&n->master_address, request->master_address) < 0 || free_and_strdup(&n->sender, sender) < 0 ||
+            add_call(n, done, userdata, request->wait) < 0) {
+                order_free(n);
+                return -ENOMEM;
+        }
+
+        *ret_other = NULL;
+        if (live && is_role(request->kind)) {
+                detach(o, live);
+                *ret_other = live;
+        }
+        if (o->queue_tail)
+                o->queue_tail->next = n;
+        else
+                o->queue = n;
+        o->queue_tail = n;
+        o->n_queued++;
+        return 0;
+}
+
+static void drop_slot(struct orders *o, size_t i) {
+        memmove(&o->slots[i], &o->slots[i + 1], (o->n_slots - i - 1) * sizeof(o->slots[0]));
+        o->n_slots--;
+}
+
+/* --- on the way ----------------------------------------------------------------------------------------------------- */
+
+bool orders_blocking(const struct orders *o) {
+        return o->in_flight && o->in_flight->kind == ORDER_BE_SLAVE && o->in_flight->with_reply;
+}
+
+struct order *orders_next(const struct orders *o) {
+        struct order *n = o->queue;
+
+        if (!n)
+                return NULL;
+        /* SlaveDead passes a BeSlave by. */
+        if (o->in_flight && !(orders_blocking(o) && n->kind == ORDER_SLAVE_DEAD && !o->passing))
+                return NULL;
+        return n;
+}
+
+void orders_sent(struct orders *o, struct order *order) {
+        unqueue(o, order);
+        order->on_wire = order->with_reply;
+        if (o->in_flight)
+                o->passing = order;
+        else
+                o->in_flight = order;
+        if (order->with_reply)
+                return;
+        /* At most one of the slots has somebody who waits, and that is the last. */
+        if (o->n_slots == RESULT_SLOTS_MAX)
+                drop_slot(o, 0);
+        o->slots[o->n_slots++] = (struct result_slot) { .order = order };
+}
+
+struct order *orders_accept(struct orders *o, uint64_t query) {
+        struct order *b = o->in_flight;
+
+        if (!b || b->with_reply || query < b->accept_query)
+                return NULL;
+        o->in_flight = NULL;
+        o->following = b;
+        b->accepted = true;
+        return b;
+}
+
+bool orders_synchronizing(const struct orders *o, uint64_t covers) {
+        if (live_beslave(o))
+                return true;
+        for (const struct order *f = o->finished; f; f = f->next)
+                if (f->kind == ORDER_BE_SLAVE && f->stamp > covers)
+                        return true;
+        return false;
+}
+
+bool orders_under_way(const struct orders *o) {
+        return o->in_flight || o->passing || o->following || o->finished;
+}
+
+/* --- outcomes ------------------------------------------------------------------------------------------------------- */
+
+void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome) {
+        if (order->has_outcome) {
+                failure_done(&outcome);
+                return;
+        }
+        detach(o, order);
+        if (order->kind == ORDER_BE_SLAVE)
+                o->stray_success = false;
+        order->has_outcome = true;
+        order->outcome = outcome;
+        order->stamp = stamp;
+        order->next = NULL;
+        if (o->finished_tail)
+                o->finished_tail->next = order;
+        else
+                o->finished = order;
+        o->finished_tail = order;
+}
+
+struct order *orders_take_finished(struct orders *o, uint64_t covers) {
+        struct order **p = &o->finished, *before = NULL, *f;
+
+        while (*p && (*p)->stamp > covers) {
+                before = *p;
+                p = &(*p)->next;
+        }
+        f = *p;
+        if (!f)
+                return NULL;
+        *p = f->next;
+        if (o->finished_tail == f)
+                o->finished_tail = before;
+        f->next = NULL;
+        return f;
+}
+
+struct order *orders_take_queued(struct orders *o) {
+        struct order *q = o->queue;
+
+        if (q)
+                unqueue(o, q);
+        return q;
+}
+
+struct order *orders_match_result(struct orders *o, int code) {
+        struct order *order;
+
+        /* A result that may have come while nobody listened is passed over for the sake of an order that is waited for.
+         * But "aborted" is what an order gets that a later one ended, and nobody ended the one that is waited for. */
+        while (o->n_slots > 1 && o->slots[0].uncertain && !o->slots[0].order && code != CONFD_ERR_HA_ABORT)
+                drop_slot(o, 0);
+        if (o->n_slots == 0)
+                return NULL;
+        order = o->slots[0].order;
+        drop_slot(o, 0);
+        if (!order && code == 0)
+                o->stray_success = true;
+        return order;
+}
+
+void orders_events_lost(struct orders *o) {
+        for (size_t i = 0; i < o->n_slots; i++) {
+                o->slots[i].uncertain = true;
+                if (o->slots[i].order)
+                        o->slots[i].order->events_lost = true;
+        }
+}
+
+void order_reply(struct order *o, const struct failure *failure, bool accepted_only) {
+        struct order_call *kept = NULL, **end = &kept, *c = o->calls;
+
+        o->calls = NULL;
+        for (struct order_call *next; c; c = next) {
+                next = c->next;
+                c->next = NULL;
+                if (accepted_only && c->wait) {
+                        *end = c;
+                        end = &c->next;
+                        continue;
+                }
+                o->n_calls--;
+                c->done(c->userdata, failure);
+                free(c);
+        }
+        o->calls = kept;
+}

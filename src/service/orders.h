@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The orders that callers gave, from their admission to their outcome. Pure: no sockets, no bus, no clocks.
+ *
+ *      submit --> queue --> in_flight --> (BeSlave without reply:) following --> finished --> replied, freed
+ *
+ * One order at a time waits for ConfD's reply, so that orders stay in order and one that is superseded need not have
+ * been sent. A BeSlave that ConfD has accepted does not hold up what comes after it. There is at most one live BeSlave,
+ * in the queue, in flight or following: an equal one joins it, any other role order ends it.
+ *
+ * Results of no-wait orders (BESLAVE_RESULT) carry no number; they are matched first in, first out with the slots. */
+#pragma once
+
+#include "basic/util.h"
+#include "service/bus-errors.h"
+
+enum order_kind { ORDER_BE_MASTER, ORDER_BE_SLAVE, ORDER_BE_RELAY, ORDER_BE_NONE, ORDER_SLAVE_DEAD };
+
+enum {
+        ORDERS_PER_SENDER_MAX = 16, /* waiting in the queue */
+        ORDERS_MAX = 256,
+        ORDER_CALLS_MAX = 256, /* equal BeSlaves that share one */
+        RESULT_SLOTS_MAX = 64, /* no-wait orders whose results may still come */
+};
+
+struct order_request {
+        enum order_kind kind;
+        const char *node_id, *master_id, *master_address; /* as the kind has them, else NULL */
+        bool wait;
+};
+
+/* One caller. failure is none on success. Called once; the order may be gone when it returns. */
+typedef void (*order_done_fn)(void *userdata, const struct failure *failure);
+
+struct order_call {
+        struct order_call *next;
+        order_done_fn done;
+        void *userdata;
+        bool wait;
+};
+
+struct order {
+        struct order *next;
+        enum order_kind kind;
+        char *node_id, *master_id, *master_address;
+        char *sender;
+        void *owner; /* for who finds the order by the client's callback */
+        struct order_call *calls;
+        size_t n_calls;
+        uint64_t deadline;
+
+        bool with_reply;       /* ConfD answers it; all but the no-wait BeSlave */
+        bool on_wire;          /* the client will call back for it */
+        bool accepted;         /* it is shown that ConfD has it */
+        bool events_lost;      /* its result may have been missed: a status decides */
+        uint64_t accept_query; /* the first status question behind it */
+
+        bool orphan;           /* replied to; waits for the client's callback only, to be freed */
+
+        bool has_outcome;
+        struct failure outcome;
+        uint64_t stamp;
+};
+
+struct result_slot {
+        struct order *order; /* NULL: nobody waits for this result any more */
+        bool uncertain;      /* the event connection was down meanwhile: the result may have come then */
+};
+
+struct orders {
+        struct order *queue, *queue_tail;
+        size_t n_queued;
+        struct order *in_flight;
+        struct order *passing; /* a SlaveDead that passes a BeSlave with reply by */
+        struct order *following;
+        struct order *finished, *finished_tail;
+        struct result_slot slots[RESULT_SLOTS_MAX];
+        size_t n_slots;
+        bool stray_success; /* a result said success where nobody waited for one */
+};
+
+const char *order_kind_to_string(enum order_kind kind);
+
+struct order *order_free(struct order *o);
+void orders_done(struct orders *o);
+
+/* Takes an order in. Returns 1 if it joined a pending one (in *ret_other), 0 if it is queued (*ret_other: the BeSlave that
+ * it ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay), -EBUSY past a limit, -ENOMEM. */
+_must_check_ int orders_submit(struct orders *o, const struct order_request *request, const char *sender,
+                               order_done_fn done, void *userdata, struct order **ret_other);
+
+/* Whether one more of this sender may come, with so many still being authorized. */
+bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending);
+
+/* The first of the queue if it may be sent now, else NULL; and its being sent. */
+struct order *orders_next(const struct orders *o);
+void orders_sent(struct orders *o, struct order *order);
+
+/* Whether an order holds ConfD up so that a status would not be answered: a BeSlave in the form with reply. */
+bool orders_blocking(const struct orders *o);
+
+/* Whether a BeSlave is under way, counting finished ones whose outcome no status of `covers` covers. */
+bool orders_synchronizing(const struct orders *o, uint64_t covers);
+
+/* Whether an order is under way at ConfD, or its outcome is yet to be shown. */
+bool orders_under_way(const struct orders *o);
+
+/* A status that was asked for behind it has been answered: the BeSlave in flight is ConfD's. Returns it, or NULL. */
+struct order *orders_accept(struct orders *o, uint64_t query);
+
+/* Takes the order out of its place and puts it, with its outcome (taken over), among the finished. Keeps a first
+ * outcome. Does nothing else for one that is nobody's any more. */
+void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome);
+
+/* Takes the first finished order whose outcome is covered; those with stamp 0 always are. */
+struct order *orders_take_finished(struct orders *o, uint64_t covers);
+
+/* Takes the first queued order. */
+struct order *orders_take_queued(struct orders *o);
+
+/* A result event: the order that it belongs to, or NULL. */
+struct order *orders_match_result(struct orders *o, int code);
+
+/* The event connection is down: results may be missed from here on. */
+void orders_events_lost(struct orders *o);
+
+/* Calls everybody who waits for the order; with accepted_only those who wait for its acceptance. */
+void order_reply(struct order *o, const struct failure *failure, bool accepted_only);

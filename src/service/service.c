@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the order in which everybody learns of a change: properties, signals, journal, targets, systemd. */
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "service/bus.h"
+#include "service/log-control.h"
+#include "service/runtime-state.h"
+#include "service/service.h"
+#include "service/status-text.h"
+
+/* --- telling -------------------------------------------------------------------------------------------------------- */
+
+/* systemd is told the whole line, and only when it is another. */
+static void tell_systemd(struct service *s) {
+        _cleanup_free_ char *text = status_text(s->state);
+
+        if (!text || s->stopping || (s->status_text && streq(s->status_text, text)))
+                return;
+        free(s->status_text);
+        s->status_text = TAKE_PTR(text);
+        (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", s->status_text);
+}
+
+static void on_publish(void *userdata) {
+        struct service *s = userdata;
+        struct signal_list signals;
+        unsigned changed = state_take(s->state, &signals);
+
+        if (changed & CHANGED_NODE_ID)
+                runtime_state_save(s->state->node_id);
+        bus_emit_properties(s->bus, changed);
+        for (size_t i = 0; i < signals.n; i++) {
+                bus_emit_signal(s->bus, &signals.items[i]);
+                journal_signal(&signals.items[i]);
+        }
+        signal_list_done(&signals);
+        targets_update(s->targets, s->state->state, s->state->synchronizing);
+        tell_systemd(s);
+}
+
+static void on_connection(void *userdata, const struct failure *why) {
+        struct service *s = userdata;
+
+        journal_connection(s->journal, why, s->state, controller_config(s->controller)->token_file);
+}
+
+/* --- configuration -------------------------------------------------------------------------------------------------- */
+
+/* Whatever listens on a TCP port can be talked to by every local user. */
+static void warn_of_open_port(const struct config *c) {
+        if (c->address.sa.sa_family != AF_UNIX && !c->has_access)
+                log_warning("ConfD at %s is reached over TCP without an IPC access secret: any local user could give it orders, past "
+                            "polkit; turn the access check on in ConfD and name its file in AccessFile=, or use a Unix socket",
+                            c->address_name);
+}
+
+struct failure service_reload(struct service *s, const struct caller *caller) {
+        const char *file = config_file_name(s->config_file);
+        _cleanup_(config_freep) struct config *c = NULL;
+        _cleanup_free_ char *error = NULL;
+        struct failure f = FAILURE_NONE;
+        int r;
+
+        (void) sd_notifyf(/* unset_environment= */ false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                          (unsigned long long) now_monotonic());
+        r = config_load(&c, s->config_file, &error);
+        if (r < 0)
+                f = failure_make(ERROR_BAD_CONFIG, "%s", error ?: strerrordesc_np(-r));
+        else if (failure_is_set(&c->problem))
+                f = failure_copy(&c->problem);
+        journal_reload(file, &f, caller);
+        if (!failure_is_set(&f)) {
+                warn_of_open_port(c);
+                targets_configure(s->targets, c->targets, c->grace);
+                controller_reload(s->controller, TAKE_PTR(c));
+                targets_update(s->targets, s->state->state, s->state->synchronizing);
+        }
+        (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
+        return f;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------- */
+
+static int give_up(struct service *s, const char *why) {
+        log_error("%s", why);
+        (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", why);
+        s->stopping = true;
+        return sd_event_exit(s->event, EXIT_FAILURE);
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return give_up(userdata, "The connection to the system bus is lost");
+}
+
+static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct service *s = userdata;
+        const char *name;
+
+        if (sd_bus_message_read(m, "s", &name) < 0 || !streq(name, BUS_NAME) || !s->name_acquired)
+                return 0;
+        return give_up(s, "The bus name " BUS_NAME " is lost");
+}
+
+static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        enum { PRIMARY_OWNER = 1, ALREADY_OWNER = 4 };
+        struct service *s = userdata;
+        uint32_t result;
+
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                log_error("The bus does not let us have its name: %s", sd_bus_message_get_error(m)->message);
+                return give_up(s, "The bus name " BUS_NAME " cannot be had; look at the D-Bus policy, and whom confd-had runs as");
+        }
+        if (sd_bus_message_read(m, "u", &result) < 0 || (result != PRIMARY_OWNER && result != ALREADY_OWNER))
+                return give_up(s, "The bus name " BUS_NAME " belongs to somebody else: is another confd-had running?");
+        s->name_acquired = true;
+        tell_systemd(s);
+        (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
+        return 0;
+}
+
+static const struct controller_handlers handlers = {
+        .publish = on_publish,
+        .connection = on_connection,
+};
+
+int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *config_file, struct config *config) {
+        _cleanup_(config_freep) struct config *c = config;
+        _cleanup_(service_freep) struct service *s = calloc(1, sizeof(*s));
+        _cleanup_free_ char *node_id = runtime_state_load();
+        int r;
+
+        if (!s || !node_id)
+                return -ENOMEM;
+        s->event = sd_event_ref(event);
+        s->bus = sd_bus_ref(bus);
+        s->config_file = config_file;
+        r = state_new(&s->state, c->address_name, node_id, now_realtime());
+        if (r < 0)
+                return r;
+        r = authorizer_new(&s->authorizer, bus);
+        if (r < 0)
+                return r;
+        r = journal_new(&s->journal, bus);
+        if (r < 0)
+                return r;
+        r = targets_new(&s->targets, event, bus);
+        if (r < 0)
+                return r;
+        targets_configure(s->targets, c->targets, c->grace);
+        r = controller_new(&s->controller, event, s->state, c, &handlers, s);
+        if (r < 0)
+                return r;
+        TAKE_PTR(c);
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+struct service *service_free(struct service *s) {
+        if (!s)
+                return NULL;
+        authorizer_free(s->authorizer);
+        controller_free(s->controller);
+        targets_free(s->targets);
+        journal_free(s->journal);
+        state_free(s->state);
+        sd_bus_unref(s->bus);
+        sd_event_unref(s->event);
+        free(s->status_text);
+        free(s);
+        return NULL;
+}
+
+int service_start(struct service *s) {
+        const struct config *c = controller_config(s->controller);
+        int r;
+
+        r = bus_register(s);
+        if (r >= 0)
+                r = log_control_register(s->bus);
+        if (r >= 0)
+                r = sd_bus_match_signal(s->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, s);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(s->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "NameLost", on_name_lost, NULL, s);
+        if (r >= 0)
+                r = sd_bus_request_name_async(s->bus, NULL, BUS_NAME, 0, on_name, s);
+        if (r < 0) {
+                log_error("Cannot set the bus up: %s", strerrordesc_np(-r));
+                return r;
+        }
+        warn_of_open_port(c);
+        if (failure_is_set(&c->problem))
+                on_connection(s, &c->problem);
+        targets_update(s->targets, s->state->state, s->state->synchronizing);
+        r = controller_start(s->controller);
+        if (r < 0)
+                log_error("Cannot start to connect to ConfD: %s", strerrordesc_np(-r));
+        tell_systemd(s);
+        return r;
+}
+
+void service_stop(struct service *s) {
+        if (s->stopping)
+                return;
+        s->stopping = true;
+        (void) sd_notify(/* unset_environment= */ false, "STOPPING=1\nSTATUS=Stopping, ConfD keeps its role");
+        controller_stop(s->controller);
+}

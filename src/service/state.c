@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the roles and their transitions: from what ConfD says to properties and signals. */
+#include "service/bus-errors.h"
+#include "service/state.h"
+
+struct outcome {
+        struct outcome *next;
+        uint64_t stamp;
+        bool beslave;
+        enum error_kind error_kind;
+        char *node_id, *master_id, *master_address, *error_name, *error_message;
+};
+
+static const char *const state_names[] = {
+        [HA_STATE_UNKNOWN] = "unknown",
+        [HA_STATE_NONE] = "none",
+        [HA_STATE_SLAVE] = "slave",
+        [HA_STATE_MASTER] = "master",
+        [HA_STATE_SLAVE_RELAY] = "slave-relay",
+};
+
+const char *ha_state_to_string(enum ha_state state) {
+        return state_names[state];
+}
+
+static bool is_slave(enum ha_state state) {
+        return state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY;
+}
+
+/* --- signals -------------------------------------------------------------------------------------------------------- */
+
+static void signal_done(struct signal *g) {
+        for (size_t i = 0; i < ELEMENTSOF(g->args); i++)
+                free(g->args[i]);
+        free(g->node_id);
+        free(g->master_id);
+        free(g->master_address);
+        *g = (struct signal) {};
+}
+
+void signal_list_done(struct signal_list *l) {
+        for (size_t i = 0; i < l->n; i++)
+                signal_done(&l->items[i]);
+        free(l->items);
+        *l = (struct signal_list) {};
+}
+
+/* Takes the signal over, also when it fails. */
+static int signal_list_add(struct signal_list *l, struct signal g) {
+        if (l->n == l->allocated) {
+                size_t n = l->allocated ? l->allocated * 2 : 4;
+                struct signal *items = reallocarray(l->items, n, sizeof(*items));
+
+                if (!items) {
+                        signal_done(&g);
+                        return -ENOMEM;
+                }
+                l->items = items;
+                l->allocated = n;
+        }
+        l->items[l->n++] = g;
+        return 0;
+}
+
+static void signal_list_remove(struct signal_list *l, size_t i) {
+        signal_done(&l->items[i]);
+        memmove(&l->items[i], &l->items[i + 1], (l->n - i - 1) * sizeof(l->items[0]));
+        l->n--;
+}
+
+static int signal_make(struct signal *ret, enum signal_kind kind, const char *a, const char *b, const char *c) {
+        const char *args[] = { a, b, c };
+        struct signal g = { .kind = kind };
+
+        for (size_t i = 0; i < ELEMENTSOF(args); i++)
+                if (args[i]) {
+                        g.args[i] = strdup(args[i]);
+                        if (!g.args[i]) {
+                                signal_done(&g);
+                                return -ENOMEM;
+                        }
+                }
+        *ret = g;
+        return 0;
+}
+
+static bool same_subject(const struct signal *a, const char *id, const char *address) {
+        return streq(a->args[0] ?: "", id ?: "") && streq(a->args[1] ?: "", address ?: "");
+}
+
+/* Emits one signal, with what the journal wants to know beside. */
+static int emit(struct state *s, struct signal g, const char *node_id, const char *master_id, const char *master_address) {
+        if (free_and_strdup(&g.node_id, node_id) < 0 || free_and_strdup(&g.master_id, master_id) < 0 ||
+            free_and_strdup(&g.master_address, master_address) < 0) {
+                signal_done(&g);
+                return -ENOMEM;
+        }
+        return signal_list_add(&s->signals, g);
+}
+
+/* --- a state -------------------------------------------------------------------------------------------------------- */
+
+static struct outcome *outcome_free(struct outcome *o) {
+        if (!o)
+                return NULL;
+        free(o->node_id);
+        free(o->master_id);
+        free(o->master_address);
+        free(o->error_name);
+        free(o->error_message);
+        free(o);
+        return NULL;
+}
+
+struct state *state_free(struct state *s) {
+        if (!s)
+                return NULL;
+        for (struct outcome *o = s->outcomes, *next; o; o = next) {
+                next = o->next;
+                outcome_free(o);
+        }
+        signal_list_done(&s->signals);
+        signal_list_done(&s->pending);
+        signal_list_done(&s->told);
+        node_list_free(s->slaves);
+        node_list_free(s->known);
+        free(s->node_id);
+        free(s->master_id);
+        free(s->master_address);
+        free(s->confd_address);
+        free(s->confd_version);
+        free(s->error_name);
+        free(s->error_message);
+        free(s->ordered_id);
+        free(s->ordered_address);
+        free(s);
+        return NULL;
+}
+
+int state_new(struct state **ret, const char *confd_address, const char *node_id, uint64_t realtime) {
+        _cleanup_(state_freep) struct state *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        s->since = realtime;
+        s->missed = true;
+        if (free_and_strdup(&s->node_id, node_id) < 0 || free_and_strdup(&s->confd_address, confd_address) < 0 ||
+            free_and_strdup(&s->master_id, "") < 0 || free_and_strdup(&s->master_address, "") < 0 ||
+            free_and_strdup(&s->confd_version, "") < 0 || free_and_strdup(&s->error_name, "") < 0 ||
+            free_and_strdup(&s->error_message, "") < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+/* Sets a string property. */
+static int set_string(struct state *s, char **p, const char *value, unsigned change) {
+        int r;
+
+        if (streq(*p, value))
+                return 0;
+        r = free_and_strdup(p, value);
+        if (r >= 0)
+                s->changed |= change;
+        return r;
+}
+
+static void set_bool(struct state *s, bool *p, bool value, unsigned change) {
+        if (*p == value)
+                return;
+        *p = value;
+        s->changed |= change;
+}
+
+int state_set_confd(struct state *s, const char *address, const char *version, unsigned protocol_version) {
+        int r = 0;
+
+        if (address)
+                r = set_string(s, &s->confd_address, address, CHANGED_CONFD_ADDRESS);
+        if (r >= 0 && version)
+                r = set_string(s, &s->confd_version, version, CHANGED_CONFD_VERSION);
+        if (version && s->protocol_version != protocol_version) {
+                s->protocol_version = protocol_version;
+                s->changed |= CHANGED_CONFD_VERSION;
+        }
+        return r;
+}
+
+void state_connected(struct state *s) {
+        set_bool(s, &s->connected, true, CHANGED_CONNECTED);
+        state_clear_error(s, ERROR_KIND_CONNECTION);
+}
+
+void state_events_up(struct state *s, uint64_t stamp) {
+        set_bool(s, &s->events_connected, true, CHANGED_EVENTS_CONNECTED);
+        s->missed_until = stamp;
+        state_clear_error(s, ERROR_KIND_EVENTS);
+}
+
+void state_events_down(struct state *s) {
+        set_bool(s, &s->events_connected, false, CHANGED_EVENTS_CONNECTED);
+        s->missed = true;
+}
+
+void state_set_synchronizing(struct state *s, bool synchronizing) {
+        set_bool(s, &s->synchronizing, synchronizing, CHANGED_SYNCHRONIZING);
+}
+
+void state_set_error(struct state *s, enum error_kind kind, const char *name, const char *message, uint64_t realtime) {
+        char *n = strdup(name), *m = strdup(message);
+
+        if (!n || !m) {
+                free(n);
+                free(m);
+                return;
+        }
+        free(s->error_name);
+        free(s->error_message);
+        s->error_name = n;
+        s->error_message = m;
+        s->error_time = realtime;
+        s->error_kind = kind;
+        s->changed |= CHANGED_LAST_ERROR;
+}
+
+void state_clear_error(struct state *s, enum error_kind kind) {
+        if (s->error_kind != kind)
+                return;
+        state_set_error(s, ERROR_KIND_NONE, "", "", 0);
+}
+
+/* --- what ConfD reports --------------------------------------------------------------------------------------------- */
+
+/* Whether the event undoes one of its group that stands after it in the table. */
+static bool contradicts(const struct state *s, const struct signal *g) {
+        for (size_t i = 0; i < s->pending.n; i++) {
+                const struct signal *p = &s->pending.items[i];
+
+                if (p->group != s->group)
+                        continue;
+                if (g->kind == SIGNAL_SLAVE_DIED && p->kind == SIGNAL_SLAVE_ARRIVED && streq(p->args[0], g->args[0]))
+                        return true;
+                if (g->kind == SIGNAL_MASTER_LOST && p->kind == SIGNAL_SLAVE_INITIALIZED)
+                        return true;
+        }
+        return false;
+}
+
+void state_event(struct state *s, uint64_t stamp, enum signal_kind kind, const char *arg1, const char *arg2, bool by_copy) {
+        struct signal g;
+
+        /* What is left out here shows as a difference. */
+        if (s->pending.n >= STATE_PENDING_MAX || signal_make(&g, kind, arg1, arg2, NULL) < 0) {
+                s->missed = true;
+                s->missed_until = stamp;
+                return;
+        }
+        g.stamp = stamp;
+        g.by_copy = by_copy;
+        /* The order of the table would turn "arrived, then died" round: what contradicts starts a new group. */
+        if (contradicts(s, &g))
+                s->group++;
+        g.group = s->group;
+        if (signal_list_add(&s->pending, g) < 0) {
+                s->missed = true;
+                s->missed_until = stamp;
+        }
+}
+
+int state_outcome(struct state *s, uint64_t stamp, const struct order_outcome *outcome) {
+        struct outcome *o = calloc(1, sizeof(*o)), **end = &s->outcomes;
+
+        if (!o)
+                return -ENOMEM;
+        o->stamp = stamp;
+        o->beslave = outcome->beslave;
+        o->error_kind = outcome->error_kind;
+        if (free_and_strdup(&o->node_id, outcome->node_id) < 0 || free_and_strdup(&o->master_id, outcome->master_id) < 0 ||
+            free_and_strdup(&o->master_address, outcome->master_address) < 0 ||
+            free_and_strdup(&o->error_name, outcome->error_name) < 0 ||
+            free_and_strdup(&o->error_message, outcome->error_message) < 0) {
+                outcome_free(o);
+                return -ENOMEM;
+        }
+        while (*end)
+                end = &(*end)->next;
+        *end = o;
+        return 0;
+}
+
+/* The outcomes that are covered take effect; their signals go to `results`. */
+static int apply_outcomes(struct state *s, uint64_t covers, struct signal_list *results, uint64_t realtime) {
+        struct outcome **p = &s->outcomes;
+        int r = 0;
+
+        while (*p) {
+                struct outcome *o = *p;
+                struct signal g;
+
+                if (o->stamp > covers) {
+                        p = &o->next;
+                        continue;
+                }
+                *p = o->next;
+                if (o->error_name)
+                        state_set_error(s, o->error_kind, o->error_name, o->error_message ?: "", realtime);
+                if (o->node_id && set_string(s, &s->node_id, o->node_id, CHANGED_NODE_ID) < 0)
+                        r = -ENOMEM;
+                if (o->master_id) {
+                        free(s->ordered_id);
+                        free(s->ordered_address);
+                        s->ordered_id = TAKE_PTR(o->master_id);
+                        s->ordered_address = TAKE_PTR(o->master_address);
+                }
+                if (o->beslave && (signal_make(&g, SIGNAL_BESLAVE_RESULT, o->error_name ?: "", o->error_message ?: "", NULL) < 0 ||
+                                   signal_list_add(results, g) < 0))
+                        r = -ENOMEM;
+                outcome_free(o);
+        }
+        return r;
+}
+
+/* An event that comes after the difference of two statuses has told the same is late, once. One that says the opposite
+ * ends the waiting for it. */
+static bool is_late(struct state *s, const struct signal *g, uint64_t monotonic) {
+        bool late = false;
+
+        for (size_t i = 0; i < s->told.n;) {
+                struct signal *t = &s->told.items[i];
+                bool same_id = streq(t->args[0] ?: "", g->args[0] ?: "");
+                bool peer = t->kind == SIGNAL_SLAVE_DIED || t->kind == SIGNAL_SLAVE_ARRIVED;
+
+                if (t->stamp < monotonic)
+                        signal_list_remove(&s->told, i);
+                else if (!late && t->kind == g->kind && (!peer || same_subject(t, g->args[0], g->args[1]))) {
+                        late = true;
+                        signal_list_remove(&s->told, i);
+                } else if (peer && t->kind != g->kind && same_id)
+                        signal_list_remove(&s->told, i);
+                else
+                        i++;
+        }
+        return late;
+}
+
+/* Whether an event of the list says this already; each event explains one difference. */
+static bool is_told(const struct signal_list *l, enum signal_kind kind, const char *id, const char *address) {
+        for (size_t i = 0; i < l->n; i++)
+                if (l->items[i].kind == kind && (!id || same_subject(&l->items[i], id, address)))
+                        return true;
+        return false;
+}
+
+static int add_difference(struct state *s, struct signal_list *batch, enum signal_kind kind, const char *a, const char *b,
+                          uint64_t monotonic) {
+        bool peer = kind == SIGNAL_SLAVE_DIED || kind == SIGNAL_SLAVE_ARRIVED;
+        struct signal g, t;
+
+        if (is_told(batch, kind, peer ? a : NULL, b))
+                return 0;
+        if (signal_make(&g, kind, a, b, NULL) < 0)
+                return -ENOMEM;
+        g.group = s->group;
+        g.by_copy = true; /* not known: whoever caches data does well to think so */
+        if (signal_list_add(batch, g) < 0)
+                return -ENOMEM;
+        if (signal_make(&t, kind, a, b, NULL) < 0)
+                return -ENOMEM;
+        t.stamp = monotonic + STATE_LATE_USEC;
+        while (s->told.n >= STATE_PENDING_MAX)
+                signal_list_remove(&s->told, 0);
+        return signal_list_add(&s->told, t);
+}
+
+/* What would have been reported between the last status and this one. */
+static int add_differences(struct state *s, struct signal_list *batch, enum ha_state state, const struct node_list *nodes,
+                           bool under_order, uint64_t monotonic) {
+        const struct node_list *old = s->known_state == HA_STATE_MASTER ? s->known : NULL;
+        int r = 0;
+
+        if (s->known_state == HA_STATE_UNKNOWN)
+                return 0;
+        /* Who leaves a role by order reports no losses. */
+        if (is_slave(s->known_state) && state == HA_STATE_NONE && !under_order)
+                r = add_difference(s, batch, SIGNAL_MASTER_LOST, ERROR_CLOSED,
+                                   "the master was lost while there was no event connection to ConfD", monotonic);
+        if (s->known_state == HA_STATE_MASTER && state == HA_STATE_MASTER)
+                for (size_t i = 0; r >= 0 && i < node_list_size(old); i++)
+                        if (!node_list_has(nodes, &old->nodes[i]))
+                                r = add_difference(s, batch, SIGNAL_SLAVE_DIED, old->nodes[i].id, old->nodes[i].address,
+                                                   monotonic);
+        if (state == HA_STATE_MASTER)
+                for (size_t i = 0; r >= 0 && i < node_list_size(nodes); i++)
+                        if (!node_list_has(old, &nodes->nodes[i]))
+                                r = add_difference(s, batch, SIGNAL_SLAVE_ARRIVED, nodes->nodes[i].id,
+                                                   nodes->nodes[i].address, monotonic);
+        if (r >= 0 && is_slave(state) && !is_slave(s->known_state))
+                r = add_difference(s, batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, monotonic);
+        return r;
+}
+
+/* --- taking effect -------------------------------------------------------------------------------------------------- */
+
+static int set_slaves(struct state *s, const struct node *nodes, size_t n) {
+        struct node_list *l = node_list_new(nodes, n);
+
+        if (!l)
+                return -ENOMEM;
+        if (node_list_equal(l, s->slaves))
+                node_list_free(l);
+        else {
+                node_list_free(s->slaves);
+                s->slaves = l;
+                s->changed |= CHANGED_SLAVES;
+        }
+        return 0;
+}
+
+static int set_peers(struct state *s, enum ha_state state, const struct node_list *nodes) {
+        static const struct node nobody = { "", "" };
+        const struct node *master = &nobody;
+        size_t skip = node_list_size(nodes);
+        const char *address;
+        int r, q;
+
+        if (is_slave(state) && skip > 0)
+                master = &nodes->nodes[0];
+        if (state == HA_STATE_MASTER)
+                skip = 0;
+        else if (state == HA_STATE_SLAVE_RELAY && skip > 0)
+                skip = 1;
+
+        address = master->address;
+        if (s->ordered_id && master != &nobody && streq(master->id, s->ordered_id))
+                address = s->ordered_address ?: address;
+        r = set_string(s, &s->master_id, master->id, CHANGED_MASTER);
+        q = set_string(s, &s->master_address, address, CHANGED_MASTER);
+        if (r >= 0)
+                r = q;
+        q = nodes ? set_slaves(s, nodes->nodes + skip, nodes->n - skip) : set_slaves(s, NULL, 0);
+        return r < 0 ? r : q;
+}
+
+static int change_state(struct state *s, enum ha_state state, const char *reason, unsigned group, struct signal_list *batch,
+                        uint64_t realtime) {
+        struct signal g;
+        int r;
+
+        if (s->state == state)
+                return 0;
+        r = signal_make(&g, SIGNAL_STATE_CHANGED, ha_state_to_string(s->state), ha_state_to_string(state), reason);
+        s->state = state;
+        s->since = realtime;
+        s->transitions++;
+        s->changed |= CHANGED_STATE;
+        if (r < 0)
+                return r;
+        g.group = group;
+        return signal_list_add(batch, g);
+}
+
+static int by_place(const void *a, const void *b) {
+        const struct signal *x = a, *y = b;
+
+        if (x->group != y->group)
+                return x->group < y->group ? -1 : 1;
+        if (x->kind != y->kind)
+                return x->kind < y->kind ? -1 : 1;
+        return x->stamp < y->stamp ? -1 : x->stamp > y->stamp;
+}
+
+/* Emits what the batch holds. Whose master was lost is known from before the status. */
+static int emit_batch(struct state *s, struct signal_list *batch, const char *old_node_id, const char *old_master_id,
+                      const char *old_master_address) {
+        int r = 0;
+
+        if (batch->n > 0)
+                qsort(batch->items, batch->n, sizeof(batch->items[0]), by_place);
+        for (size_t i = 0; i < batch->n; i++) {
+                struct signal g = batch->items[i];
+                bool before = g.kind == SIGNAL_MASTER_LOST;
+                int q;
+
+                batch->items[i] = (struct signal) {};
+                q = emit(s, g, before ? old_node_id : s->node_id, before ? old_master_id : s->master_id,
+                         before ? old_master_address : s->master_address);
+                if (q < 0)
+                        r = q;
+        }
+        return r;
+}
+
+int state_status(struct state *s, uint64_t covers, enum ha_state state, const struct node_list *nodes, bool under_order,
+                 bool synchronizing, uint64_t monotonic, uint64_t realtime) {
+        _cleanup_(signal_list_done) struct signal_list batch = {}, results = {};
+        _cleanup_free_ char *old_node_id = strdup(s->node_id), *old_master_id = strdup(s->master_id),
+                            *old_master_address = strdup(s->master_address);
+        struct node_list *known = node_list_copy(nodes);
+        const char *reason = "external";
+        bool lost_master;
+        size_t left = 0;
+        int r = 0, q;
+
+        if (!known || !old_node_id || !old_master_id || !old_master_address) {
+                node_list_free(known);
+                return -ENOMEM;
+        }
+        q = apply_outcomes(s, covers, &results, realtime);
+        if (q < 0)
+                r = q;
+
+        for (size_t i = 0; i < s->pending.n; i++) {
+                struct signal g = s->pending.items[i];
+
+                s->pending.items[i] = (struct signal) {};
+                if (g.stamp > covers)
+                        s->pending.items[left++] = g;
+                else if (is_late(s, &g, monotonic))
+                        signal_done(&g);
+                else if (signal_list_add(&batch, g) < 0)
+                        r = -ENOMEM;
+        }
+        s->pending.n = left;
+        if (s->missed) {
+                q = add_differences(s, &batch, state, nodes, under_order, monotonic);
+                if (q < 0)
+                        r = q;
+                if (s->events_connected && covers >= s->missed_until && r >= 0)
+                        s->missed = false;
+        }
+
+        lost_master = is_told(&batch, SIGNAL_MASTER_LOST, NULL, NULL);
+        for (size_t i = 0; i < batch.n; i++)
+                if (batch.items[i].kind == SIGNAL_MASTER_LOST)
+                        state_set_error(s, ERROR_KIND_MASTER, batch.items[i].args[0], batch.items[i].args[1] ?: "", realtime);
+        if (s->state == HA_STATE_UNKNOWN)
+                reason = "connected";
+        else if (under_order)
+                reason = "order";
+        else if (lost_master)
+                reason = "master-lost";
+
+        q = set_peers(s, state, nodes);
+        if (q < 0)
+                r = q;
+        state_set_synchronizing(s, synchronizing);
+        if (state == HA_STATE_NONE && !synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
+                r = -ENOMEM;
+        if (!is_slave(state) && !synchronizing) {
+                free(TAKE_PTR(s->ordered_id));
+                free(TAKE_PTR(s->ordered_address));
+        }
+        q = change_state(s, state, reason, s->group, &batch, realtime);
+        if (q < 0)
+                r = q;
+        for (size_t i = 0; i < results.n; i++) {
+                struct signal g = results.items[i];
+
+                results.items[i] = (struct signal) {};
+                g.group = s->group;
+                if (signal_list_add(&batch, g) < 0)
+                        r = -ENOMEM;
+        }
+        q = emit_batch(s, &batch, old_node_id, old_master_id, old_master_address);
+        if (q < 0)
+                r = q;
+        node_list_free(s->known);
+        s->known = known;
+        s->known_state = state;
+        if (s->pending.n == 0)
+                s->group = 0;
+        return r;
+}
+
+int state_outcomes_now(struct state *s, uint64_t covers, bool synchronizing, uint64_t realtime) {
+        _cleanup_(signal_list_done) struct signal_list batch = {};
+        int r, q;
+
+        r = apply_outcomes(s, covers, &batch, realtime);
+        state_set_synchronizing(s, synchronizing);
+        if (s->state == HA_STATE_NONE && !synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
+                r = -ENOMEM;
+        q = emit_batch(s, &batch, s->node_id, s->master_id, s->master_address);
+        return r < 0 ? r : q;
+}
+
+void state_disconnected(struct state *s, bool synchronizing, uint64_t realtime) {
+        _cleanup_(signal_list_done) struct signal_list batch = {};
+
+        set_bool(s, &s->connected, false, CHANGED_CONNECTED);
+        (void) set_string(s, &s->confd_version, "", CHANGED_CONFD_VERSION);
+        if (s->protocol_version != 0)
+                s->changed |= CHANGED_CONFD_VERSION;
+        s->protocol_version = 0;
+        (void) set_peers(s, HA_STATE_UNKNOWN, NULL);
+        state_set_synchronizing(s, synchronizing);
+        (void) apply_outcomes(s, UINT64_MAX, &batch, realtime);
+        (void) change_state(s, HA_STATE_UNKNOWN, "disconnected", 0, &batch, realtime);
+        (void) emit_batch(s, &batch, s->node_id, s->master_id, s->master_address);
+}
+
+unsigned state_take(struct state *s, struct signal_list *ret_signals) {
+        unsigned changed = s->changed;
+
+        *ret_signals = s->signals;
+        s->signals = (struct signal_list) {};
+        s->changed = 0;
+        return changed;
+}

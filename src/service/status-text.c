@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the wording of the status line. */
+#include <stdio.h>
+
+#include "service/status-text.h"
+
+static void print_peers(FILE *f, const struct node_list *l) {
+        size_t n = node_list_size(l);
+
+        fprintf(f, n == 0 ? ", no slaves" : n == 1 ? ", 1 slave" : ", %zu slaves", n);
+        for (size_t i = 0; i < n && i < STATUS_TEXT_PEERS_MAX; i++)
+                fprintf(f, "%s%s (%s)", i == 0 ? ": " : ", ", l->nodes[i].id, l->nodes[i].address);
+        if (n > STATUS_TEXT_PEERS_MAX)
+                fprintf(f, " and %zu more", n - STATUS_TEXT_PEERS_MAX);
+}
+
+static void print_role(FILE *f, const struct state *s) {
+        const char *id = *s->node_id ? " " : "";
+
+        switch (s->state) {
+        case HA_STATE_UNKNOWN:
+                fprintf(f, "its role is not known yet");
+                break;
+        case HA_STATE_NONE:
+                fprintf(f, "no role%s%s", id, s->node_id);
+                break;
+        case HA_STATE_MASTER:
+                fprintf(f, "master%s%s", id, s->node_id);
+                print_peers(f, s->slaves);
+                break;
+        case HA_STATE_SLAVE:
+        case HA_STATE_SLAVE_RELAY:
+                fprintf(f, "%s%s%s", ha_state_to_string(s->state), id, s->node_id);
+                if (*s->master_id)
+                        fprintf(f, " of %s (%s)", s->master_id, s->master_address);
+                if (s->state == HA_STATE_SLAVE_RELAY)
+                        print_peers(f, s->slaves);
+                break;
+        }
+        if (s->synchronizing)
+                fprintf(f, ", a BeSlave is under way");
+}
+
+char *status_text(const struct state *s) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return NULL;
+        if (s->connected) {
+                fprintf(f, "Connected to ConfD %s at %s: ", s->confd_version, s->confd_address);
+                print_role(f, s);
+                if (!s->events_connected)
+                        fprintf(f, "; no event connection, its status is asked for every few seconds");
+        } else if (*s->error_name && (s->error_kind == ERROR_KIND_CONNECTION || s->error_kind == ERROR_KIND_ORDER))
+                fprintf(f, "Not connected: %s", s->error_message);
+        else
+                fprintf(f, "Connecting to ConfD at %s", s->confd_address);
+        if (fclose(f) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}

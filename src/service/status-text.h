@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one line that systemctl status shows: connected to what, as what, with whom, or why not. */
+#pragma once
+
+#include "basic/util.h"
+#include "service/state.h"
+
+/* Most peers that are named. */
+enum { STATUS_TEXT_PEERS_MAX = 6 };
+
+/* NULL without memory. */
+char *status_text(const struct state *s);
