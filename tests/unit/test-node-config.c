@@ -138,8 +138,8 @@ static void test_bad_values(void **state) {
         static const char *const lines[] = {
                 "IpcAddress=", "IpcAddress=nonsense", "IpcAddress=127.0.0.1:0", "IpcAddress=unix:relative", "HaAddress=unix:/run/x",
                 "HaAddress=::1", "HaAddress=10.0.0.1:70000", "ExtraListen=10.0.0.1,10.0.0.2", "ExtraListen=x",
-                "ExtraListen=1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9 "
-                "1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13 1.1.1.14 1.1.1.15 1.1.1.16 1.1.1.17",
+                ("ExtraListen=1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9 "
+                "1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13 1.1.1.14 1.1.1.15 1.1.1.16 1.1.1.17"),
                 "TickTimeoutSec=-1", "TickTimeoutSec=x", "TickTimeoutSec=0.001", "SyncTimeoutSec=1m", "DataDirectory=",
                 "DataDirectory=relative", "AccessFile=relative", "SchemaDirectory=relative", "BusName=x", "BusName=:1.1",
         };
