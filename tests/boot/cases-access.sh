@@ -15,6 +15,7 @@ make_users() { # MACHINE
     machine "$m" gpasswd -a carol confd-ha-admin >/dev/null
     machine "$m" gpasswd -a dave sudo >/dev/null
     echo "dave:$PASSWORD" | machine "$m" chpasswd
+    write "$m" /root/answer.exp 600 <"$SOURCE_ROOT/tests/boot/answer.exp"
     write "$m" /etc/polkit-1/rules.d/40-alice.rules 644 <<'END'
 polkit.addRule(function(action, subject) {
     if (subject.user == "alice" &&
@@ -73,15 +74,7 @@ group_with_example_rule() {
 asked() {
     local password=$1
     shift
-    n1 expect -c '
-        set timeout 30
-        spawn -noecho runuser -u dave -- {*}[lrange $argv 1 end]
-        expect {
-            -nocase "password:" { send -- "[lindex $argv 0]\r"; exp_continue }
-            timeout { puts "no answer"; exit 99 }
-            eof
-        }
-        exit [lindex [wait] 3]' -- "$password" "$@"
+    n1 expect -f /root/answer.exp dave "$password" "$@"
 }
 
 password_on_the_terminal() {

@@ -127,3 +127,33 @@ purge_leaves_nothing() { # MACHINE
     cat "$MACHINES/$m/residue"
     return 1
 }
+
+# What a `meson install` onto a machine does, in two steps: the files, from here, and then, on it, the script that Meson
+# would have run. The prefix is the build's own.
+meson_install() {
+    local prefix
+    prefix=$(meson introspect --buildoptions "$BUILD_ROOT" |
+        python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+    case $prefix in /usr | /usr/local) ;; *) echo "the build is for $prefix, where a system looks for nothing" && return 0 ;; esac
+    machine_net n3
+    machine_create n3
+    machine_boot n3
+    cp "$BUILD_ROOT/meson-logs/install-log.txt" "$MACHINES/install-log" 2>/dev/null || true
+    meson install -C "$BUILD_ROOT" --no-rebuild --quiet --destdir "$MACHINES/n3/root"
+    cp "$MACHINES/install-log" "$BUILD_ROOT/meson-logs/install-log.txt" 2>/dev/null || true
+    write n3 /root/post-install.sh 755 <"$SOURCE_ROOT/systemd/post-install.sh"
+    contains "$(machine n3 /root/post-install.sh "$prefix" /etc)" "openssl rand -hex 32"
+    token n3 $TOKEN
+    machine n3 systemctl enable confd-ha.service
+    machine n3 systemctl start confd-ha-node.service
+    printf '[ConfD]\nAddress=unix:/run/confd-ha-node/ipc.sock\n' | service_settings n3
+    bus n3 nobody Status
+    wait_for 5 connected n3
+    bus n3 root BeMaster s n3
+    wait_for 5 active n3 confd-ha-master.target
+    contains "$(fails flagless n3 nobody BeNone 2>&1)" InteractiveAuthorizationRequired # polkit has the action
+    node_call n3 root Apply 'a{ss}as' 1 /a one 0
+    contains "$(fails request_name n3 root org.confd.HA 2>&1)" org.freedesktop.DBus.Error.AccessDenied
+    contains "$(machine n3 journalctl --dump-catalog "$(message_id ORDER)")" Subject
+    machine_power_off n3
+}

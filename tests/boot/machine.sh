@@ -3,7 +3,8 @@
 # in a network namespace of its own, on one wire. To be sourced by bash, as root.
 #
 # machine_init                  a place for all of them; call once, with machine_cleanup in an EXIT trap
-# machine_wire A B              makes both network namespaces, with 10.77.0.1/24 at A's eth0 and 10.77.0.2/24 at B's
+# machine_net NAME              makes its network namespace, with a loopback interface only
+# machine_wire A B              joins two of them: 10.77.0.1/24 at A's eth0, 10.77.0.2/24 at B's
 # machine_create NAME           the root directory ($MACHINES/NAME/root), not booted, to be changed at will
 # machine_boot NAME             boots it and waits until systemd has started everything
 # machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment, for MACHINE_TIMEOUT (60) s at most
@@ -40,11 +41,12 @@ machine_init() {
     fi
 }
 
+machine_net() {
+    ip netns add "$machine_tag-$1" && ip -n "$machine_tag-$1" link set lo up
+}
+
 machine_wire() {
     local m a=$1 b=$2
-    for m in "$a" "$b"; do
-        ip netns add "$machine_tag-$m" && ip -n "$machine_tag-$m" link set lo up || return 1
-    done
     ip -n "$machine_tag-$a" link add eth0 type veth peer name eth0 netns "$machine_tag-$b" || return 1
     ip -n "$machine_tag-$a" addr add 10.77.0.1/24 dev eth0
     ip -n "$machine_tag-$b" addr add 10.77.0.2/24 dev eth0
