@@ -208,23 +208,28 @@ confd_at() { # ADDRESS
 }
 
 access_secret() {
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-access.conf /etc/confd-ha/confd-ha.conf.d/z-access.conf \
+        /etc/confd-ha/ipc-secret /etc/credstore/ipc-access
+        n1 systemctl restart confd-ha-node.service confd-ha.service
+        wait_for 5 connected n1' EXIT
     head -c 64 /dev/urandom | write n1 /etc/confd-ha/ipc-secret 640
     n1 chgrp confd-ha /etc/confd-ha/ipc-secret
     printf '[Node]\nAccessFile=/etc/confd-ha/ipc-secret\n' | write n1 /etc/confd-ha/node.conf.d/z-access.conf 644
     n1 systemctl restart confd-ha-node.service
-    refused() { property n1 LastError | grep -q org.confd.HA.Error.AccessDenied; }
-    wait_for 5 refused
-    # As a credential.
+    # Without a secret, and with a wrong one, as a credential.
+    mentioned() { property n1 LastError | grep -q "$1"; }
+    wait_for 5 mentioned 'access check'
+    head -c 64 /dev/urandom | write n1 /etc/credstore/ipc-access 600
+    n1 systemctl restart confd-ha.service
+    wait_for 5 mentioned org.confd.HA.Error.AccessDenied
     n1 cp /etc/confd-ha/ipc-secret /etc/credstore/ipc-access
     n1 systemctl restart confd-ha.service
     wait_for 5 connected n1
+    # As a file.
     n1 rm /etc/credstore/ipc-access
     printf '[ConfD]\nAccessFile=/etc/confd-ha/ipc-secret\n' |
         write n1 /etc/confd-ha/confd-ha.conf.d/z-access.conf 644
     n1 systemctl restart confd-ha.service
-    wait_for 5 connected n1
-    n1 rm /etc/confd-ha/node.conf.d/z-access.conf /etc/confd-ha/confd-ha.conf.d/z-access.conf /etc/confd-ha/ipc-secret
-    n1 systemctl restart confd-ha-node.service confd-ha.service
     wait_for 5 connected n1
 }
 

@@ -27,7 +27,7 @@ tap_case() {
     else
         tap_failed=$((tap_failed + 1))
         echo "not ok $tap_count - $name"
-        sed 's/^/# /' "$tap_log"
+        tail -n 60 "$tap_log" | cut -c 1-300 | sed 's/^/# /'
     fi
 }
 
