@@ -112,11 +112,15 @@ static int fail_timeout(int sock, const char *what, const char *doing) {
         return blocking_fail(sock, CONFD_ERR_TIMEOUT, "%s: timed out while %s", what, doing);
 }
 
+static int fail_given_up(int sock, const char *what) {
+        return blocking_fail(sock, CONFD_ERR_PROTOUSAGE, "%s: an earlier call on this socket failed: close it, make a new one and "
+                             "connect that", what);
+}
+
 /* What it means that the peer is gone: usually just that, and then the kernel remembers it without our help. */
 static int fail_gone(int sock, const char *what, const char *how) {
         if (is_given_up(sock))
-                return blocking_fail(sock, CONFD_ERR_PROTOUSAGE, "%s: an earlier call on this socket failed: close it, make a "
-                                     "new one and connect that", what);
+                return fail_given_up(sock, what);
         return error_set(CONFD_ERR_EOF, "%s: %s", what, how);
 }
 
@@ -317,7 +321,7 @@ static int shake_hands(int sock, struct ipc *ipc, uint64_t deadline, const char 
                 if (k < 0)
                         return (int) k;
                 if (k == 0)
-                        return is_given_up(sock) ? fail_gone(sock, what, "given up")
+                        return is_given_up(sock) ? fail_given_up(sock, what)
                                                  : fail_handshake(sock, ipc, ipc_eof(ipc), what, peer);
                 r = ipc_input(ipc, in, (size_t) k);
                 if (r < 0)
@@ -325,6 +329,26 @@ static int shake_hands(int sock, struct ipc *ipc, uint64_t deadline, const char 
                 if (r > 0)
                         return CONFD_OK;
         }
+}
+
+static int connect_and_shake(int sock, const struct socket_address *address, struct ipc *ipc, uint64_t deadline,
+                             const char *what, const char *peer) {
+        int r;
+
+        r = connect_socket(sock, &address->sa, address->length, deadline);
+        if (r == -ETIMEDOUT)
+                return blocking_fail(sock, CONFD_ERR_TIMEOUT, "%s: ConfD at %s: no connection in time", what, peer);
+        if (r < 0 && is_given_up(sock))
+                return fail_given_up(sock, what);
+        if (r < 0) {
+                errno = -r;
+                return blocking_fail(sock, CONFD_ERR_OS, "%s: cannot connect to ConfD at %s: %s", what, peer, strerror(-r));
+        }
+        r = shake_hands(sock, ipc, deadline, what, peer);
+        if (r == CONFD_OK)
+                trace(CONFD_TRACE, "fd %i connected to ConfD at %s, version %x, protocol %u", sock, peer, ipc->server_version,
+                      ipc->protocol_version);
+        return r;
 }
 
 int blocking_connect(int sock, const struct sockaddr *srv, int srv_sz, uint8_t kind, uint64_t deadline, const char *what) {
@@ -343,29 +367,15 @@ int blocking_connect(int sock, const struct sockaddr *srv, int srv_sz, uint8_t k
         peer = format_socket_address(&address);
         if (!peer)
                 return blocking_fail(sock, CONFD_ERR_MALLOC, "%s: out of memory", what);
-
         r = access_file_read(&secret, &secret_size, &path);
         if (r < 0) {
                 errno = -r;
                 return blocking_fail(sock, r == -ENOMEM ? CONFD_ERR_MALLOC : CONFD_ERR_ACCESS_DENIED,
                                      "%s: cannot read the IPC access file %s: %s", what, path, strerror(-r));
         }
-        r = connect_socket(sock, srv, (socklen_t) srv_sz, deadline);
-        if (r == -ETIMEDOUT) {
-                access_secret_free(secret, secret_size);
-                return blocking_fail(sock, CONFD_ERR_TIMEOUT, "%s: ConfD at %s: no connection in time", what, peer);
-        }
-        if (r < 0) {
-                access_secret_free(secret, secret_size);
-                errno = -r;
-                return blocking_fail(sock, CONFD_ERR_OS, "%s: cannot connect to ConfD at %s: %s", what, peer, strerror(-r));
-        }
         ipc_begin(&ipc, kind, (uint16_t) blocking_protocol_version(), secret, secret_size);
-        r = shake_hands(sock, &ipc, deadline, what, peer);
+        r = connect_and_shake(sock, &address, &ipc, deadline, what, peer);
         access_secret_free(secret, secret_size);
-        if (r == CONFD_OK)
-                trace(CONFD_TRACE, "fd %i connected to ConfD at %s, version %x, protocol %u", sock, peer, ipc.server_version,
-                      ipc.protocol_version);
         return r;
 }
 
