@@ -46,6 +46,7 @@ int generation_failed_commit(struct generation *g, int error); /* after a failed
 
 enum job_kind {
         JOB_COMMIT,
+        JOB_BARRIER,
         JOB_CLEAR_LOG,
         JOB_COPY_PUT,
         JOB_COPY_APPLY,
@@ -64,10 +65,11 @@ struct job {
         uint64_t sequence;
         union {
                 store_commit_fn commit_fn;
-                store_copy_fn copy_fn;
+                store_copy_fn copy_fn; /* a barrier's, too */
         };
         struct transaction *transaction;
         bool log;
+        uint64_t chain;
         struct store_copy *copy;
         struct buffer block;
         struct generation *generation; /* JOB_CLOSE: to close; JOB_COPY_SWAP: the new one */
@@ -87,18 +89,22 @@ struct store {
         struct generation *current;
         struct generation_state state;
         uint64_t submitted; /* sequence number of the last transaction that was submitted */
+        uint64_t chains;
         bool log;           /* transactions that are submitted now go into the log, too */
         bool last_failed;   /* the last commit found no space */
         struct store_copy *copy;
         store_changed_fn changed_fn;
         void *changed_userdata;
         sd_event_source *event_source;
+        struct job_queue delivering;
         int event_fd;
 
         /* The writer's side. */
         pthread_t thread;
         bool running;
         struct generation *writing;
+        uint64_t broken_chain; /* the last one in which a commit failed, and why */
+        int broken_error;
         bool stale_log;     /* what is in the log of an earlier run or copy has to go */
 
         /* Between them. */

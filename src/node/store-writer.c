@@ -59,7 +59,7 @@ static int commit_jobs(struct store *s, struct job *first, size_t n) {
                 if (r < 0)
                         return r;
         }
-        for (size_t i = 0; i < n; i++, j = j->next) {
+        for (size_t i = 0; i < n; i++, j = i < n ? j->next : NULL) { /* the last one's next is the loop's to change */
                 r = write_changes(g, txn, j->transaction);
                 if (r >= 0 && j->log)
                         r = write_log(g, txn, j);
@@ -78,27 +78,43 @@ static int commit_jobs(struct store *s, struct job *first, size_t n) {
         return 0;
 }
 
+static void commit_alone(struct store *s, struct job *j) {
+        if (j->chain > 0 && j->chain == s->broken_chain) {
+                j->result = s->broken_error;
+                return;
+        }
+        j->result = commit_jobs(s, j, 1);
+        if (j->result < 0 && j->chain > 0) {
+                s->broken_chain = j->chain;
+                s->broken_error = j->result;
+        }
+}
+
 /* Runs the commit at the head of todo and those right behind it. Returns how many jobs were done. */
 static size_t run_commits(struct store *s, struct job *first) {
-        size_t n = 0, bytes = 0, i = 0;
+        size_t n = 0, bytes = 0, i;
+        bool broken = false;
         struct job *j;
-        int r;
 
         pthread_mutex_lock(&s->mutex); /* the list behind `first` grows at its end meanwhile */
         for (j = first; j && j->kind == JOB_COMMIT && (n == 0 || bytes + j->bytes <= STORE_GROUP_BYTES_MAX); j = j->next) {
+                broken = broken || (j->chain > 0 && j->chain == s->broken_chain);
                 bytes += j->bytes;
                 n++;
         }
         pthread_mutex_unlock(&s->mutex);
 
-        r = commit_jobs(s, first, n);
-        for (i = 0, j = first; i < n; i++, j = j->next)
-                j->result = r < 0 && n > 1 ? commit_jobs(s, j, 1) : r;
+        if (!broken && n > 1 && commit_jobs(s, first, n) >= 0)
+                return n; /* their results are 0 as they are */
+        for (i = 0, j = first; i < n; i++, j = i < n ? j->next : NULL)
+                commit_alone(s, j);
         return n;
 }
 
 static void run(struct store *s, struct job *j) {
         switch (j->kind) {
+        case JOB_BARRIER:
+                break;
         case JOB_CLEAR_LOG:
                 s->stale_log = true; /* with the next commit */
                 break;

@@ -100,6 +100,10 @@ static void job_done(struct store *s, struct job *j) {
         case JOB_COPY_DROP:
                 copy_done(s, j);
                 break;
+        case JOB_BARRIER:
+                if (j->copy_fn)
+                        j->copy_fn(0, j->userdata);
+                break;
         case JOB_CLEAR_LOG:
         case JOB_CLOSE:
                 break;
@@ -108,15 +112,14 @@ static void job_done(struct store *s, struct job *j) {
 
 static int on_done(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct store *s = userdata;
-        struct job_queue done;
         eventfd_t n;
 
         (void) eventfd_read(fd, &n);
         pthread_mutex_lock(&s->mutex);
-        done = s->done;
+        s->delivering = s->done;
         s->done = (struct job_queue) {};
         pthread_mutex_unlock(&s->mutex);
-        for (struct job *j; (j = job_queue_pop(&done));) {
+        for (struct job *j; (j = job_queue_pop(&s->delivering));) {
                 job_done(s, j);
                 job_free(j);
         }
@@ -407,7 +410,15 @@ int store_list(struct store *s, const char *prefix, const char *after, uint32_t 
         return r;
 }
 
+uint64_t store_chain_new(struct store *s) {
+        return ++s->chains;
+}
+
 int store_commit(struct store *s, struct transaction *t, store_commit_fn fn, void *userdata) {
+        return store_commit_chained(s, 0, t, fn, userdata);
+}
+
+int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, store_commit_fn fn, void *userdata) {
         struct job *j;
         bool full;
 
@@ -427,10 +438,36 @@ int store_commit(struct store *s, struct transaction *t, store_commit_fn fn, voi
         j->sequence = ++s->submitted;
         j->transaction = transaction_ref(t);
         j->log = s->log;
+        j->chain = chain;
         j->commit_fn = fn;
         j->userdata = userdata;
         store_submit(s, j);
         return 0;
+}
+
+int store_barrier(struct store *s, store_barrier_fn fn, void *userdata) {
+        struct job *j;
+
+        j = calloc(1, sizeof(*j));
+        if (!j)
+                return -ENOMEM;
+        j->kind = JOB_BARRIER;
+        j->copy_fn = fn;
+        j->userdata = userdata;
+        store_submit(s, j);
+        return 0;
+}
+
+void store_barrier_cancel(struct store *s, void *userdata) {
+        pthread_mutex_lock(&s->mutex);
+        for (size_t i = 0; i < 3; i++) {
+                struct job_queue *q = i == 0 ? &s->todo : i == 1 ? &s->done : &s->delivering;
+
+                for (struct job *j = q->head; j; j = j->next)
+                        if (j->kind == JOB_BARRIER && j->userdata == userdata)
+                                j->copy_fn = NULL;
+        }
+        pthread_mutex_unlock(&s->mutex);
 }
 
 bool store_is_tight(struct store *s, size_t bytes) {

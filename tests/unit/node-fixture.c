@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the nodes that the tests of replication play with. */
+#include <arpa/inet.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "basic/time-util.h"
+#include "node-fixture.h"
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+        return remove(path);
+}
+
+struct fixture *fixture_new(void) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        strcpy(f->directory, "/tmp/test-node-XXXXXX");
+        assert_non_null(mkdtemp(f->directory));
+        assert_int_equal(sd_event_new(&f->event), 0);
+        f->token.data = (uint8_t *) strdup("secret");
+        f->token.size = 6;
+        return f;
+}
+
+void fixture_free(struct fixture *f) {
+        for (size_t i = 0; i < ELEMENTSOF(f->nodes); i++)
+                if (f->nodes[i]) {
+                        node_close(f->nodes[i]);
+                        free(f->nodes[i]);
+                }
+        sd_event_unref(f->event);
+        secret_done(&f->token);
+        nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        free(f);
+}
+
+void fixture_run(struct fixture *f) {
+        assert_true(sd_event_run(f->event, 100 * 1000) >= 0);
+}
+
+void node_open(struct node *n) {
+        char *error = NULL;
+
+        if (store_open(n->directory, n->fixture->event, &n->store, &error) < 0)
+                fail_msg("%s", error);
+}
+
+void node_close(struct node *n) {
+        n->master = master_free(n->master);
+        n->slave = slave_free(n->slave);
+        if (n->store) {
+                /* what is under way comes to its end, so that nothing is left behind */
+                fixture_run(n->fixture);
+                n->store = store_free(n->store);
+        }
+}
+
+struct node *node_new(struct fixture *f, unsigned number) {
+        struct node *n = calloc(1, sizeof(*n));
+        unsigned pid = (unsigned) getpid();
+        char address[32];
+        uint8_t id[32];
+
+        f->nodes[number - 1] = n;
+        n->fixture = f;
+        (void) snprintf(n->name, sizeof(n->name), "n%u", number);
+        (void) snprintf(n->directory, sizeof(n->directory), "%s/%s", f->directory, n->name);
+        /* a binary as a term: tag, length, bytes */
+        memcpy(id, (uint8_t[]) { 109, 0, 0, 0, (uint8_t) strlen(n->name) }, 5);
+        memcpy(id + 5, n->name, strlen(n->name));
+        assert_int_equal(node_id_from_bytes(id, 5 + strlen(n->name), &n->id), 0);
+        (void) snprintf(address, sizeof(address), "127.%u.%u.%u", 64 + (pid >> 8) % 64, pid & 255, number);
+        n->config.ha_address.family = AF_INET;
+        n->config.ha_address.port = FIXTURE_PORT;
+        assert_int_equal(inet_pton(AF_INET, address, &n->config.ha_address.ip4), 1);
+        n->config.tick_usec = 5 * USEC_PER_SEC;
+        n->config.sync_timeout_usec = 20 * USEC_PER_SEC;
+        node_open(n);
+        return n;
+}
+
+static void note(struct node *n, char kind, const struct node_id *id) {
+        char text[NODE_ID_TEXT_MAX];
+        size_t at = strlen(n->events);
+
+        if (at + 8 >= sizeof(n->events))
+                at = 0;
+        (void) snprintf(n->events + at, sizeof(n->events) - at, "%c%s ", kind, node_id_text(id, text));
+}
+
+static void on_arrived(struct master *m, const struct node_id *id, const struct node_address *address, void *userdata) {
+        struct node *n = userdata;
+
+        n->arrived++;
+        note(n, '+', id);
+        assert_int_equal(address->family, AF_INET);
+}
+
+static void on_died(struct master *m, const struct node_id *id, const struct node_address *address, void *userdata) {
+        struct node *n = userdata;
+
+        n->died++;
+        note(n, '-', id);
+}
+
+static const struct master_callbacks master_callbacks = { on_arrived, on_died };
+
+static void on_joined(struct slave *s, bool copied, void *userdata) {
+        struct node *n = userdata;
+
+        n->joined++;
+        n->copied = copied;
+}
+
+static void on_failed(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
+        struct node *n = userdata;
+
+        n->failed++;
+        n->code = code;
+        (void) snprintf(n->reason, sizeof(n->reason), "%s", reason);
+        n->slave = slave_free(n->slave);
+}
+
+static void on_lost(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
+        struct node *n = userdata;
+
+        n->lost++;
+        n->code = code;
+        (void) snprintf(n->reason, sizeof(n->reason), "%s", reason);
+        n->master = master_free(n->master); /* a relay drops its slaves */
+        n->slave = slave_free(n->slave);
+}
+
+static const struct slave_callbacks slave_callbacks = { on_joined, on_failed, on_lost };
+
+static void serve(struct node *n, struct slave *upstream) {
+        char *error = NULL;
+
+        if (master_new(n->fixture->event, n->store, &n->config, &n->id, &n->fixture->token, upstream, &master_callbacks, n,
+                       &n->master, &error) < 0)
+                fail_msg("%s", error);
+}
+
+void node_be_master(struct node *n) {
+        if (n->master && n->slave)
+                master_promote(n->master);
+        n->slave = slave_free(n->slave);
+        if (!n->master)
+                serve(n, NULL);
+}
+
+void node_be_relay(struct node *n) {
+        assert_true(slave_is_joined(n->slave));
+        serve(n, n->slave);
+}
+
+void node_start_slave(struct node *n, struct node *master) {
+        n->master = master_free(n->master);
+        n->slave = slave_free(n->slave);
+        n->joined = n->failed = n->lost = 0;
+        n->copied = false;
+        assert_int_equal(slave_new(n->fixture->event, n->store, &n->config, &n->id, &master->id, &master->config.ha_address,
+                                   &n->fixture->token, &slave_callbacks, n, &n->slave), 0);
+}
+
+void node_be_slave(struct node *n, struct node *master) {
+        node_start_slave(n, master);
+        WAIT(n->fixture, n->joined || n->failed);
+}
+
+void node_be_none(struct node *n) {
+        n->master = master_free(n->master);
+        n->slave = slave_free(n->slave);
+}
+
+struct outcome {
+        bool done;
+        int result;
+};
+
+static void on_commit(int result, const char *id, void *userdata) {
+        struct outcome *o = userdata;
+
+        o->result = result;
+        o->done = true;
+}
+
+static void on_stored(int result, struct transaction *t, void *userdata) {
+        on_commit(result, transaction_id(t), userdata);
+}
+
+static int node_commit(struct node *n, struct transaction *t) {
+        struct outcome o = {};
+        int r;
+
+        if (n->master)
+                r = master_commit(n->master, t, on_commit, &o);
+        else {
+                assert_int_equal(transaction_seal(t, "none"), 0);
+                r = store_commit(n->store, t, on_stored, &o);
+        }
+        transaction_unref(t);
+        if (r < 0)
+                return r;
+        WAIT(n->fixture, o.done);
+        return o.result;
+}
+
+int node_set(struct node *n, const char *key, const char *value) {
+        struct transaction *t;
+
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(value ? transaction_set(t, key, value) : transaction_delete(t, key), 0);
+        return node_commit(n, t);
+}
+
+bool node_has(struct node *n, const char *key, const char *value) {
+        char *v = NULL;
+        int r = store_get(n->store, key, &v);
+        bool yes = value ? r == 0 && streq(v, value) : r == -ENOENT;
+
+        free(v);
+        return yes;
+}
+
+void node_fill(struct node *n, size_t entries, size_t value_size) {
+        char *value = malloc(value_size + 1), key[64];
+        struct transaction *t;
+        size_t bytes = 0;
+
+        memset(value, 'v', value_size);
+        value[value_size] = 0;
+        assert_int_equal(transaction_new(&t), 0);
+        for (size_t i = 0; i < entries; i++) {
+                (void) snprintf(key, sizeof(key), "/fill/%08zu", i);
+                if (bytes + strlen(key) + value_size > TRANSACTION_SIZE_MAX) {
+                        assert_int_equal(node_commit(n, t), 0);
+                        assert_int_equal(transaction_new(&t), 0);
+                        bytes = 0;
+                }
+                assert_int_equal(transaction_set(t, key, value), 0);
+                bytes += strlen(key) + value_size;
+        }
+        assert_int_equal(node_commit(n, t), 0);
+        free(value);
+}
+
+bool nodes_equal(struct node *a, struct node *b) {
+        struct store_snapshot *x, *y;
+        bool same;
+
+        assert_int_equal(store_snapshot_new(a->store, &x), 0);
+        assert_int_equal(store_snapshot_new(b->store, &y), 0);
+        same = streq(store_snapshot_transaction_id(x), store_snapshot_transaction_id(y)) &&
+               store_snapshot_entries(x) == store_snapshot_entries(y);
+        while (same) {
+                struct change p, q;
+                int r = store_snapshot_next(x, &p);
+
+                assert_int_equal(store_snapshot_next(y, &q), r);
+                if (r == 0)
+                        break;
+                same = p.key_size == q.key_size && memcmp(p.key, q.key, p.key_size) == 0 && p.value_size == q.value_size &&
+                       memcmp(p.value, q.value, p.value_size) == 0;
+        }
+        store_snapshot_free(x);
+        store_snapshot_free(y);
+        return same;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several nodes' replication engines in one process, on loopback addresses and one event loop. */
+#pragma once
+
+#include "node/master.h"
+#include "node/slave.h"
+
+enum { FIXTURE_PORT = 4570, FIXTURE_DEADLINE_SEC = 40 };
+
+struct node {
+        struct fixture *fixture;
+        char name[16];
+        char directory[80];
+        struct node_id id;
+        struct replication_config config;
+        struct store *store;
+        struct master *master;
+        struct slave *slave;
+        /* what was told */
+        unsigned arrived, died, joined, failed, lost;
+        bool copied;
+        enum ha_error code;
+        char reason[512];
+        char events[256]; /* the last ones, as "+n2 -n2 " */
+};
+
+struct fixture {
+        char directory[64];
+        sd_event *event;
+        struct secret token;
+        struct node *nodes[8];
+};
+
+struct fixture *fixture_new(void);
+void fixture_free(struct fixture *f);
+
+struct node *node_new(struct fixture *f, unsigned number); /* n1 is number 1 at 127.x.y.1 */
+void node_open(struct node *n);
+void node_close(struct node *n);
+
+void node_be_master(struct node *n);
+void node_be_relay(struct node *n);
+void node_be_slave(struct node *n, struct node *master); /* and waits until it has joined or failed */
+void node_start_slave(struct node *n, struct node *master);
+void node_be_none(struct node *n);
+
+/* At a master, or locally. Returns the result. */
+int node_set(struct node *n, const char *key, const char *value);
+bool node_has(struct node *n, const char *key, const char *value); /* NULL: has it not */
+bool nodes_equal(struct node *a, struct node *b); /* same data and transaction id */
+void node_fill(struct node *n, size_t entries, size_t value_size);
+
+/* Runs the loop once; fails the test after the deadline since `start`. */
+void fixture_run(struct fixture *f);
+#define WAIT(f, condition) \
+        do { \
+                uint64_t _deadline = now_monotonic() + FIXTURE_DEADLINE_SEC * USEC_PER_SEC; \
+                while (!(condition)) { \
+                        if (now_monotonic() > _deadline) \
+                                fail_msg("%s:%d: in vain: %s", __FILE__, __LINE__, #condition); \
+                        fixture_run(f); \
+                } \
+        } while (0)
