@@ -82,7 +82,7 @@ password_on_the_terminal() {
     contains "$out" "AUTHENTICATING FOR org.confd.HA.be-master"
     contains "$out" "HA master as n1" # the details, in the question
     state_is n1 master
-    asked $PASSWORD busctl call org.confd.HA /org/confd/HA org.confd.HA BeNone
+    asked $PASSWORD confd-hactl be-none
     state_is n1 none
 }
 

@@ -118,7 +118,7 @@ state_of() { property "$1" State | cut -d'"' -f2; }
 
 purge_leaves_nothing() { # MACHINE
     local m=$1
-    machine "$m" systemctl stop confd-ha-node.service
+    machine "$m" rm -rf /etc/credstore /etc/confd-ha/token.away # of other cases
     machine "$m" dpkg --purge confd-ha confd-ha-node confd-ha-doc libconfd-ha-dev libconfd-ha0
     snapshot "$m" >"$MACHINES/$m/after"
     fails diff "$MACHINES/$m/before" "$MACHINES/$m/after" >"$MACHINES/$m/difference" 2>&1 || return 0
