@@ -38,7 +38,7 @@ static int read_address(struct eterm *c, struct role_order *o, struct node_addre
         r = eterm_skip(c, NULL);
         if (r < 0)
                 return r;
-        if (node_get_address(&at, &n) < 0) {
+        if (node_get_address(&at, &n) < 0 || (n.af == AF_UNSPEC && isempty(n.addr.str))) {
                 spoil(o, CONFD_ERR_BADTYPE, "not an address: a tuple of 4 bytes or 8 words, or a string");
                 return 0;
         }
