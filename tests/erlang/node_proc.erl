@@ -4,7 +4,8 @@
 %% A node is a map: ipc (where), dir, port (Erlang's), pid (the system's), address, log. Whatever becomes of the test and of
 %% this VM, the node does not outlive them: a shell between sees its standard input end, and kills it.
 -module(node_proc).
--export([run/2, start/1, start/2, stop/1, kill/1, signal/2, log/1, memory/1, dir/0, remove/1, net/0, exit_status/1]).
+-export([run/2, start/1, start/2, stop/1, kill/1, signal/2, log/1, memory/1, dir/0, remove/1, net/0, exit_status/1,
+         bus/1, set/3, get/2, property/2]).
 
 program() ->
     case os:getenv("CONFD_HA_NODE") of
@@ -37,7 +38,7 @@ net() ->
 start(Dir) -> start(Dir, #{}).
 
 %% Options: name, address, args (more switches), config (text of the configuration), ipc ({unix,Path} or {tcp,..}),
-%% wait (false: do not wait until it listens), env
+%% wait (false: do not wait until it listens), bus (what bus/1 gave: offer the data there)
 start(Dir, Options) ->
     Name = maps:get(name, Options, "n1"),
     Address = maps:get(address, Options, "127.0.0.1"),
@@ -47,18 +48,52 @@ start(Dir, Options) ->
     ok = file:write_file(Config, ["[Node]\n", maps:get(config, Options, "")]),
     Args = ["--config=" ++ Config, "--ipc=" ++ text(Ipc), "--ha=" ++ Address,
             "--data=" ++ filename:join(Dir, Name ++ ".data")] ++ maps:get(args, Options, []),
-    Script = "exec 3<&0 2>/dev/null; log=$1; shift; \"$@\" </dev/null >>\"$log\" 2>&1 3<&- & p=$!; echo $p; "
-             "(cat <&3 >/dev/null; kill -KILL $p 2>/dev/null) & w=$!; wait $p; echo exit $?; kill $w 2>/dev/null",
-    Port = open_port({spawn_executable, "/bin/bash"},
-                     [{args, ["-c", Script, "node", Log, program() | Args]},
-                      {line, 100}, use_stdio, {env, maps:get(env, Options, [])}]),
-    Pid = receive {Port, {data, {eol, Line}}} -> list_to_integer(Line) after 5000 -> error(no_pid) end,
-    N = #{ipc => Ipc, dir => Dir, port => Port, pid => Pid, address => Address, log => Log, name => list_to_binary(Name)},
+    Env = case maps:find(bus, Options) of
+              {ok, Bus} -> [{"DBUS_SYSTEM_BUS_ADDRESS", Bus}];
+              error -> []
+          end,
+    BusName = "org.confd.HANode." ++ Name,
+    BusArgs = ["--bus-name=" ++ BusName || Env =/= []],
+    {Port, Pid} = child(Log, [program() | Args ++ BusArgs], Env),
+    N = #{ipc => Ipc, dir => Dir, port => Port, pid => Pid, address => Address, log => Log, name => list_to_binary(Name),
+          bus => {maps:get(bus, Options, none), BusName}},
     case maps:get(wait, Options, true) of
         true -> tap:until({listens, Ipc}, fun() -> listens(N) end);
         false -> ok
     end,
     N.
+
+%% A program under a shell that kills it when we are gone. {Port,Pid}.
+child(Log, Command, Env) ->
+    Script = "exec 3<&0 2>/dev/null; log=$1; shift; \"$@\" </dev/null >>\"$log\" 2>&1 3<&- & p=$!; echo $p; "
+             "(cat <&3 >/dev/null; kill -KILL $p 2>/dev/null) & w=$!; wait $p; echo exit $?; kill $w 2>/dev/null",
+    Port = open_port({spawn_executable, "/bin/bash"},
+                     [{args, ["-c", Script, "child", Log | Command]}, {line, 100}, use_stdio, {env, Env}]),
+    receive {Port, {data, {eol, Line}}} -> {Port, list_to_integer(Line)} after 5000 -> error(no_pid) end.
+
+%% A bus of the test's own; its address.
+bus(Dir) ->
+    Path = filename:join(Dir, "bus"),
+    Address = "unix:path=" ++ Path,
+    _ = child(filename:join(Dir, "bus.log"), ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--address=" ++ Address], []),
+    tap:until(bus, fun() -> case gen_tcp:connect({local, Path}, 0, []) of {ok, S} -> gen_tcp:close(S), true; E -> E end end),
+    Address.
+
+%% Data, by busctl.
+busctl(#{bus := {Address, Name}}, Verb, Rest) ->
+    Command = ["DBUS_SYSTEM_BUS_ADDRESS=", Address, " busctl --system --timeout=60 ", Verb, " ", Name,
+               " /org/confd/HANode org.confd.HANode ", Rest, " 2>&1"],
+    string:trim(os:cmd(lists:flatten(Command))).
+
+%% {ok,TransactionId} or {error,Message}.
+set(N, Key, Value) ->
+    case busctl(N, "call", ["Apply 'a{ss}as' 1 ", Key, " ", Value, " 0"]) of
+        "s " ++ Id -> {ok, Id};
+        Error -> {error, Error}
+    end.
+
+get(N, Key) -> busctl(N, "call", ["Get s ", Key]).
+property(N, Name) -> busctl(N, "get-property", Name).
 
 text({unix, Path}) -> "unix:" ++ Path;
 text({tcp, {A, B, C, D}, Port}) -> lists:flatten(io_lib:format("~b.~b.~b.~b:~b", [A, B, C, D, Port]));
@@ -92,8 +127,10 @@ log(#{log := Log}) ->
         {error, enoent} -> <<>>
     end.
 
-%% Resident memory in KiB.
+%% Resident memory in KiB; what a sanitizer adds is taken off roughly.
 memory(#{pid := Pid}) ->
+    {ok, Maps} = file:read_file("/proc/" ++ integer_to_list(Pid) ++ "/maps"),
+    Share = case binary:match(Maps, <<"libasan">>) of nomatch -> 1; _ -> 8 end,
     {ok, Text} = file:read_file("/proc/" ++ integer_to_list(Pid) ++ "/status"),
     {match, [K]} = re:run(Text, "VmRSS:\\s*(\\d+)", [{capture, all_but_first, list}]),
-    list_to_integer(K).
+    list_to_integer(K) div Share.
