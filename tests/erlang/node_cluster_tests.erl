@@ -15,7 +15,7 @@ main() ->
        {"status waits behind a be slave with wait", with(2, fun status_behind/1)},
        {"a synchronization outlives its controller", with(2, fun controller_gone/1)},
        {"HA_BADTOKEN, HA_BADNAME, HA_BADFXS, in that order", with(3, fun refused/1)},
-       {"HA_CONNECT: refused, and a peer that never speaks", with(1, fun connect/1)},
+       {"HA_CONNECT: refused and never answered; HA_CLOSED: connected, and then silence", with(1, fun connect/1)},
        {"a new token is for later joins", with(3, fun new_token/1)},
        {"the death of a master: NOMASTER 26, IS_NONE", with(2, fun master_dies/1)},
        {"the death of a slave: SLAVE_DIED", with(2, fun slave_dies/1)},
@@ -180,7 +180,7 @@ joining([N1, N2]) ->
     {error, "Call failed: Only a master" ++ _} = node_proc:set(N2, "/mine", "2"),
     "s \"1\"" = node_proc:get(N2, "/mine"),
     "s \"none\"" = node_proc:property(N2, "State"),
-    {7, 25} = event(E2),
+    {7, 26} = event(E2),
     {1, []} = status(S2),
     quiet(E2),
     {ok, _} = node_proc:set(N2, "/mine", "3").
@@ -192,7 +192,7 @@ status_behind([N1, N2]) ->
     ha_client:send(S2, {4}),
     ha_client:send(S2, {5, <<"x">>}),
     quiet(S2),
-    25 = code(ha_client:recv(S2, ?BUSY_MS)),
+    26 = code(ha_client:recv(S2, ?BUSY_MS)),
     {1, []} = ha_client:recv(S2),
     ok = ha_client:recv(S2).
 
@@ -239,10 +239,22 @@ connect([N1]) ->
     S = ha(N1),
     {A, B, C, _} = address(N1),
     25 = code(call(S, {2, <<"n1">>, {<<"x">>, {A, B, C, 98}}, 1})),
-    T0 = erlang:monotonic_time(millisecond),
-    25 = code(call(S, slave_order(N1, mute(N1), 1))),
-    true = erlang:monotonic_time(millisecond) - T0 < 15000,
+    %% Connected, but nobody answers: that is no lack of a connection.
+    26 = took(9000, 15000, fun() -> code(call(S, slave_order(N1, mute(N1), 1))) end),
+    %% A full backlog drops what asks for a connection, as a dead host does.
+    {ok, L} = gen_tcp:listen(4570, [{ip, {A, B, C, 97}}, {backlog, 0}]),
+    Full = [spawn_link(fun() -> _ = gen_tcp:connect({A, B, C, 97}, 4570, []), receive stop -> ok end end) || _ <- [1, 2, 3]],
+    25 = took(9000, 15000, fun() -> code(call(S, {2, <<"n1">>, {<<"x">>, {A, B, C, 97}}, 1})) end),
+    [P ! stop || P <- Full],
+    gen_tcp:close(L),
     {1, []} = status(S).
+
+took(Min, Max, Fun) ->
+    T0 = erlang:monotonic_time(millisecond),
+    Result = Fun(),
+    Took = erlang:monotonic_time(millisecond) - T0,
+    {took, Took, true} = {took, Took, Took >= Min andalso Took =< Max},
+    Result.
 
 new_token([N1, N2, N3]) ->
     be_master(N1),
