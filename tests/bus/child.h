@@ -22,6 +22,7 @@ struct child_options {
         bool with_input;
         uid_t uid;                    /* run as this user; 0 means as we are */
         const char *const *set_env;   /* NAME=VALUE, or NAME alone to unset; NULL ends */
+        const char *journal_dir;      /* it sees this as /run/systemd/journal, and its standard error as the journal's */
 };
 
 /* Starts argv[0]; aborts the test program when it cannot. */

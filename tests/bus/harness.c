@@ -106,6 +106,7 @@ void give_up(struct fixture *f, const char *file, int line, const char *what) {
         trace_print(&f->notify);
         trace_print(&f->polkit.trace);
         trace_print(&f->systemd.trace);
+        trace_print(&f->journal.trace);
         for (struct client *c = f->clients; c; c = c->next)
                 trace_print(&c->trace);
         print_error("%s:%d: %s\n", file, line, what);
@@ -191,6 +192,7 @@ static int setup(void **state, bool with_sim) {
         f->dir = (char *) kept(f, "%s", dir);
         f->service.trace.name = "service";
         f->notify.name = "notify";
+        f->journal.trace.name = "journal";
         if (mkdir(in_dir(f, "run"), 0755) < 0 || mkdir(in_dir(f, "confd-ha.conf.d"), 0755) < 0)
                 abort();
         notify_start(f);
@@ -236,6 +238,7 @@ static void destroy(struct fixture *f) {
         child_done(&f->sim);
         polkit_done(&f->polkit);
         systemd_done(&f->systemd);
+        journal_done(&f->journal);
         while (f->clients) {
                 struct client *c = f->clients;
 
@@ -296,7 +299,7 @@ void configure(struct fixture *f, const char *text) {
 void service_start_with(struct fixture *f, const char *const arguments[]) {
         const char *argv[16] = { getenv("CONFD_HAD") };
         const char *env[ELEMENTSOF(f->service_env) + 16];
-        struct child_options options = { .uid = f->service_uid, .set_env = env };
+        struct child_options options = { .uid = f->service_uid, .set_env = env, .journal_dir = f->journal_dir };
         size_t n = 0;
 
         if (!argv[0]) {

@@ -22,6 +22,7 @@
 #include "basic/util.h"
 #include "child.h"
 #include "client.h"
+#include "fake-journal.h"
 #include "fake-polkit.h"
 #include "fake-systemd.h"
 #include "trace.h"
@@ -47,6 +48,8 @@ struct fixture {
         sd_event_source *notify_source;
         struct polkit polkit;
         struct systemd systemd;
+        struct journal journal;
+        const char *journal_dir;     /* set by journal_start() */
         struct client *root; /* uid 0 (or whoever runs the tests) */
         struct client *clients;
         char **kept;         /* strings that live until the end */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the proof that what happens is in the journal, by the message ids and fields that are promised. */
+#include "basic/message-ids.h"
+#include "harness.h"
+
+static void with_journal(struct fixture *f) {
+        if (geteuid() != 0)
+                skip();
+        journal_start(f);
+        service_start(f);
+        service_wait_connected(f);
+}
+
+#define HAS(f, line, field) \
+        do { \
+                if (!strstr((line), "{" field "}")) \
+                        give_up((f), __FILE__, __LINE__, "no field " field); \
+        } while (0)
+#define HAS_NOT(f, line, name) CHECK(f, !strstr((line), "{" name "="))
+
+static void orders_are_entries(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        systemd_start(f);
+        CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", true);
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
+        HAS(f, line, "PRIORITY=6");
+        HAS(f, line, "CONFD_HA_METHOD=BeSlave");
+        HAS(f, line, "CONFD_HA_RESULT=done");
+        HAS(f, line, "CONFD_HA_NODE_ID=n2");
+        HAS(f, line, "CONFD_HA_MASTER_ID=n1");
+        HAS(f, line, "CONFD_HA_MASTER_ADDRESS=10.0.0.1");
+        HAS(f, line, "CONFD_HA_SENDER_UID=0");
+        HAS(f, line, "CONFD_HA_SENDER_UNIT=keepalived.service");
+        CHECK(f, strstr(line, kept(f, "{CONFD_HA_SENDER_PID=%ld}", (long) getpid())));
+        CHECK(f, strstr(line, "{CONFD_HA_DURATION_USEC="));
+        HAS_NOT(f, line, "CONFD_HA_ERROR");
+        CALL_OK(f, "SlaveDead", "s", "n7");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
+        HAS(f, line, "CONFD_HA_METHOD=SlaveDead");
+        HAS(f, line, "CONFD_HA_PEER_ID=n7");
+        CALL_OK(f, "Reload", "");
+        JOURNAL_EXPECT(f, CONFD_HA_MSG_RELOADED);
+        WAIT_FOR(f, trace_count(&f->journal.trace, "*{MESSAGE_ID=" CONFD_HA_MSG_ORDER "}*{CONFD_HA_METHOD=Reload}*") == 1);
+}
+
+static void failed_orders_are_warnings(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        sim(f, "{on,1,{reply,{error,30}}}");
+        CALL_FAILS(f, HAD_ERROR("Bind"), "BeMaster", "s", "n1");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        HAS(f, line, "PRIORITY=4");
+        HAS(f, line, "CONFD_HA_METHOD=BeMaster");
+        HAS(f, line, "CONFD_HA_RESULT=org.confd.HA.Error.Bind");
+        CHECK(f, strstr(line, "{CONFD_HA_ERROR="));
+        /* No systemd answered, so there is no unit. */
+        HAS_NOT(f, line, "CONFD_HA_SENDER_UNIT");
+        CALL_FAILS_AS(f, client_new(f, NOBODY), "org.freedesktop.DBus.Error.AccessDenied", "BeMaster", "s", "n9");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        HAS(f, line, "CONFD_HA_NODE_ID=n9");
+        HAS(f, line, "CONFD_HA_SENDER_UID=65534");
+        HAS(f, line, "CONFD_HA_RESULT=org.freedesktop.DBus.Error.AccessDenied");
+}
+
+static void a_silent_systemd_leaves_the_unit_out(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        systemd_start(f);
+        f->systemd.silent = true;
+        CALL_OK(f, "BeMaster", "s", "n1");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
+        HAS(f, line, "CONFD_HA_SENDER_UID=0");
+        HAS_NOT(f, line, "CONFD_HA_SENDER_UNIT");
+}
+
+static void transitions_and_losses_are_entries(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_CONNECTION_UP);
+        HAS(f, line, "CONFD_HA_CONFD_VERSION=8.2.5");
+        CHECK(f, strstr(line, kept(f, "{CONFD_HA_CONFD_ADDRESS=%s}", f->sim_address)));
+        trace_skip(&f->journal.trace);
+        CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", true);
+        CHECK(f, trace_count(&f->journal.trace, "*{MESSAGE_ID=" CONFD_HA_MSG_SLAVE_INITIALIZED "}*"
+                                                "{CONFD_HA_BY_COPY=yes}*") == 1);
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_STATE);
+        HAS(f, line, "PRIORITY=5");
+        HAS(f, line, "CONFD_HA_OLD_STATE=none");
+        HAS(f, line, "CONFD_HA_NEW_STATE=slave");
+        HAS(f, line, "CONFD_HA_REASON=order");
+        HAS(f, line, "CONFD_HA_MASTER_ID=n1");
+        HAS(f, line, "CONFD_HA_MASTER_ADDRESS=10.0.0.1");
+        sim(f, "{master_lost,31}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_MASTER_LOST);
+        HAS(f, line, "PRIORITY=4");
+        HAS(f, line, "CONFD_HA_RESULT=org.confd.HA.Error.NoTick");
+        HAS(f, line, "CONFD_HA_MASTER_ID=n1");
+        EXPECT(f, &f->root->trace, "signal StateChanged 'slave' 'none' 'master-lost'");
+        CALL_OK(f, "BeMaster", "s", "n2");
+        sim(f, "{arrive,<<\"n\\\\3\">>,{10,0,0,3}}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_SLAVE_ARRIVED);
+        HAS(f, line, "PRIORITY=6");
+        HAS(f, line, "CONFD_HA_PEER_ID=n\\\\3");
+        HAS(f, line, "CONFD_HA_PEER_ADDRESS=10.0.0.3");
+        HAS(f, line, "CONFD_HA_NODE_ID=n2");
+        sim(f, "{die,<<\"n\\\\3\">>}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_SLAVE_DIED);
+        HAS(f, line, "PRIORITY=4");
+}
+
+static void an_outage_is_one_entry(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        sim(f, "stop_listening");
+        sim(f, "{close,both}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_CONNECTION_LOST);
+        HAS(f, line, "PRIORITY=4");
+        HAS(f, line, "CONFD_HA_RESULT=org.confd.HA.Error.NotConnected");
+        CALL_FAILS(f, HAD_ERROR("NotConnected"), "Status", "");
+        CALL_FAILS(f, HAD_ERROR("NotConnected"), "Status", "");
+        sim(f, "listen");
+        JOURNAL_EXPECT(f, CONFD_HA_MSG_CONNECTION_UP);
+        CHECK(f, trace_count(&f->journal.trace, "*{MESSAGE_ID=" CONFD_HA_MSG_CONNECTION_LOST "}*") == 1);
+        WAIT_PROPERTY(f, "EventsConnected", "true");
+        sim(f, "{close,ha}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_DISPLACED);
+        HAS(f, line, "CONFD_HA_RESULT=org.confd.HA.Error.Displaced");
+        CHECK(f, trace_count(&f->journal.trace, "*{MESSAGE_ID=" CONFD_HA_MSG_CONNECTION_LOST "}*") == 1);
+}
+
+static void a_missing_token_and_a_refused_reload(void **state) {
+        struct fixture *f = *state;
+        const char *line, *path = in_dir(f, "token");
+
+        if (geteuid() != 0)
+                skip();
+        CHECK(f, unlink(path) == 0);
+        journal_start(f);
+        service_start(f);
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_NO_TOKEN);
+        HAS(f, line, "PRIORITY=3");
+        CHECK(f, strstr(line, kept(f, "{CONFD_HA_FILE=%s}", path)));
+        service_wait_name(f);
+        configure(f, "[ConfD]\nRequestTimeoutSec=never\n");
+        CALL_FAILS(f, "org.*", "Reload", "");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_RELOAD_REFUSED);
+        HAS(f, line, "PRIORITY=3");
+        CHECK(f, strstr(line, "{CONFD_HA_ERROR="));
+}
+
+/* An id may hold what would end a field. */
+static void no_field_is_forged(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        CALL_OK(f, "BeMaster", "s", "n1");
+        sim(f, "{arrive,<<\"n3\\nCONFD_HA_RESULT=done\">>,{10,0,0,3}}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_SLAVE_ARRIVED);
+        HAS(f, line, "CONFD_HA_PEER_ID=n3\\x0aCONFD_HA_RESULT=done");
+        HAS_NOT(f, line, "CONFD_HA_RESULT");
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                BUS_TEST_STOPPED(orders_are_entries),
+                BUS_TEST_STOPPED(failed_orders_are_warnings),
+                BUS_TEST_STOPPED(a_silent_systemd_leaves_the_unit_out),
+                BUS_TEST_STOPPED(transitions_and_losses_are_entries),
+                BUS_TEST_STOPPED(an_outage_is_one_entry),
+                BUS_TEST_STOPPED(a_missing_token_and_a_refused_reload),
+                BUS_TEST_STOPPED(no_field_is_forged),
+        };
+
+        return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
