@@ -353,7 +353,8 @@ void service_wait_connected(struct fixture *f) {
         WAIT_PROPERTY(f, "EventsConnected", "true");
         /* Both are up before the first status is in. */
         WAIT_FOR(f, !streq(property(f, "State"), "'unknown'"));
-        trace_skip(&f->root->trace);
+        sim_settle(f);
+        trace_restart(&f->root->trace);
         trace_skip(&f->sim.trace);
 }
 
@@ -398,6 +399,21 @@ void sim(struct fixture *f, const char *format, ...) {
                 give_up(f, __FILE__, __LINE__, "the scripted ConfD is gone");
         WAIT_FOR(f, trace_count(&f->sim.trace, "done") > done || child_has_ended(&f->sim));
         CHECK(f, f->sim.pid != 0);
+}
+
+size_t sim_count(struct fixture *f, const char *pattern) {
+        sim(f, "sync");
+        return trace_count(&f->sim.trace, pattern);
+}
+
+void sim_settle(struct fixture *f) {
+        size_t before, after = sim_count(f, "{order,{4}}");
+
+        do {
+                before = after;
+                idle(f, 0.02);
+                after = sim_count(f, "{order,{4}}");
+        } while (after != before);
 }
 
 /* Calls */

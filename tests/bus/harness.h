@@ -121,6 +121,10 @@ int service_stop(struct fixture *f);      /* by SIGTERM; the same */
 void sim_start(struct fixture *f);
 _printf_(2, 3) void sim(struct fixture *f, const char *format, ...);
 #define SIM_EXPECT(f, pattern) EXPECT(f, &(f)->sim.trace, pattern)
+/* How often it has seen this. What has been seen elsewhere need not have come through its pipe yet, so it is asked. */
+size_t sim_count(struct fixture *f, const char *pattern);
+/* Until the service has no more questions of its own: what is scripted next meets what the test does next. */
+void sim_settle(struct fixture *f);
 
 /* Calls of the root client */
 #define CALL_OK(f, method, ...) call_ok((f), __FILE__, __LINE__, (f)->root, (method), __VA_ARGS__)

@@ -68,11 +68,11 @@ static void each_method_has_its_action_and_details(void **state) {
 }
 
 static void refused_by(struct fixture *f, struct client *c, const char *error) {
-        size_t before = trace_count(&f->sim.trace, "{order,{4}}");
+        size_t before = sim_count(f, "{order,{4}}");
 
         for (int i = 0; i < 6; i++)
                 WAIT_CALL_FAILS(f, give_order(c, i), error);
-        CHECK(f, trace_count(&f->sim.trace, "{order,*") == before);
+        CHECK(f, sim_count(f, "{order,*") == before);
         CHECK_PROPERTY(f, "LastError", "('' '' 0)");
 }
 
@@ -139,6 +139,7 @@ static void the_services_own_user_needs_none_either(void **state) {
                 skip();
         f->service_uid = NOBODY;
         (void) write_file(f, "token", "the token\n");
+        CHECK(f, chown(f->config, NOBODY, NOBODY) == 0);
         service_start(f);
         service_wait_connected(f);
         polkit_start(f, POLKIT_NO);
@@ -211,7 +212,7 @@ static void a_caller_gone_before_its_authorization(void **state) {
         polkit_release(&f->polkit, POLKIT_YES);
         WAIT_CALL_OK(f, ping(f->root));
         CALL_OK(f, "SlaveDead", "s", "n2");
-        CHECK(f, trace_count(&f->sim.trace, "{order,{1,*") == 0);
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
 }
 
 static void polkit_goes_while_asked(void **state) {
@@ -222,7 +223,7 @@ static void polkit_goes_while_asked(void **state) {
         EXPECT(f, &f->polkit.trace, "check *");
         polkit_stop(&f->polkit);
         WAIT_CALL_FAILS(f, call, ACCESS_DENIED);
-        CHECK(f, trace_count(&f->sim.trace, "{order,{1,*") == 0);
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
 }
 
 static void what_is_authorized_is_what_is_ordered(void **state) {

@@ -13,6 +13,7 @@ static void back_to_normal(struct fixture *f) {
         WAIT_PROPERTY(f, "EventsConnected", "true");
         CALL_OK(f, "BeMaster", "s", "n1");
         CHECK_TEXT(f, CALL_OK(f, "Status", ""), "'master' []");
+        sim_settle(f);
 }
 
 static void impatient(struct fixture *f) {
@@ -44,7 +45,7 @@ static void an_order_that_hangs(void **state) {
         /* The connection is made anew, lest a late reply be taken for another's. */
         SIM_EXPECT(f, "{closed,ha}");
         SIM_EXPECT(f, "{token,*");
-        CHECK(f, trace_count(&f->sim.trace, "{order,{3}}") == 0);
+        CHECK(f, sim_count(f, "{order,{3}}") == 0);
         back_to_normal(f);
 }
 
@@ -78,6 +79,7 @@ static void a_status_that_hangs_behind_a_be_slave(void **state) {
         struct fixture *f = *state;
 
         impatient(f);
+        sim(f, "{set,sync,manual}");
         sim(f, "{on,4,hang}");
         CALL_FAILS(f, HAD_ERROR("Timeout"), "BeSlave", "sssb", "n2", "n1", "10.0.0.1", true);
         SIM_EXPECT(f, "{token,*");
@@ -181,7 +183,7 @@ static void nonsense_among_the_events(void **state) {
                 /* Orders go on all the while. */
                 CALL_OK(f, "BeMaster", "s", "n1");
         }
-        CHECK(f, trace_count(&f->sim.trace, "{token,*") == 1);
+        CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
 static void unknown_events_are_skipped(void **state) {
@@ -200,7 +202,7 @@ static void unknown_events_are_skipped(void **state) {
         sim(f, "{arrive,<<\"n2\">>,{10,0,0,2}}");
         EXPECT(f, &f->root->trace, "signal SlaveArrived 'n2' '10.0.0.2'");
         CHECK_PROPERTY(f, "EventsConnected", "true");
-        CHECK(f, trace_count(&f->sim.trace, "{subscribed,*") == 1);
+        CHECK(f, sim_count(f, "{subscribed,*") == 1);
 }
 
 static void an_end_in_mid_frame(void **state) {
@@ -313,7 +315,7 @@ static void callers_share_a_question(void **state) {
         size_t before;
 
         sim(f, "{on,4,hold}");
-        before = trace_count(&f->sim.trace, "{order,{4}}");
+        before = sim_count(f, "{order,{4}}");
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 calls[i] = call_start(f->root, "Status", "");
         WAIT_CALL_OK(f, ping(f->root));
@@ -321,7 +323,7 @@ static void callers_share_a_question(void **state) {
         sim(f, "release");
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 CHECK_TEXT(f, WAIT_CALL_OK(f, calls[i]), "'none' []");
-        CHECK(f, trace_count(&f->sim.trace, "{order,{4}}") == before + 1);
+        CHECK(f, sim_count(f, "{order,{4}}") == before + 1);
 }
 
 /* An answer that may be older than what the service has seen is not shared. */

@@ -212,8 +212,8 @@ static void node_ids_are_checked(void **state) {
                 CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", bad[i], "n1", "10.0.0.1", true);
                 CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", "n2", bad[i], "10.0.0.1", true);
         }
-        CHECK(f, trace_count(&f->sim.trace, "{order,{1,*") + trace_count(&f->sim.trace, "{order,{2,*") +
-                 trace_count(&f->sim.trace, "{order,{5,*") == 0);
+        CHECK(f, sim_count(f, "{order,{1,*") + sim_count(f, "{order,{2,*") +
+                 sim_count(f, "{order,{5,*") == 0);
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 CALL_OK(f, "BeMaster", "s", good[i]);
                 CHECK_PROPERTY(f, "NodeId", kept(f, "'%s'", good[i]));
@@ -239,7 +239,7 @@ static void addresses_are_checked(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", "n2", "n1", bad[i], true);
-        CHECK(f, trace_count(&f->sim.trace, "{order,{2,*") == 0);
+        CHECK(f, sim_count(f, "{order,{2,*") == 0);
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 CALL_OK(f, "BeSlave", "sssb", "n2", "n1", good[i].ordered, true);
                 SIM_EXPECT(f, kept(f, "{order,{2,<<\"n2\">>,{<<\"n1\">>,%s},0}}", good[i].sent));

@@ -38,7 +38,7 @@ static void a_silent_polkit_is_a_denial(void **state) {
         WAIT_FOR_SEC(f, 110, call->done);
         CHECK(f, call->error);
         CHECK_TEXT(f, call->error, "org.freedesktop.DBus.Error.AccessDenied");
-        CHECK(f, trace_count(&f->sim.trace, "{order,{1,*") == 0);
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
 }
 
 int main(int argc, char *argv[]) {

@@ -21,7 +21,7 @@ static void help_and_version(void **state) {
         struct fixture *f = *state;
 
         CHECK(f, run(f, "--help", NULL) == 0);
-        CHECK(f, trace_count(&f->service.trace, "*--config*") > 0);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*--config*") > 0);
         CHECK(f, run(f, "--version", NULL) == 0);
         CHECK(f, run(f, "--no-such-option", NULL) != 0);
         CHECK(f, run(f, "--config", NULL) != 0);
@@ -32,7 +32,7 @@ static void a_missing_file_is_an_error(void **state) {
         struct fixture *f = *state;
 
         CHECK(f, run(f, kept(f, "--config=%s/none.conf", f->dir), NULL) == EXIT_CONFIG);
-        CHECK(f, trace_count(&f->service.trace, "*none.conf*") > 0);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*none.conf*") > 0);
 }
 
 static void bad_values_name_file_and_line(void **state) {
@@ -81,8 +81,8 @@ static void unknown_keys_are_warnings(void **state) {
         configure(f, "[ConfD]\nRequestTimeoutSec=5\nColour=green\n[Unheard]\nOf=yes\n");
         service_start(f);
         service_wait_connected(f);
-        CHECK(f, trace_count(&f->service.trace, "*50-test.conf:3:*Colour*") == 1);
-        CHECK(f, trace_count(&f->service.trace, "*50-test.conf:5:*") == 1);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*50-test.conf:3:*Colour*") == 1);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*50-test.conf:5:*") == 1);
 }
 
 static void drop_ins_are_read_in_order(void **state) {
@@ -133,7 +133,7 @@ static void sigterm_leaves_the_role(void **state) {
 
         CALL_OK(f, "BeMaster", "s", "n1");
         CHECK(f, service_stop(f) == 0);
-        CHECK(f, trace_count(&f->sim.trace, "{order,{3}}") == 0);
+        CHECK(f, sim_count(f, "{order,{3}}") == 0);
         EXPECT(f, &f->sim.trace, "{closed,*}");
 }
 
@@ -199,9 +199,9 @@ static void starts_without_token(struct fixture *f, const char *path) {
         CALL_FAILS(f, HAD_ERROR("NoToken"), "Status", "");
         CHECK_PROPERTY(f, "LastError", kept(f, "('org.confd.HA.Error.NoToken' '*%s*' *)", path));
         CHECK_PROPERTY(f, "Connected", "false");
-        CHECK(f, trace_count(&f->notify, kept(f, "STATUS=*%s*", path)) > 0);
-        CHECK(f, trace_count(&f->service.trace, kept(f, "*%s*", path)) > 0);
-        CHECK(f, trace_count(&f->sim.trace, "{hello,*") == 0);
+        WAIT_FOR(f, trace_count(&f->notify, kept(f, "STATUS=*%s*", path)) > 0);
+        WAIT_FOR(f, trace_count(&f->service.trace, kept(f, "*%s*", path)) > 0);
+        CHECK(f, sim_count(f, "{hello,*") == 0);
 }
 
 static void no_token(void **state) {
@@ -211,8 +211,8 @@ static void no_token(void **state) {
         CHECK(f, unlink(path) == 0);
         starts_without_token(f, path);
         CHECK_PROPERTY(f, "LastError", "('org.confd.HA.Error.NoToken' '*openssl rand -hex 32*' *)");
-        CHECK(f, trace_count(&f->notify, "STATUS=*openssl rand -hex 32*") > 0);
-        CHECK(f, trace_count(&f->service.trace, "*openssl rand -hex 32*") > 0);
+        WAIT_FOR(f, trace_count(&f->notify, "STATUS=*openssl rand -hex 32*") > 0);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*openssl rand -hex 32*") > 0);
         /* The file and a reload are all it takes. */
         (void) write_file(f, "token", "late\n");
         CALL_OK(f, "Reload", "");
@@ -272,7 +272,7 @@ static void a_credential_wins(void **state) {
         (void) write_file(f, "token", "another\n");
         CALL_OK(f, "Reload", "");
         CALL_OK(f, "BeMaster", "s", "n1");
-        CHECK(f, trace_count(&f->sim.trace, "{token,*") == 1);
+        CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
 static void an_access_credential_wins_too(void **state) {
@@ -285,7 +285,7 @@ static void an_access_credential_wins_too(void **state) {
         f->service_env[0] = kept(f, "CREDENTIALS_DIRECTORY=%s", dir);
         service_start(f);
         service_wait_connected(f);
-        CHECK(f, trace_count(&f->sim.trace, "{access,ok}") == 2);
+        CHECK(f, sim_count(f, "{access,ok}") == 2);
 }
 
 /* Reload */
@@ -296,7 +296,7 @@ static void reload_without_changes_keeps_the_connection(void **state) {
         configure(f, "[ConfD]\nRequestTimeoutSec=0.5\n");
         CALL_OK(f, "Reload", "");
         CALL_OK(f, "BeMaster", "s", "n1");
-        CHECK(f, trace_count(&f->sim.trace, "{hello,*") == 2);
+        CHECK(f, sim_count(f, "{hello,*") == 2);
         /* The new time holds all the same. */
         sim(f, "{on,1,hang}");
         CALL_FAILS(f, HAD_ERROR("Timeout"), "BeMaster", "s", "n1");
@@ -317,7 +317,7 @@ static void reload_takes_a_new_address(void **state) {
         struct fixture *f = *state;
 
         sim(f, "{listen,{unix,\"%s/elsewhere\"}}", f->dir);
-        CHECK(f, trace_count(&f->sim.trace, "{hello,*") == 2);
+        CHECK(f, sim_count(f, "{hello,*") == 2);
         configure(f, kept(f, "[ConfD]\nAddress=unix:%s/elsewhere\n", f->dir));
         CALL_OK(f, "Reload", "");
         SIM_EXPECT(f, "{token,*");
@@ -325,7 +325,7 @@ static void reload_takes_a_new_address(void **state) {
         WAIT_PROPERTY(f, "EventsConnected", "true");
         CHECK_PROPERTY(f, "ConfdAddress", kept(f, "'unix:%s/elsewhere'", f->dir));
         EXPECT(f, &f->root->trace, "changed* ConfdAddress='*/elsewhere'*");
-        CHECK(f, trace_count(&f->sim.trace, "{hello,*") == 4);
+        CHECK(f, sim_count(f, "{hello,*") == 4);
 }
 
 static void a_bad_file_changes_nothing(void **state) {
@@ -337,7 +337,7 @@ static void a_bad_file_changes_nothing(void **state) {
         CHECK(f, strstr(message, "50-test.conf:3"));
         CHECK_PROPERTY(f, "ConfdAddress", kept(f, "'%s'", f->sim_address));
         CALL_OK(f, "BeMaster", "s", "n1");
-        CHECK(f, trace_count(&f->sim.trace, "{token,*") == 1);
+        CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
 static void a_lost_token_changes_nothing(void **state) {
@@ -352,7 +352,7 @@ static void a_lost_token_changes_nothing(void **state) {
         CHECK(f, chmod(path, 0644) == 0);
         CHECK(f, strstr(CALL_FAILS(f, "org.*", "Reload", ""), path));
         CHECK_PROPERTY(f, "Connected", "true");
-        CHECK(f, trace_count(&f->sim.trace, "{token,*") == 1);
+        CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
 static void a_missing_access_file_changes_nothing(void **state) {
@@ -361,7 +361,7 @@ static void a_missing_access_file_changes_nothing(void **state) {
         configure(f, kept(f, "[ConfD]\nAccessFile=%s/none\n", f->dir));
         CHECK(f, strstr(CALL_FAILS(f, "org.*", "Reload", ""), kept(f, "%s/none", f->dir)));
         CALL_OK(f, "BeMaster", "s", "n1");
-        CHECK(f, trace_count(&f->sim.trace, "{token,*") == 1);
+        CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
 static void orders_under_way_end_first(void **state) {

@@ -49,7 +49,7 @@ void trace_add(struct trace *t, const char *format, ...) {
 }
 
 ssize_t trace_find(const struct trace *t, size_t from, const char *pattern) {
-        for (size_t i = from; i < t->n; i++)
+        for (size_t i = MAX(from, t->start); i < t->n; i++)
                 if (pattern_matches(pattern, t->lines[i]))
                         return (ssize_t) i;
         return -1;
@@ -67,13 +67,17 @@ const char *trace_next(struct trace *t, const char *pattern) {
 size_t trace_count(const struct trace *t, const char *pattern) {
         size_t n = 0;
 
-        for (size_t i = 0; i < t->n; i++)
+        for (size_t i = t->start; i < t->n; i++)
                 n += pattern_matches(pattern, t->lines[i]);
         return n;
 }
 
 void trace_skip(struct trace *t) {
         t->cursor = t->n;
+}
+
+void trace_restart(struct trace *t) {
+        t->cursor = t->start = t->n;
 }
 
 void trace_print(const struct trace *t) {

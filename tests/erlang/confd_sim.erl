@@ -26,13 +26,16 @@
 %%   {raw,ha|events,Binary} {cut,ha|events,Size,Bytes}   a frame said to have Size bytes ends after Bytes of them
 %%   {close,ha|events|both|all}, {stop_reading,ha|events}
 %%   {state,none|slave|master|relay,Master,Slaves}       without events; Master: none or {Id,Addr}
+%%   go_on              ends {set,handshake,hold}
+%%   sync               nothing: all that was seen before is printed before `done`
 %%   {arrive,Id,Addr} {die,Id} {master_lost,Code}        with events
 %%   {joined,ByCopy} {join_failed,Code}                  the be slave under way, when {set,sync,manual}
 -module(confd_sim).
 -export([main/0]).
 
 options() ->
-    #{handshake => accept,      % silent | close | {raw,Binary} | {cut,Bytes}: instead of the server's 9 bytes
+    #{handshake => accept,      % silent | close | {raw,Binary} | {cut,Bytes}: instead of the server's 9 bytes;
+                                % hold: not before `go_on`
       code => 0,                % the first of those bytes
       version => echo,          % or the server's own protocol version
       versions => any,          % or the list of those it accepts
@@ -159,6 +162,9 @@ command({master_lost, Code}, S) ->
     event({6, 0}, event({1, Code}, S#{state := none, master := none, slaves := []}));
 command({joined, ByCopy}, S) -> end_join(0, ByCopy, S);
 command({join_failed, Code}, S) -> end_join(Code, 0, S);
+command(go_on, S) ->
+    [Pid ! go_on || Pid <- pids(all, S)],
+    S#{o := (maps:get(o, S))#{handshake := accept}};
 command(sync, S) -> S.
 
 stop_listening(S) ->
@@ -237,6 +243,9 @@ welcome(Sock, Main, Kind, Proto, O) ->
             say({refused, Proto}),
             _ = gen_tcp:send(Sock, Bytes),
             finish(Sock, Main);
+        hold ->
+            receive go_on -> ok end,
+            welcome(Sock, Main, Kind, Proto, O#{handshake := accept});
         silent -> receive after infinity -> ok end;
         close -> finish(Sock, Main);
         {raw, Raw} ->
