@@ -458,6 +458,12 @@ const char *call_fails(struct fixture *f, const char *file, int line, struct cli
         return wait_call(f, file, line, call, error);
 }
 
+void barrier(struct fixture *f, struct client *c) {
+        for (int i = 0; i < 5; i++)
+                (void) wait_call(f, __FILE__, __LINE__,
+                                 call_start_member(c, HAD_PATH, "org.freedesktop.DBus.Peer", "Ping", ""), NULL);
+}
+
 const char *property(struct fixture *f, const char *name) {
         struct call *call = call_start_member(f->root, HAD_PATH, "org.freedesktop.DBus.Properties", "Get", "ss",
                                               HAD_INTERFACE, name);

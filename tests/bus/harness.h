@@ -27,7 +27,7 @@
 #include "fake-systemd.h"
 #include "trace.h"
 
-enum { PATIENCE_SEC = 15, NOBODY = 65534, OTHER_USER = 65533 };
+enum { PATIENCE_SEC = 15, NOBODY = 65534, OTHER_USER = 1 /* the bus knows only users that exist: daemon */ };
 
 #define HAD_NAME "org.confd.HA"
 #define HAD_PATH "/org/confd/HA"
@@ -96,6 +96,10 @@ const char *expect(struct fixture *f, const char *file, int line, struct trace *
 
 /* Runs the loop for so long: only where the absence of something is to be seen. */
 void idle(struct fixture *f, double sec);
+
+/* Returns when the service has read what the client sent before, and has had time to ask the bus who that is: it asks
+ * at most a few times, and each of these pings makes the same way. */
+void barrier(struct fixture *f, struct client *c);
 
 /* Strings that live as long as the fixture. */
 const char *keep(struct fixture *f, char *s);

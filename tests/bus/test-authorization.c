@@ -13,10 +13,6 @@ static struct client *somebody(struct fixture *f, enum polkit_answer answer) {
         return client_new(f, NOBODY);
 }
 
-static struct call *ping(struct client *c) {
-        return call_start_member(c, HAD_PATH, "org.freedesktop.DBus.Peer", "Ping", "");
-}
-
 static struct call *give_order(struct client *c, int i) {
         switch (i) {
         case 0:
@@ -210,7 +206,7 @@ static void a_caller_gone_before_its_authorization(void **state) {
         client_leave(c);
         EXPECT(f, &f->polkit.trace, "cancel '*'");
         polkit_release(&f->polkit, POLKIT_YES);
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         CALL_OK(f, "SlaveDead", "s", "n2");
         CHECK(f, sim_count(f, "{order,{1,*") == 0);
 }
@@ -265,8 +261,8 @@ static void a_flood_of_the_unauthorized(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 calls[i] = give_order(c, 0);
-        WAIT_CALL_OK(f, ping(c));
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, c);
+        barrier(f, f->root);
         CALL_OK(f, "BeMaster", "s", "mine");
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 if (calls[i]->done)

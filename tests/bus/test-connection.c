@@ -240,7 +240,7 @@ static void calls_join_an_attempt(void **state) {
         SIM_EXPECT(f, "{hello,ha,*");
         a = call_start(f->root, "BeMaster", "s", "n1");
         b = call_start(other, "Status", "");
-        WAIT_CALL_OK(f, call_start_member(other, HAD_PATH, "org.freedesktop.DBus.Peer", "Ping", ""));
+        barrier(f, other);
         CHECK(f, !a->done && !b->done);
         sim(f, "go_on");
         WAIT_CALL_OK(f, a);

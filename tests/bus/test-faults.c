@@ -4,10 +4,6 @@
 
 #define LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
 
-static struct call *ping(struct client *c) {
-        return call_start_member(c, HAD_PATH, "org.freedesktop.DBus.Peer", "Ping", "");
-}
-
 static void back_to_normal(struct fixture *f) {
         WAIT_PROPERTY(f, "Connected", "true");
         WAIT_PROPERTY(f, "EventsConnected", "true");
@@ -35,7 +31,7 @@ static void an_order_that_hangs(void **state) {
         b = call_start(f->root, "SlaveDead", "s", "n2");
         c = call_start(f->root, "BeNone", "");
         /* Nobody else is kept waiting. */
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         CHECK_PROPERTY(f, "State", "'none'");
         CHECK(f, !a->done && !b->done && !c->done);
         CHECK(f, strstr(WAIT_CALL_FAILS(f, a, HAD_ERROR("Timeout")), "may still take effect"));
@@ -242,8 +238,8 @@ static void sixteen_a_sender(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 calls[i] = call_start(f->root, "SlaveDead", "s", kept(f, "n%zu", i));
         theirs = call_start(other, "SlaveDead", "s", "other");
-        WAIT_CALL_OK(f, ping(f->root));
-        WAIT_CALL_OK(f, ping(other));
+        barrier(f, f->root);
+        barrier(f, other);
         CHECK(f, !theirs->done);
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 if (calls[i]->done) {
@@ -272,7 +268,7 @@ static void two_hundred_fifty_six_in_all(void **state) {
                 clients[i] = client_new(f, 0);
                 for (size_t j = 0; j < 16; j++)
                         calls[i][j] = call_start(clients[i], "SlaveDead", "s", "n2");
-                WAIT_CALL_OK(f, ping(clients[i]));
+                barrier(f, clients[i]);
         }
         for (size_t i = 0; i < ELEMENTSOF(clients); i++)
                 for (size_t j = 0; j < 16; j++)
@@ -283,7 +279,7 @@ static void two_hundred_fifty_six_in_all(void **state) {
                         }
         CHECK(f, refused == 18 * 16 - 256 || refused == 18 * 16 - 257);
         /* A status is no order. */
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         sim(f, "release");
         for (size_t i = 0; i < ELEMENTSOF(clients); i++)
                 for (size_t j = 0; j < 16; j++) {
@@ -302,7 +298,7 @@ static void those_who_leave_make_room(void **state) {
         sim(f, "{on,5,hold}");
         for (size_t i = 0; i < 20; i++)
                 (void) call_start(c, "SlaveDead", "s", "n2");
-        WAIT_CALL_OK(f, ping(c));
+        barrier(f, c);
         client_leave(c);
         sim(f, "release");
         CALL_OK(f, "SlaveDead", "s", "mine");
@@ -318,7 +314,7 @@ static void callers_share_a_question(void **state) {
         before = sim_count(f, "{order,{4}}");
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 calls[i] = call_start(f->root, "Status", "");
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         SIM_EXPECT(f, "{order,{4}}");
         sim(f, "release");
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
@@ -339,7 +335,7 @@ static void a_stale_question_is_not_shared(void **state) {
         /* Nothing shows from outside that the service has read the event while its question is open. */
         idle(f, 0.3);
         b = call_start(f->root, "Status", "");
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         sim(f, "{reply,{1,[]}}");
         CHECK_TEXT(f, WAIT_CALL_OK(f, b), "'master' []");
         WAIT_FOR(f, a->done);
@@ -376,7 +372,7 @@ static void a_flood_without_a_confd(void **state) {
         service_wait_name(f);
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 calls[i] = call_start(f->root, i % 2 ? "BeMaster" : "SlaveDead", "s", "n1");
-        WAIT_CALL_OK(f, ping(f->root));
+        barrier(f, f->root);
         for (size_t i = 0; i < ELEMENTSOF(calls); i++) {
                 WAIT_FOR(f, calls[i]->done);
                 CHECK(f, calls[i]->error);
