@@ -80,7 +80,8 @@ enum eterm_kind {
  *   -EPROTOTYPE  a term, but of another kind
  *   -ERANGE      an integer that does not fit */
 static inline _unused_ struct eterm eterm_init(const void *data, size_t size) {
-        return (struct eterm) { .p = data, .end = (const uint8_t *) data + size };
+        /* No arithmetic on NULL, not even with 0. */
+        return (struct eterm) { .p = data, .end = size > 0 ? (const uint8_t *) data + size : data };
 }
 
 static inline _unused_ bool eterm_at_end(const struct eterm *c) {
