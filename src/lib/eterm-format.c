@@ -227,7 +227,8 @@ static int put_all(struct sink *out, struct eterm *c) {
                 if (r < 0)
                         return r;
                 depth += open;
-                if (depth > ETERM_DEPTH_MAX)
+                /* An empty one nests nothing. */
+                if (depth > ETERM_DEPTH_MAX && (levels[depth - 1].n > 0 || levels[depth - 1].tail))
                         return -EBADMSG;
                 /* What comes behind the term that has just ended: a separator, or the ends of containers. */
                 for (; depth > 0; depth--) {

@@ -134,7 +134,7 @@ static void test_random_terms(void **state) {
                 _cleanup_free_ char *theirs = NULL, *ours = NULL;
                 struct eterm_bytes all;
                 struct eterm_writer w;
-                struct eterm c, at;
+                struct eterm c = {}, at;
                 size_t n;
 
                 erl_write(&erl, "random %u", seed);
@@ -168,7 +168,7 @@ static void test_random_terms(void **state) {
 /* What we print, Erlang prints too, for all that both have a notation for. */
 static void test_notation(void **state) {
         static const char *const terms[] = {
-                "{1,<<\"n1\">>}", "[]", "[a,b|c]", "{error,17,\"why\"}", "'with space'", "'Up'", "'it\\\\'s'", "ok@host_1",
+                "{1,<<\"n1\">>}", "[]", "[a,b|c]", "{error,17,\"why\"}", "'with space'", "'Up'", "'it\\'s'", "ok@host_1",
                 "[1,2,3]", "\"a\\\"b\"", "<<1,2>>", "<<>>", "{}", "#{a => {1,2}}", "18446744073709551615", "-9223372036854775808", "[[[]]]",
                 "[256,1]", "{[],[{<<\"x\">>,{10,0,0,1}}]}",
         };
