@@ -109,36 +109,40 @@ struct failure failure_from_order(const char *what, const struct confd_ha_result
         }
 }
 
-struct failure failure_from_connection(const char *which, const char *address, const struct confd_ha_result *result) {
-        const char *words = *result->message ? result->message : strerrordesc_np(-result->error);
+/* The client's words name the address already. */
+static struct failure from_connection(const char *which, const char *address, const struct confd_ha_result *result,
+                                      const char *name, const char *advice) {
+        if (*result->message)
+                return failure_make(name, "no %s connection: %s%s", which, result->message, advice);
+        return failure_make(name, "no %s connection: ConfD at %s: %s%s", which, address, strerrordesc_np(-result->error), advice);
+}
 
+struct failure failure_from_connection(const char *which, const char *address, const struct confd_ha_result *result) {
         switch (result->error) {
         case -EACCES:
                 if (result->confd_code == CONFD_ERR_ACCESS_DENIED)
-                        return failure_make(ERROR_ACCESS_DENIED, "ConfD at %s refused the IPC access secret (%s connection); "
-                                            "look at AccessFile= and at ConfD's own access file", address, which);
-                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s; the socket's mode and group have "
-                                    "to let confd-had in", which, address, words);
+                        return from_connection(which, address, result, ERROR_ACCESS_DENIED,
+                                               "; ConfD refused the IPC access secret: look at AccessFile= and at ConfD's own "
+                                               "access file");
+                return from_connection(which, address, result, ERROR_NOT_CONNECTED,
+                                       "; the socket's mode and group have to let confd-had in");
         case -EPERM:
-                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: not permitted: the service's sandbox "
-                                    "allows localhost only; for a remote ConfD write the drop-in "
-                                    "/etc/systemd/system/confd-ha.service.d/remote.conf with [Service] and "
-                                    "IPAddressAllow= that address (see confd-ha.conf(5)), then systemctl daemon-reload and "
-                                    "restart confd-ha", which, address);
+                return from_connection(which, address, result, ERROR_NOT_CONNECTED,
+                                       "; the sandbox of the service allows localhost only: for a remote ConfD write "
+                                       "/etc/systemd/system/confd-ha.service.d/remote.conf with [Service] and "
+                                       "IPAddressAllow=ADDRESS (see confd-ha.conf(5)), then systemctl daemon-reload and restart "
+                                       "confd-ha");
         case -EPROTO:
-                return failure_make(ERROR_PROTOCOL, "%s connection to ConfD at %s: %s; look whether it is ConfD that listens "
-                                    "there", which, address, words);
+                return from_connection(which, address, result, ERROR_PROTOCOL, "; look whether it is ConfD that listens there");
         case -EPROTONOSUPPORT:
-                return failure_make(ERROR_PROTOCOL, "%s connection to ConfD at %s: no protocol version in common: %s", which,
-                                    address, words);
+                return from_connection(which, address, result, ERROR_PROTOCOL, "; this ConfD speaks another protocol");
         case -ETIMEDOUT:
-                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: no answer in time; look whether ConfD "
-                                    "hangs", which, address);
+                return from_connection(which, address, result, ERROR_NOT_CONNECTED, "; look whether ConfD hangs");
         case -ECONNREFUSED:
         case -ENOENT:
-                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s; look whether ConfD runs, and at "
-                                    "Address= in the configuration", which, address, words);
+                return from_connection(which, address, result, ERROR_NOT_CONNECTED,
+                                       "; look whether ConfD runs, and at Address= in the configuration");
         default:
-                return failure_make(ERROR_NOT_CONNECTED, "%s connection to ConfD at %s: %s", which, address, words);
+                return from_connection(which, address, result, ERROR_NOT_CONNECTED, "");
         }
 }

@@ -66,7 +66,7 @@ void controller_reply_finished(struct controller *c, uint64_t covers) {
                 const struct failure none = FAILURE_NONE;
 
                 /* Who did not want to wait asked whether ConfD has the order, and it has. */
-                if (order->accepted)
+                if (order->kind == ORDER_BE_SLAVE && order->accepted)
                         order_reply(order, &none, /* accepted_only= */ true);
                 order_reply(order, &order->outcome, /* accepted_only= */ false);
                 release(order);
