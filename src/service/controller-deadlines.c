@@ -83,8 +83,10 @@ static void time_out(struct controller *c, struct order *order) {
         c->order_timed_out = order;
         if (order)
                 controller_finish(c, order, 0, failure_copy(&why));
-        else
-                controller_answer_waiters(c, c->query.id, &why, HA_STATE_UNKNOWN, NULL);
+        else {
+                failure_done(&c->query.failure);
+                c->query.failure = failure_copy(&why);
+        }
         link_give_up(c->link, why);
         c->order_timed_out = false;
 }

@@ -79,10 +79,24 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
         enum ha_state state = HA_STATE_UNKNOWN;
 
         c->query.in_flight = false;
-        if (result->error < 0 && result->error != -EREMOTEIO)
-                return; /* the connection ends, and down() will settle it */
-
+        if (result->error < 0 && result->error != -EREMOTEIO) {
+                /* The connection ends, and down() will settle it. */
+                if (result->error == -EPROTO) {
+                        failure_done(&c->query.failure);
+                        c->query.failure = failure_from_order("Status", result);
+                }
+                return;
+        }
         link_is_well(c->link);
+        /* More has been told since it was asked for, which it may show already, but not for sure: the next one will. Once
+         * only, so that one who never ceases to tell does not keep everybody waiting. */
+        if (c->seen > c->query.covers && !c->query.repeated && result->error == 0) {
+                c->query.repeated = true;
+                c->wanted = true;
+                controller_pump(c);
+                return;
+        }
+        c->query.repeated = false;
         c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
         c->status_refused = result->error != 0;
         if (c->status_refused)
@@ -162,7 +176,7 @@ static void on_up(void *userdata) {
                             confd_ha_client_get_protocol_version(client)) < 0)
                 log_error("Out of memory: the property ConfdVersion is out of date");
         state_connected(c->state);
-        c->query.in_flight = false;
+        c->query.in_flight = c->query.repeated = false;
         c->wanted = true;
         /* The question that is asked now is the next one for all who waited for a connection. */
         controller_publish(c);
@@ -171,7 +185,11 @@ static void on_up(void *userdata) {
 }
 
 static void on_ready(void *userdata) {
-        controller_pump(userdata);
+        struct controller *c = userdata;
+
+        /* Whether there are events is part of what systemd is told. */
+        c->handlers->publish(c->userdata);
+        controller_pump(c);
 }
 
 static void on_down(void *userdata, const struct failure *why, bool undecided) {
@@ -187,13 +205,16 @@ static void on_down(void *userdata, const struct failure *why, bool undecided) {
                 controller_finish(c, o->passing, 0, failure_copy(&f));
         if (o->following)
                 controller_finish(c, o->following, 0, failure_copy(&f));
-        controller_fail_queued(c, &f);
+        controller_fail_queued(c, &f, UINT64_MAX);
         state_disconnected(c->state, /* synchronizing= */ false, now_realtime());
         if (!undecided && !c->order_timed_out)
                 state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
         controller_publish(c);
         controller_reply_finished(c, UINT64_MAX);
-        controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
+        if (failure_is_set(&c->query.failure))
+                controller_answer_waiters(c, c->query.id, &c->query.failure, HA_STATE_UNKNOWN, NULL);
+        failure_done(&c->query.failure);
+        controller_fail_waiters(c, &f, UINT64_MAX);
         if (!undecided)
                 c->handlers->connection(c->userdata, why);
         controller_pump(c);
@@ -214,9 +235,10 @@ static void on_failed(void *userdata, const struct failure *why) {
         _cleanup_failure_ struct failure f = controller_not_connected(c);
 
         state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
-        controller_fail_queued(c, &f);
+        /* Who came while it was under way waits for the next one. */
+        controller_fail_queued(c, &f, link_attempts(c->link));
         controller_settle(c, 0);
-        controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
+        controller_fail_waiters(c, &f, link_attempts(c->link));
         c->handlers->connection(c->userdata, why);
         controller_pump(c);
 }

@@ -12,7 +12,8 @@
 
 struct waiter {
         struct waiter *next;
-        uint64_t query; /* the question whose reply it waits for */
+        uint64_t query;   /* the question whose reply it waits for */
+        uint64_t attempt; /* the attempts to connect that had begun when it came */
         uint64_t deadline;
         controller_status_fn done;
         void *userdata;
@@ -38,6 +39,8 @@ struct controller {
                 bool events_up;
                 uint64_t covers;
                 uint64_t deadline;
+                bool repeated;          /* it asks again what was out of date before it was answered */
+                struct failure failure; /* why it will not be answered, for those who wait for it */
         } query;
         uint64_t events_down_since;
         uint64_t poll_at;
@@ -56,7 +59,8 @@ void controller_publish(struct controller *c);
 /* Notes how an order ended (outcome is taken over), to take effect with the status that covers the stamp, or, with
  * stamp 0, when it is settled next. */
 void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome);
-void controller_fail_queued(struct controller *c, const struct failure *why);
+/* Those that came before this attempt to connect began. */
+void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt);
 
 /* Replies to whoever waits for finished orders that are covered. */
 void controller_reply_finished(struct controller *c, uint64_t covers);
@@ -72,6 +76,7 @@ struct failure controller_not_connected(struct controller *c);
 struct waiter *controller_take_waiter(struct controller *c);
 void controller_answer_waiters(struct controller *c, uint64_t query, const struct failure *failure, enum ha_state state,
                                const struct node_list *nodes);
+void controller_fail_waiters(struct controller *c, const struct failure *why, uint64_t attempt);
 
 /* Sends what may be sent now, and sets the timer. */
 void controller_pump(struct controller *c);

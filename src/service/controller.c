@@ -82,11 +82,9 @@ void controller_settle(struct controller *c, uint64_t covers) {
         controller_reply_finished(c, covers);
 }
 
-void controller_fail_queued(struct controller *c, const struct failure *why) {
-        struct order *order;
-
-        while ((order = orders_take_queued(&c->orders)))
-                controller_finish(c, order, 0, failure_copy(why));
+void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt) {
+        while (c->orders.queue && c->orders.queue->attempt < attempt)
+                controller_finish(c, c->orders.queue, 0, failure_copy(why));
 }
 
 struct failure controller_not_connected(struct controller *c) {
@@ -120,6 +118,15 @@ void controller_answer_waiters(struct controller *c, uint64_t query, const struc
                 struct waiter *w = controller_take_waiter(c);
 
                 w->done(w->userdata, failure, state, nodes);
+                free(w);
+        }
+}
+
+void controller_fail_waiters(struct controller *c, const struct failure *why, uint64_t attempt) {
+        while (c->waiters && c->waiters->attempt < attempt) {
+                struct waiter *w = controller_take_waiter(c);
+
+                w->done(w->userdata, why, HA_STATE_UNKNOWN, NULL);
                 free(w);
         }
 }
@@ -169,6 +176,7 @@ void controller_order(struct controller *c, const struct order_request *request,
                 return;
         }
         c->orders.queue_tail->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        c->orders.queue_tail->attempt = link_attempts(c->link);
         if (other) {
                 controller_finish(c, other, 0, failure_make(ERROR_SUPERSEDED, "a later %s took the place of this BeSlave",
                                                       order_kind_to_string(request->kind)));
@@ -201,6 +209,7 @@ void controller_status(struct controller *c, controller_status_fn done, void *us
         w->done = done;
         w->userdata = userdata;
         w->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        w->attempt = link_attempts(c->link);
         if (c->query.in_flight && c->query.covers == c->seen)
                 w->query = c->query.id;
         else {
@@ -290,6 +299,7 @@ struct controller *controller_free(struct controller *c) {
         orders_done(&c->orders);
         sd_event_source_disable_unref(c->timer);
         sd_event_unref(c->event);
+        failure_done(&c->query.failure);
         config_free(c->config);
         config_free(c->next_config);
         free(c);

@@ -7,28 +7,18 @@
 #include "service/convert.h"
 
 int master_address_normalize(const char *s, bool strings, char **ret) {
-        char text[INET6_ADDRSTRLEN];
+        char text[INET_ADDRSTRLEN];
         struct in6_addr in6;
         struct in_addr in;
         size_t n = strlen(s);
         char *t;
 
-        if (inet_pton(AF_INET, s, &in) == 1)
-                (void) inet_ntop(AF_INET, &in, text, sizeof(text));
-        else if (inet_pton(AF_INET6, s, &in6) == 1) {
+        if (inet_pton(AF_INET6, s, &in6) == 1) {
                 if (IN6_IS_ADDR_V4MAPPED(&in6))
-                        (void) inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof(text));
-                else
-                        (void) inet_ntop(AF_INET6, &in6, text, sizeof(text));
-        } else if (strings && n > 0 && n <= ADDRESS_STRING_MAX && utf8_is_printable(s, n)) {
-                t = strdup(s);
-                if (!t)
-                        return -ENOMEM;
-                *ret = t;
-                return 0;
-        } else
+                        s = inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof(text));
+        } else if (inet_pton(AF_INET, s, &in) != 1 && (!strings || n == 0 || n > ADDRESS_STRING_MAX || !utf8_is_printable(s, n)))
                 return -EINVAL;
-        t = strdup(text);
+        t = strdup(s);
         if (!t)
                 return -ENOMEM;
         *ret = t;

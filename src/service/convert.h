@@ -10,7 +10,7 @@
 
 enum { ADDRESS_STRING_MAX = 127 };
 
-/* A master address as a caller gave it, in its usual form: IPv4-mapped as IPv4. With `strings` anything printable of at
+/* A master address as a caller gave it, but an IPv4-mapped one as IPv4. With `strings` anything printable of at
  * most ADDRESS_STRING_MAX bytes passes as it is. -EINVAL, -ENOMEM. */
 _must_check_ int master_address_normalize(const char *s, bool strings, char **ret);
 

@@ -17,7 +17,7 @@ struct journal {
 struct journal_order {
         struct journal_order *next, **previous;
         struct journal *journal;
-        const char *method;
+        char *method;
         char *node_id, *master_id, *master_address;
         uint64_t started, duration;
         struct caller caller;
@@ -83,6 +83,7 @@ static struct journal_order *journal_order_free(struct journal_order *o) {
                         o->next->previous = o->previous;
         }
         sd_bus_slot_unref(o->asking);
+        free(o->method);
         free(o->node_id);
         free(o->master_id);
         free(o->master_address);
@@ -160,10 +161,10 @@ struct journal_order *journal_order_begin(struct journal *j, const char *method,
 
         if (!o)
                 return NULL;
-        o->method = authorize_action(method) ? method : "?";
         o->journal = j;
         o->started = now_monotonic();
-        if (free_and_strdup(&o->node_id, details->node_id) < 0 || free_and_strdup(&o->master_id, details->master_id) < 0 ||
+        if (free_and_strdup(&o->method, method) < 0 || free_and_strdup(&o->node_id, details->node_id) < 0 ||
+            free_and_strdup(&o->master_id, details->master_id) < 0 ||
             free_and_strdup(&o->master_address, details->master_address) < 0)
                 return journal_order_free(o);
         o->next = j->orders;

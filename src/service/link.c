@@ -31,7 +31,7 @@ struct link {
         sd_event_source *ready_timer;
 
         uint64_t delay, events_delay;
-        uint64_t attempt_started, attempt_ended;
+        uint64_t attempts, attempt_ended;
         uint64_t not_before; /* after displacements */
         uint64_t displaced_at;
         uint64_t well_at; /* when ConfD was last heard on the event connection */
@@ -249,7 +249,7 @@ static void start_attempt(struct link *l) {
         int r;
 
         l->phase = PHASE_CONNECTING;
-        l->attempt_started = now_monotonic();
+        l->attempts++;
         r = confd_ha_client_connect(l->ha.client, &l->config->address.sa, l->config->address.length,
                                     l->config->request_timeout, on_connected, l);
         if (r < 0) {
@@ -303,6 +303,10 @@ int link_kick(struct link *l) {
                 return 0;
         }
         return 0;
+}
+
+uint64_t link_attempts(const struct link *l) {
+        return l->attempts;
 }
 
 const struct failure *link_cause(const struct link *l) {

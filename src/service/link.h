@@ -52,6 +52,9 @@ _must_check_ int link_configure(struct link *l, const struct config *config, boo
  * an attempt, -ENOTCONN if there will be none (no secrets: failed() is not called, link_cause() tells). */
 int link_kick(struct link *l);
 
+/* How many attempts have been started. */
+uint64_t link_attempts(const struct link *l);
+
 /* Why there is no connection: the last cause, never NULL; none if nothing has failed yet. */
 const struct failure *link_cause(const struct link *l);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the queue of orders: limits, superseding, joining, and the matching of results. */
+#include <arpa/inet.h>
 #include <confd_lib.h>
 
 #include "service/orders.h"
@@ -106,6 +107,19 @@ static void detach(struct orders *o, struct order *order) {
                         o->slots[i].order = NULL;
 }
 
+/* Addresses are kept as they were written; the same one may be written in several ways. */
+static bool same_address(const char *a, const char *b) {
+        struct in6_addr x, y;
+
+        return streq(a, b) ||
+               (inet_pton(AF_INET6, a, &x) == 1 && inet_pton(AF_INET6, b, &y) == 1 && memcmp(&x, &y, sizeof(x)) == 0);
+}
+
+static bool same_beslave(const struct order *o, const struct order_request *request) {
+        return o && request->kind == ORDER_BE_SLAVE && streq(o->node_id, request->node_id) &&
+               streq(o->master_id, request->master_id) && same_address(o->master_address, request->master_address);
+}
+
 bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending) {
         size_t mine = pending_of_sender;
 
@@ -126,8 +140,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
 
         if (live && request->kind == ORDER_BE_RELAY)
                 return -EALREADY;
-        if (live && request->kind == ORDER_BE_SLAVE && streq(live->node_id, request->node_id) &&
-            streq(live->master_id, request->master_id) && streq(live->master_address, request->master_address)) {
+        if (same_beslave(live, request)) {
                 r = add_call(live, done, userdata, request->wait);
                 if (r < 0)
                         return r;
@@ -260,14 +273,6 @@ struct order *orders_take_finished(struct orders *o, uint64_t covers) {
                 o->finished_tail = before;
         f->next = NULL;
         return f;
-}
-
-struct order *orders_take_queued(struct orders *o) {
-        struct order *q = o->queue;
-
-        if (q)
-                unqueue(o, q);
-        return q;
 }
 
 struct order *orders_match_result(struct orders *o, int code) {

@@ -47,6 +47,7 @@ struct order {
         struct order_call *calls;
         size_t n_calls;
         uint64_t deadline;
+        uint64_t attempt; /* the attempts to connect that had begun when it came */
 
         bool with_reply;       /* ConfD answers it; all but the no-wait BeSlave */
         bool on_wire;          /* the client will call back for it */
@@ -113,9 +114,6 @@ void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct
 
 /* Takes the first finished order whose outcome is covered; those with stamp 0 always are. */
 struct order *orders_take_finished(struct orders *o, uint64_t covers);
-
-/* Takes the first queued order. */
-struct order *orders_take_queued(struct orders *o);
 
 /* A result event: the order that it belongs to, or NULL. */
 struct order *orders_match_result(struct orders *o, int code);

@@ -6,6 +6,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/bus.h"
+#include "service/link.h"
 #include "service/log-control.h"
 #include "service/runtime-state.h"
 #include "service/service.h"
@@ -15,7 +16,7 @@
 
 /* systemd is told the whole line, and only when it is another. */
 static void tell_systemd(struct service *s) {
-        _cleanup_free_ char *text = status_text(s->state);
+        _cleanup_free_ char *text = status_text(s->state, link_is_polling(controller_link(s->controller)));
 
         if (!text || s->stopping || (s->status_text && streq(s->status_text, text)))
                 return;

@@ -41,7 +41,7 @@ static void print_role(FILE *f, const struct state *s) {
                 fprintf(f, ", a BeSlave is under way");
 }
 
-char *status_text(const struct state *s) {
+char *status_text(const struct state *s, bool polling) {
         char *text = NULL;
         size_t size = 0;
         FILE *f = open_memstream(&text, &size);
@@ -51,7 +51,7 @@ char *status_text(const struct state *s) {
         if (s->connected) {
                 fprintf(f, "Connected to ConfD %s at %s: ", s->confd_version, s->confd_address);
                 print_role(f, s);
-                if (!s->events_connected)
+                if (polling)
                         fprintf(f, "; no event connection, its status is asked for every few seconds");
         } else if (*s->error_name && (s->error_kind == ERROR_KIND_CONNECTION || s->error_kind == ERROR_KIND_ORDER))
                 fprintf(f, "Not connected: %s", s->error_message);

@@ -8,5 +8,5 @@
 /* Most peers that are named. */
 enum { STATUS_TEXT_PEERS_MAX = 6 };
 
-/* NULL without memory. */
-char *status_text(const struct state *s);
+/* polling: there is no event connection, and it is known that there is none now. NULL without memory. */
+char *status_text(const struct state *s, bool polling);
