@@ -62,6 +62,16 @@ delete() { # HOST KEY...
         on "$host" busctl call org.confd.HANode /org/confd/HANode org.confd.HANode Apply 'a{ss}as' 0 $# "$@"
 }
 get() { on "$1" busctl call org.confd.HANode /org/confd/HANode org.confd.HANode Get s "$2" 2>&1; } # HOST KEY
+# write_on HOST PREFIX: writes one entry after the other in the background, until the node or the test ends it (by
+# `kill $writer`). The keys that were acknowledged are in $work/acknowledged.
+write_on() {
+        rm -f "$work/acknowledged"
+        "$hosts" run "$c/$1" /usr/bin/python3 "$here/node-data" write "$2" "$work/acknowledged" >"$work/writer.log" 2>&1 &
+        # shellcheck disable=SC2034 # for the test
+        writer=$!
+        wait_for wrote 10
+}
+wrote() { [ "$(wc -l <"$work/acknowledged")" -ge "$1" ]; }
 # Everything, in key order, one entry a line; and many entries at once.
 dump() { on "$1" /usr/bin/python3 "$here/node-data" dump; }                              # HOST
 fill() { on "$1" /usr/bin/python3 "$here/node-data" fill "${@:2}"; }                     # HOST PREFIX COUNT SIZE
@@ -79,12 +89,11 @@ data_is() { # HOST FILE
 
 # watch HOST: from here on what its service signals is kept.
 watch() {
-        on "$1" busctl --json=short monitor org.confd.HA >"$work/events.$1" 2>"$work/events.$1.err" &
-        watchers+=($!)
+        # Not by on(): what is to be ended later has to be the process itself, not a shell that waits for it.
+        "$hosts" run "$c/$1" busctl --json=short monitor org.confd.HA >"$work/events.$1" 2>"$work/events.$1.err" &
         wait_for grep -q Monitoring "$work/events.$1.err" || tap_comment <"$work/events.$1.err"
         mark "$1"
 }
-watchers=()
 mark() { event_marks[$1]=$(wc -l <"$work/events.$1"); }
 signals() { # HOST: since the mark, as "MasterLost org.confd.HA.Error.Closed"
         tail -n +$((event_marks[$1] + 1)) "$work/events.$1" | /usr/bin/python3 "$here/node-data" signals
@@ -95,7 +104,7 @@ saw() { # HOST LINE
 
 tap_at_exit() {
         local pid
-        for pid in "${watchers[@]}"; do
+        for pid in $(jobs -p); do
                 kill "$pid" 2>/dev/null
                 wait "$pid" 2>/dev/null
         done

@@ -18,13 +18,10 @@ ok "one has it all" same_data n1 n3
 
 put n2 /own 'of n2' >/dev/null
 dump n2 >"$work/n2.own"
-on n1 /usr/bin/python3 "$here/node-data" write /w "$work/acknowledged" >"$work/writer.log" 2>&1 &
-writer=$!
+write_on n1 /w
 ok "a copy while somebody writes" be_slave n2 n1
-still_writing() { [ "$(wc -l <"$work/acknowledged")" -gt $((written + 5)) ]; }
-written=$(wc -l <"$work/acknowledged")
-eventually "the writer goes on after it" still_writing
-{ kill $writer && wait $writer; } 2>/dev/null
+eventually "the writer goes on after it" wrote $(($(wc -l <"$work/acknowledged") + 5))
+{ kill "$writer" && wait "$writer"; } 2>/dev/null
 eventually "n2 has all of it" same_data n1 n2
 dump n2 | cut -f1 >"$work/keys"
 is "every acknowledged write too" "$(grep -Fxvf "$work/keys" "$work/acknowledged")" ""

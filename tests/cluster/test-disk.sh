@@ -14,7 +14,8 @@ if [ "${1:-}" != inside ]; then
         exec unshare --mount "$0" inside
 fi
 up 3
-for h in n1 n2 n3; do watch $h; done
+tap_at_exit() { umount -l "$c"/n?/data 2>/dev/null; }
+for h in n1 n2; do watch $h; done
 small_disk() { # HOST
         "$hosts" kill "$c/$1" node && mount -t tmpfs -o size=4m tmpfs "$c/$1/data" && chmod 0700 "$c/$1/data" &&
                 "$hosts" start "$c/$1" node && wait_for state_is "$1" none

@@ -14,14 +14,12 @@ be_slave n2 n1 >/dev/null
 be_slave n3 n1 >/dev/null
 ok "some data" fill n1 /base/ 100 1000
 
-on n1 /usr/bin/python3 "$here/node-data" write /w "$work/acknowledged" >"$work/writer.log" 2>&1 &
-writer=$!
-acknowledged_some() { [ "$(wc -l <"$work/acknowledged")" -ge 20 ]; }
-wait_for acknowledged_some
+write_on n1 /w
+wait_for wrote 20
 mark n2
 mark n3
 ok "n1's node dies while somebody writes" "$hosts" kill "$c/n1" node
-wait $writer
+wait "$writer" 2>/dev/null
 eventually "n2 lost its master" state_is n2 none
 eventually "n3 lost its master" state_is n3 none
 eventually "n2 was told" saw n2 "MasterLost org.confd.HA.Error.Closed"

@@ -26,7 +26,7 @@ is "n1 has n2" "$(ha n1 Slaves)" "a(ss) 1 \"n2\" \"$a2\""
 is "n2 is not synchronizing" "$(ha n2 Synchronizing)" "b false"
 is "n2 has no slaves" "$(ha n2 Slaves)" "a(ss) 0"
 ok "n2 has n1's data, key by key" same_data n1 n2
-fails "and not its own any more" 1 "NotFound" on n2 busctl call org.confd.HANode /org/confd/HANode org.confd.HANode \
+fails "and not its own any more" 1 "There is no /stale" on n2 busctl call org.confd.HANode /org/confd/HANode org.confd.HANode \
         Get s /stale
 eventually "n2 was told that its data came by copy" saw n2 "SlaveInitialized true"
 eventually "n2 was told the result" saw n2 "BeSlaveResult"
