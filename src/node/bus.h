@@ -11,7 +11,7 @@
 #define NODE_BUS_INTERFACE "org.confd.HANode"
 
 enum {
-        BUS_APPLIES_MAX = 64,   /* in flight; one more is Busy */
+        BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */
         BUS_RECONNECT_SEC = 1,
 };
 

@@ -11,14 +11,14 @@
 #include "node/ipc-server.h"
 #include "node/ipc-terms.h"
 
-enum { READ_SIZE = 4096, STRANGER_QUEUE_MAX = 256 };
+enum { READ_SIZE = 4096, STRANGER_QUEUE_MAX = 256, DISCARD_MAX = 64 * 1024 };
 
 enum stage {
         STAGE_HANDSHAKE,
         STAGE_FIRST_FRAME, /* the token or the subscription is awaited */
         STAGE_CONTROLLER,
         STAGE_SUBSCRIBER,
-        STAGE_CLOSING,     /* what is queued still goes out, then it is closed */
+        STAGE_CLOSING,     /* what is queued still goes out; what comes is thrown away until the peer closes too */
 };
 
 struct connection {
@@ -176,7 +176,7 @@ static bool is_paused(const struct connection *c) {
 
 static void update_events(struct connection *c) {
         if (!c->broken)
-                want(c, (c->stage == STAGE_CLOSING || is_paused(c) ? 0U : (uint32_t) EPOLLIN) |
+                want(c, (is_paused(c) ? 0U : (uint32_t) EPOLLIN) |
                         (buffer_size(&c->out) > 0 ? (uint32_t) EPOLLOUT : 0U));
 }
 
@@ -196,10 +196,10 @@ static void flush(struct connection *c) {
                 }
                 buffer_consume(&c->out, (size_t) n);
         }
-        if (c->stage == STAGE_CLOSING && buffer_size(&c->out) == 0)
-                drop(c);
-        else
-                update_events(c);
+        /* Closing at once would discard, with what the peer has sent and we have not read, also what it has not yet read. */
+        if (!c->broken && c->stage == STAGE_CLOSING && buffer_size(&c->out) == 0)
+                (void) shutdown(c->fd, SHUT_WR);
+        update_events(c);
 }
 
 /* After something was appended to the output; r is what the appending said. */
@@ -349,12 +349,22 @@ static void subscribe(struct connection *c, const uint8_t *body, size_t size) {
 
 /* ---- the controller ---- */
 
+/* What was sent and not read would turn the close into a reset, and the peer would see an error instead of an end. */
+static void discard_input(struct connection *c) {
+        uint8_t junk[READ_SIZE];
+
+        for (unsigned i = 0; i < DISCARD_MAX / READ_SIZE; i++)
+                if (recv(c->fd, junk, sizeof(junk), MSG_DONTWAIT) <= 0)
+                        break;
+}
+
 static void take_control(struct connection *c, const uint8_t *body, size_t size) {
         struct ipc_server *s = c->server;
         struct secret token = { .data = (uint8_t *) body, .size = size };
 
         if (s->controller) {
                 log_info("IPC: %s takes over as HA controller from %s", c->peer, s->controller->peer);
+                discard_input(s->controller);
                 drop(s->controller);
         } else
                 log_info("IPC: %s is HA controller", c->peer);
@@ -496,6 +506,8 @@ static void read_some(struct connection *c) {
                 drop(c);
                 return;
         }
+        if (c->stage == STAGE_CLOSING)
+                return;
         buffer_commit(&c->in, (size_t) n);
         if (c->stage == STAGE_HANDSHAKE)
                 shake_hands(c);
@@ -521,8 +533,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         struct connection *c = userdata;
 
-        complain(c, "IPC: %s has not finished its handshake within %d s, closing the connection", c->peer,
-                 (int) IPC_HANDSHAKE_SEC);
+        if (is_stranger(c))
+                complain(c, "IPC: %s has not finished its handshake within %d s, closing the connection", c->peer,
+                         (int) IPC_HANDSHAKE_SEC);
         drop(c);
         return 0;
 }

@@ -15,7 +15,7 @@ enum {
         EXTRA_LISTEN_MAX = 16,
         TICKS_MISSED_MAX = 3,
         JOIN_CONNECT_SEC = 10, /* for the TCP connection and for the proofs, each */
-        TOKEN_SIZE_MAX = 255,
+        TOKEN_SIZE_MAX = 65535, /* what the IPC port takes */
 };
 
 /* Copied by the functions that take it. */

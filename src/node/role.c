@@ -329,8 +329,10 @@ static void lose_slave(struct role *role, unsigned i) {
 static void slave_dead(struct role *role, struct step *s) {
         int i = find_slave(role, &s->order.id);
 
-        if (i >= 0) {
+        /* Also one that is not there for us yet: it may be copying, or its arrival may wait for its turn. */
+        if (serves(role))
                 role->ops->drop(role->userdata, &s->order.id);
+        if (i >= 0) {
                 forget_reports(role, &s->order.id);
                 lose_slave(role, (unsigned) i);
         } else if (follows(role) && node_id_equal(&role->master.id, &s->order.id))

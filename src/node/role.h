@@ -71,7 +71,7 @@ struct role_ops {
         int (*serve)(void *userdata, bool as_master, const struct node_id *id, const char **ret_why);
         /* Closes the listeners and drops all slaves; no role_slave_died() for them. */
         void (*unserve)(void *userdata);
-        /* Ends the connection with this slave; no role_slave_died() for it. */
+        /* Ends the connection with this slave, arrived or on its way. A role_slave_died() for it may come or not. */
         void (*drop)(void *userdata, const struct node_id *id);
         /* Joins that master; the outcome is role_joined() or role_join_failed(), later perhaps role_master_lost(). */
         void (*follow)(void *userdata, const struct node_id *id, const struct role_node *master);

@@ -16,6 +16,9 @@ main() ->
        {"a synchronization outlives its controller", with(2, fun controller_gone/1)},
        {"HA_BADTOKEN, HA_BADNAME, HA_BADFXS, in that order", with(3, fun refused/1)},
        {"HA_CONNECT: refused and never answered; HA_CLOSED: connected, and then silence", with(1, fun connect/1)},
+       {"a circle of relays: HA_BADNAME", with(3, fun circle/1)},
+       {"tokens of any length", with(2, fun long_token/1)},
+       {"slave dead of one that is still copying or unknown", with(2, fun dead_unknown/1)},
        {"a new token is for later joins", with(3, fun new_token/1)},
        {"the death of a master: NOMASTER 26, IS_NONE", with(2, fun master_dies/1)},
        {"the death of a slave: SLAVE_DIED", with(2, fun slave_dies/1)},
@@ -255,6 +258,39 @@ took(Min, Max, Fun) ->
     Took = erlang:monotonic_time(millisecond) - T0,
     {took, Took, true} = {took, Took, Took >= Min andalso Took =< Max},
     Result.
+
+circle([N1, N2, N3]) ->
+    S1 = be_master(N1),
+    S2 = be_slave(N2, N1),
+    ok = call(S2, {6}),
+    S3 = be_slave(N3, N2),
+    ok = call(S3, {6}),
+    %% n2 under n3, which is under n2: it leaves n1 for that, and n3 loses it at once, so nobody is there to follow
+    {error, Code, _} = call(S2, slave_order(N2, N3, 1)),
+    true = lists:member(Code, [25, 26, 29]),
+    {1, []} = status(S2),
+    {3, []} = status(S1),
+    %% one name twice in a chain: n3, named as the master is, joins below its relay
+    ok = call(S2, slave_order(N2, N1, 1)),
+    ok = call(S2, {6}),
+    29 = code(call(S3, {2, <<"n1">>, node_of(N2), 1})),
+    29 = code(call(S3, {2, <<"n2">>, node_of(N2), 1})),
+    ok = call(S3, slave_order(N3, N2, 1)).
+
+long_token([N1, N2]) ->
+    Token = binary:copy(<<"t">>, 65535),
+    be_master(N1, ha(N1, Token), <<"n1">>),
+    28 = code(call(ha(N2, binary:part(Token, 0, 65534)), slave_order(N2, N1, 1))),
+    ok = call(ha(N2, Token), slave_order(N2, N1, 1)).
+
+dead_unknown([N1, N2]) ->
+    S1 = be_master(N1),
+    S2 = be_slave(N2, N1),
+    ok = call(S1, {5, <<"n1">>}),
+    ok = call(S1, {5, {39, <<"n2">>}}),
+    ok = call(S2, {5, <<"n2">>}),
+    {3, [_]} = status(S1),
+    {2, [_]} = status(S2).
 
 new_token([N1, N2, N3]) ->
     be_master(N1),

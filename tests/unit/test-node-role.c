@@ -405,7 +405,10 @@ static void test_slave_dead(void **state) {
         slave_dead(f, "n5");
         expect(f, "drop:n5 1:ok:5");
         slave_dead(f, "n1");
-        expect(f, "unserve unfollow NOMASTER:26 IS_NONE 1:ok:5");
+        expect(f, "drop:n1 unserve unfollow NOMASTER:26 IS_NONE 1:ok:5");
+        become_master(f);
+        slave_dead(f, "copying"); /* it has not arrived: nothing is told */
+        expect(f, "drop:copying 1:ok:5");
 }
 
 static void test_slave_replaced(void **state) {
