@@ -222,6 +222,18 @@ static void polkit_goes_while_asked(void **state) {
         CHECK(f, sim_count(f, "{order,{1,*") == 0);
 }
 
+/* A polkit that does not answer in time is a denial. */
+static void a_silent_polkit_is_a_denial(void **state) {
+        struct fixture *f = *state;
+        struct client *c = somebody(f, POLKIT_HOLD);
+        struct call *call = give_order(c, 0);
+
+        WAIT_FOR_SEC(f, 60, call->done);
+        CHECK(f, call->error);
+        CHECK_TEXT(f, call->error, "org.freedesktop.DBus.Error.AccessDenied");
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
+}
+
 static void what_is_authorized_is_what_is_ordered(void **state) {
         struct fixture *f = *state;
         struct client *c = somebody(f, POLKIT_HOLD);
@@ -293,6 +305,7 @@ int main(void) {
                 BUS_TEST_STOPPED(time_to_authenticate_is_not_the_orders),
                 BUS_TEST(a_caller_gone_before_its_authorization),
                 BUS_TEST(polkit_goes_while_asked),
+                BUS_TEST(a_silent_polkit_is_a_denial),
                 BUS_TEST(what_is_authorized_is_what_is_ordered),
                 BUS_TEST(denied_orders_supersede_nothing),
                 BUS_TEST(a_flood_of_the_unauthorized),

@@ -26,30 +26,12 @@ static void health_checks_that_come_keep_the_connection(void **state) {
         CHECK_PROPERTY(f, "LastError", "('' '' 0)");
 }
 
-/* A polkit that does not answer in time is a denial. */
-static void a_silent_polkit_is_a_denial(void **state) {
-        struct fixture *f = *state;
-        struct call *call;
-
-        if (geteuid() != 0)
-                skip();
-        polkit_start(f, POLKIT_HOLD);
-        call = call_start(client_new(f, NOBODY), "BeMaster", "s", "n1");
-        WAIT_FOR_SEC(f, 110, call->done);
-        CHECK(f, call->error);
-        CHECK_TEXT(f, call->error, "org.freedesktop.DBus.Error.AccessDenied");
-        CHECK(f, sim_count(f, "{order,{1,*") == 0);
-}
-
 int main(int argc, char *argv[]) {
         static const struct CMUnitTest health[] = { BUS_TEST(missed_health_checks_are_a_timeout) };
         static const struct CMUnitTest quiet[] = { BUS_TEST(health_checks_that_come_keep_the_connection) };
-        static const struct CMUnitTest polkit[] = { BUS_TEST(a_silent_polkit_is_a_denial) };
 
-        /* Three programs' worth: they run side by side, for they do nothing but wait. */
+        /* Two programs' worth: they run side by side, for they do nothing but wait. */
         if (argc > 1 && streq(argv[1], "health"))
                 return cmocka_run_group_tests_name("patience-health", health, NULL, NULL);
-        if (argc > 1 && streq(argv[1], "quiet"))
-                return cmocka_run_group_tests_name("patience-quiet", quiet, NULL, NULL);
-        return cmocka_run_group_tests_name("patience-polkit", polkit, NULL, NULL);
+        return cmocka_run_group_tests_name("patience-quiet", quiet, NULL, NULL);
 }
