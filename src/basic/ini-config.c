@@ -134,6 +134,7 @@ static int load_one(const char *file, bool required, const struct ini_key *table
         ini_allow_multiline = false;
         ini_use_stack = false;
         ini_max_line = LINE_LIMIT + 2;
+        ini_initial_alloc = LINE_LIMIT + 2; /* else its lines end at 200 bytes, and ours with them */
         r = ini_parse_stream(next_line, &in, handle, &in);
         fclose(in.stream);
         if (in.r < 0)

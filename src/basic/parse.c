@@ -54,6 +54,8 @@ int parse_sec(const char *s, uint64_t *ret_usec) {
                         fraction += (uint64_t) (*p - '0') * unit;
                 }
         }
+        if (sec == longest && fraction > 0)
+                return -ERANGE;
         *ret_usec = sec * USEC_PER_SEC + fraction;
         return 0;
 }
