@@ -59,30 +59,7 @@ bool remote_lags(const struct remote *r) {
         return r->log_after < r->log_until;
 }
 
-int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]) {
-        struct master *m = r->master;
-        int k;
-
-        k = store_snapshot_new(m->store, &r->snapshot);
-        if (k < 0)
-                return k;
-        r->snapshot_sequence = store_snapshot_sequence(r->snapshot);
-        *ret_entries = store_snapshot_entries(r->snapshot);
-        strcpy(ret_id, store_snapshot_transaction_id(r->snapshot));
-        r->copied = !streq(ret_id, r->transaction_id);
-        *ret_copy = r->copied;
-        if (!r->copied)
-                r->snapshot = store_snapshot_free(r->snapshot);
-        r->state = REMOTE_COPYING;
-        /* From here on commits go into the log, too; those before, which the snapshot may lack, into the queue. */
-        master_update_log(m);
-        for (struct commit *c = m->commits; c; c = c->next)
-                if (c->sent && c->sequence > r->snapshot_sequence && !(c->stored && c->result < 0))
-                        remote_queue(r, c, /* counts= */ false);
-        return 0;
-}
-
-void remote_queue(struct remote *r, struct commit *c, bool counts) {
+static void queue(struct remote *r, struct commit *c, bool counts) {
         struct entry *e;
 
         if (r->state < REMOTE_FOLLOWING && c->logged &&
@@ -103,7 +80,35 @@ void remote_queue(struct remote *r, struct commit *c, bool counts) {
         if (counts)
                 c->waiting++;
         entry_push(&r->unsent, e);
-        remote_pump(r);
+}
+
+int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]) {
+        struct master *m = r->master;
+        int k;
+
+        k = store_snapshot_new(m->store, &r->snapshot);
+        if (k < 0)
+                return k;
+        r->snapshot_sequence = store_snapshot_sequence(r->snapshot);
+        *ret_entries = store_snapshot_entries(r->snapshot);
+        strcpy(ret_id, store_snapshot_transaction_id(r->snapshot));
+        r->copied = !streq(ret_id, r->transaction_id);
+        *ret_copy = r->copied;
+        if (!r->copied)
+                r->snapshot = store_snapshot_free(r->snapshot);
+        r->state = REMOTE_COPYING;
+        /* From here on commits go into the log, too; those before, which the snapshot may lack, into the queue. */
+        master_update_log(m);
+        for (struct commit *c = m->commits; c; c = c->next)
+                if (c->sent && c->sequence > r->snapshot_sequence && !(c->stored && c->result < 0))
+                        queue(r, c, /* counts= */ false); /* sent later: ACCEPT comes first */
+        return 0;
+}
+
+void remote_queue(struct remote *r, struct commit *c, bool counts) {
+        queue(r, c, counts);
+        if (r->state != REMOTE_GONE)
+                remote_pump(r);
 }
 
 /* One frame of the snapshot. Returns false at its end. */

@@ -584,7 +584,8 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
         struct slave *s = userdata;
 
         if (!handle(s, frame))
-                malformed(s, "frame");
+                end(s, HA_ERROR_CLOSED, "the master sent a frame of type %d, which does not belong here (we are at step %d of the join)",
+                    (int) frame->type, (int) s->state);
         else if (s->state != SLAVE_OVER && s->peer && peer_is_paused(s->peer))
                 set_timer(s);
 }

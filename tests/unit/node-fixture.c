@@ -3,8 +3,11 @@
 #include <arpa/inet.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -23,10 +26,23 @@ struct fixture *fixture_new(void) {
         assert_int_equal(sd_event_new(&f->event), 0);
         f->token.data = (uint8_t *) strdup("secret");
         f->token.size = 6;
+        f->net = (unsigned) getpid();
         return f;
 }
 
+void end_child(struct fixture *f, pid_t pid) {
+        for (size_t i = 0; i < ELEMENTSOF(f->children); i++)
+                if (f->children[i] == pid) {
+                        f->children[i] = 0;
+                        kill(pid, SIGKILL);
+                        (void) waitpid(pid, NULL, 0);
+                }
+}
+
 void fixture_free(struct fixture *f) {
+        for (size_t i = 0; i < ELEMENTSOF(f->children); i++)
+                if (f->children[i] > 0)
+                        end_child(f, f->children[i]);
         for (size_t i = 0; i < ELEMENTSOF(f->nodes); i++)
                 if (f->nodes[i]) {
                         node_close(f->nodes[i]);
@@ -40,6 +56,13 @@ void fixture_free(struct fixture *f) {
 
 void fixture_run(struct fixture *f) {
         assert_true(sd_event_run(f->event, 100 * 1000) >= 0);
+}
+
+void fixture_run_for(struct fixture *f, uint64_t usec) {
+        uint64_t until = now_monotonic() + usec;
+
+        while (now_monotonic() < until)
+                assert_true(sd_event_run(f->event, 10 * 1000) >= 0);
 }
 
 void node_open(struct node *n) {
@@ -59,21 +82,25 @@ void node_close(struct node *n) {
         }
 }
 
+/* A binary as a term: tag, length, bytes. */
+void node_id_set(struct node_id *id, const char *name) {
+        uint8_t term[64] = { 109, 0, 0, 0, (uint8_t) strlen(name) };
+
+        memcpy(term + 5, name, strlen(name));
+        assert_int_equal(node_id_from_bytes(term, 5 + strlen(name), id), 0);
+}
+
 struct node *node_new(struct fixture *f, unsigned number) {
         struct node *n = calloc(1, sizeof(*n));
-        unsigned pid = (unsigned) getpid();
         char address[32];
-        uint8_t id[32];
 
         f->nodes[number - 1] = n;
         n->fixture = f;
         (void) snprintf(n->name, sizeof(n->name), "n%u", number);
         (void) snprintf(n->directory, sizeof(n->directory), "%s/%s", f->directory, n->name);
-        /* a binary as a term: tag, length, bytes */
-        memcpy(id, (uint8_t[]) { 109, 0, 0, 0, (uint8_t) strlen(n->name) }, 5);
-        memcpy(id + 5, n->name, strlen(n->name));
-        assert_int_equal(node_id_from_bytes(id, 5 + strlen(n->name), &n->id), 0);
-        (void) snprintf(address, sizeof(address), "127.%u.%u.%u", 64 + (pid >> 8) % 64, pid & 255, number);
+        node_id_set(&n->id, n->name);
+        n->token = f->token;
+        (void) snprintf(address, sizeof(address), "127.%u.%u.%u", 64 + (f->net >> 8) % 64, f->net & 255, number);
         n->config.ha_address.family = AF_INET;
         n->config.ha_address.port = FIXTURE_PORT;
         assert_int_equal(inet_pton(AF_INET, address, &n->config.ha_address.ip4), 1);
@@ -97,7 +124,7 @@ static void on_arrived(struct master *m, const struct node_id *id, const struct 
 
         n->arrived++;
         note(n, '+', id);
-        assert_int_equal(address->family, AF_INET);
+        assert_int_equal(address->port, 0);
 }
 
 static void on_died(struct master *m, const struct node_id *id, const struct node_address *address, void *userdata) {
@@ -140,7 +167,7 @@ static const struct slave_callbacks slave_callbacks = { on_joined, on_failed, on
 static void serve(struct node *n, struct slave *upstream) {
         char *error = NULL;
 
-        if (master_new(n->fixture->event, n->store, &n->config, &n->id, &n->fixture->token, upstream, &master_callbacks, n,
+        if (master_new(n->fixture->event, n->store, &n->config, &n->id, &n->token, upstream, &master_callbacks, n,
                        &n->master, &error) < 0)
                 fail_msg("%s", error);
 }
@@ -164,7 +191,7 @@ void node_start_slave(struct node *n, struct node *master) {
         n->joined = n->failed = n->lost = 0;
         n->copied = false;
         assert_int_equal(slave_new(n->fixture->event, n->store, &n->config, &n->id, &master->id, &master->config.ha_address,
-                                   &n->fixture->token, &slave_callbacks, n, &n->slave), 0);
+                                   &n->token, &slave_callbacks, n, &n->slave), 0);
 }
 
 void node_be_slave(struct node *n, struct node *master) {
@@ -270,4 +297,67 @@ bool nodes_equal(struct node *a, struct node *b) {
         store_snapshot_free(x);
         store_snapshot_free(y);
         return same;
+}
+
+/* In the child: nothing of the parent's is to be kept open, the locks of its stores least of all. */
+static struct node *child_node(struct fixture *f, unsigned number) {
+        (void) close_range(3, ~0U, 0);
+        signal(SIGXFSZ, SIG_IGN);
+        memset(f->nodes, 0, sizeof(f->nodes));
+        memset(f->children, 0, sizeof(f->children));
+        if (sd_event_new(&f->event) < 0)
+                _exit(99);
+        return node_new(f, number);
+}
+
+static pid_t child(struct fixture *f) {
+        pid_t pid;
+
+        fflush(stdout);
+        pid = fork();
+        if (pid > 0)
+                for (size_t i = 0; i < ELEMENTSOF(f->children); i++)
+                        if (f->children[i] == 0) {
+                                f->children[i] = pid;
+                                break;
+                        }
+        return pid;
+}
+
+pid_t fork_slave(struct fixture *f, unsigned number, struct node *master, bool rejoin, size_t file_limit) {
+        struct rlimit limit = { file_limit, file_limit };
+        struct node *n;
+        pid_t pid = child(f);
+
+        if (pid != 0)
+                return pid;
+        n = child_node(f, number);
+        n->config.tick_usec = master->config.tick_usec;
+        if (file_limit > 0 && setrlimit(RLIMIT_FSIZE, &limit) < 0)
+                _exit(99);
+        do {
+                node_start_slave(n, master);
+                while (!n->failed && !n->lost)
+                        if (sd_event_run(f->event, UINT64_MAX) < 0)
+                                _exit(99);
+        } while (rejoin);
+        n->store = store_free(n->store);
+        _exit(n->code);
+}
+
+pid_t fork_master(struct fixture *f, unsigned number, size_t entries) {
+        uint64_t tick = f->nodes[0] ? f->nodes[0]->config.tick_usec : 0;
+        struct node *n;
+        pid_t pid = child(f);
+
+        if (pid != 0)
+                return pid;
+        n = child_node(f, number);
+        n->config.tick_usec = tick;
+        node_be_master(n);
+        if (entries > 0)
+                node_fill(n, entries, 1000);
+        for (;;)
+                if (sd_event_run(f->event, UINT64_MAX) < 0)
+                        _exit(99);
 }

@@ -12,6 +12,7 @@ struct node {
         char name[16];
         char directory[80];
         struct node_id id;
+        struct secret token; /* borrowed from the fixture unless a test gives it its own */
         struct replication_config config;
         struct store *store;
         struct master *master;
@@ -27,8 +28,10 @@ struct node {
 struct fixture {
         char directory[64];
         sd_event *event;
+        unsigned net; /* 127.(64 + net / 256).(net % 256).x */
         struct secret token;
         struct node *nodes[8];
+        pid_t children[8];
 };
 
 struct fixture *fixture_new(void);
@@ -44,6 +47,15 @@ void node_be_slave(struct node *n, struct node *master); /* and waits until it h
 void node_start_slave(struct node *n, struct node *master);
 void node_be_none(struct node *n);
 
+void node_id_set(struct node_id *id, const char *name);
+
+/* A process of its own that follows `master` as node `number`, again and again if it is to rejoin. It can be stopped and
+ * killed; fixture_free() kills it. `file_limit`: how large its files may become, in place of a disk that is full; 0: no limit.
+ * When it loses its master and is not to rejoin it exits with the code. */
+pid_t fork_slave(struct fixture *f, unsigned number, struct node *master, bool rejoin, size_t file_limit);
+pid_t fork_master(struct fixture *f, unsigned number, size_t entries);
+void end_child(struct fixture *f, pid_t pid);
+
 /* At a master, or locally. Returns the result. */
 int node_set(struct node *n, const char *key, const char *value);
 bool node_has(struct node *n, const char *key, const char *value); /* NULL: has it not */
@@ -52,6 +64,7 @@ void node_fill(struct node *n, size_t entries, size_t value_size);
 
 /* Runs the loop once; fails the test after the deadline since `start`. */
 void fixture_run(struct fixture *f);
+void fixture_run_for(struct fixture *f, uint64_t usec); /* to see that something does not happen */
 #define WAIT(f, condition) \
         do { \
                 uint64_t _deadline = now_monotonic() + FIXTURE_DEADLINE_SEC * USEC_PER_SEC; \
