@@ -10,6 +10,7 @@ enum {
         COMMITS_MAX = 1024,                   /* under way at a time */
         COMMIT_BYTES_MAX = 64 * 1024 * 1024,  /* of them all; one alone may have its full size */
         BACKLOG_BYTES_MAX = 8 * 1024 * 1024,  /* kept in memory for a slave that is still copying; beyond, on disk */
+        CATCH_UP_SEC = 10,                    /* or three ticks, if that is longer: then the writers wait for the slave */
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
 };
 
@@ -72,6 +73,7 @@ struct remote {
         struct change record;    /* of the snapshot, sent up to record_sent */
         size_t record_sent, record_size;
 
+        uint64_t catching_up_since;
         struct entry_queue unsent;  /* in their order; after them come those in the log, up to log_until */
         struct entry_queue unacked;
         uint64_t log_after, log_until;

@@ -226,6 +226,15 @@ static void send_transaction(struct remote *r) {
         }
 }
 
+/* Whether the rest may be sent once it is admitted: when it is only what waits in memory. If the writers are as fast as the
+ * slave, that would never be: after a while they have to wait for it (and if it is too slow even so, it is dropped like any
+ * slave that keeps a commit waiting). */
+static bool has_caught_up(const struct remote *r) {
+        uint64_t patience = MAX(TICKS_MISSED_MAX * r->master->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
+
+        return !remote_lags(r) || now_monotonic() - r->catching_up_since > patience;
+}
+
 void remote_pump(struct remote *r) {
         while (r->state != REMOTE_GONE && peer_output(r->peer) < PEER_OUTPUT_LOW)
                 switch (r->state) {
@@ -234,14 +243,14 @@ void remote_pump(struct remote *r) {
                                 continue;
                         r->snapshot = store_snapshot_free(r->snapshot);
                         r->state = REMOTE_CATCHING_UP;
+                        r->catching_up_since = now_monotonic();
                         continue;
                 case REMOTE_CATCHING_UP:
-                        /* Without a copy there is nothing to catch up with: transactions wait until it is admitted. */
-                        if (r->current || (r->copied && next_transaction(r))) {
+                        if (r->current || (!has_caught_up(r) && next_transaction(r))) {
                                 send_transaction(r);
                                 continue;
                         }
-                        if (r->state == REMOTE_GONE || (r->copied && remote_lags(r)))
+                        if (r->state == REMOTE_GONE || !has_caught_up(r))
                                 return;
                         r->state = REMOTE_ENDED;
                         peer_send(r->peer, HOP_END, NULL, 0);

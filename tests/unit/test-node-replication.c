@@ -408,7 +408,7 @@ static void test_silent_synchronization(void **state) {
         a->config.tick_usec = 0;
         a->config.sync_timeout_usec = 500 * USEC_PER_MSEC;
         assert_int_equal(node_set(a, "/own", "1"), 0);
-        pid = fork_master(f, 2, 300000);
+        pid = fork_master(f, 2, 100000);
         m.config.ha_address = a->config.ha_address;
         m.config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
         node_id_set(&m.id, "n2");
@@ -630,10 +630,14 @@ static void test_crash_in_copy(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         unsigned old = 0, new = 0;
-        uint64_t seed = (uint64_t) getpid();
+        uint64_t seed = (uint64_t) getpid(), whole;
 
         node_be_master(a);
         node_fill(a, 20000, 500);
+        whole = now_monotonic();
+        node_be_slave(b, a);
+        whole = now_monotonic() - whole; /* how long it takes, about */
+        node_be_none(b);
         node_close(b);
         for (int i = 0; i < 40; i++) {
                 uint64_t until;
@@ -646,7 +650,7 @@ static void test_crash_in_copy(void **state) {
                 node_close(b);
                 pid = fork_slave(f, 2, a, false, 0);
                 seed = seed * 6364136223846793005u + 1442695040888963407u;
-                until = now_monotonic() + (seed >> 33) % 250000;
+                until = now_monotonic() + (seed >> 33) % (2 * whole);
                 while (now_monotonic() < until)
                         assert_true(sd_event_run(f->event, 1000) >= 0);
                 end_child(f, pid);

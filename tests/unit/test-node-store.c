@@ -313,8 +313,9 @@ static void test_list(void **state) {
         assert_int_equal(store_list(f->store, "/a/", "", 4, collect, &c, &next), 0);
         assert_int_equal(c.n, 4);
         assert_string_equal(next, "/a/3");
+        free(next);
         c = (struct collected) {};
-        assert_int_equal(store_list(f->store, "/a/", next, 0, collect, &c, &next), 0);
+        assert_int_equal(store_list(f->store, "/a/", "/a/3", 0, collect, &c, &next), 0);
         assert_int_equal(c.n, 6);
         assert_string_equal(next, "");
         free(next);
