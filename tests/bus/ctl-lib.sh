@@ -31,6 +31,7 @@ start_bus() {
                   <type>system</type>
                   <listen>unix:path=$work/$1</listen>
                   <auth>EXTERNAL</auth>
+                  <servicedir>$work/services</servicedir>
                   <policy context="default">
                     <allow user="*"/>
                     <allow own="*"/>
@@ -44,6 +45,16 @@ start_bus() {
         pids+=($!)
         bus_pid=$!
         wait_for test -S "$work/$1"
+}
+
+# From here on the bus starts the mock when somebody calls it.
+make_activatable() {
+        mkdir -p "$work/services"
+        printf '[D-BUS Service]\nName=org.confd.HA\nExec=%s\nUser=root\n' "$work/activated" >"$work/services/org.confd.HA.service"
+        printf '#!/bin/sh\n: >"%s"\nexec "%s"\n' "$work/was-activated" "$MOCK_HA_SERVICE" >"$work/activated"
+        chmod 755 "$work/activated"
+        busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus \
+                ReloadConfig
 }
 
 start_mock() {
@@ -63,7 +74,8 @@ set_property() { mock Set sv "$@"; }
 
 succeed() { mock Fail sss "$1" "" ""; }
 
-hactl() { "$CONFD_HACTL" "$@"; }
+# What waits for ever is wrong, and shows as exit status 124.
+hactl() { timeout --foreground "$DEADLINE" "$CONFD_HACTL" "$@"; }
 
 # says NAME STATUS OUTPUT COMMAND...: standard output, whole, and the exit status.
 says() {

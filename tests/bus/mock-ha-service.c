@@ -386,13 +386,14 @@ int main(void) {
                                              "org.freedesktop.machine1.Machine", machine_vtable, NULL);
         if (r >= 0)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
-        /* Two names, so that the mock can be told things while it has left the one that it plays. */
+        /* Two names, so that the mock can be told things while it has left the one that it plays. A second mock waits
+         * for the others. */
         if (r >= 0)
                 r = sd_bus_request_name(bus, "org.confd.HA", 0);
         if (r >= 0)
-                r = sd_bus_request_name(bus, "org.freedesktop.machine1", 0);
+                r = sd_bus_request_name(bus, "org.freedesktop.machine1", SD_BUS_NAME_QUEUE);
         if (r >= 0)
-                r = sd_bus_request_name(bus, "org.confd.Mock", 0);
+                r = sd_bus_request_name(bus, "org.confd.Mock", SD_BUS_NAME_QUEUE);
         if (r >= 0)
                 r = sd_event_loop(event);
         if (r < 0)

@@ -42,8 +42,8 @@ says 'in the other words' 0 'n1 is master' hactl wait primary
 says 'quietly' 0 '' hactl -q wait master
 json 'as JSON' 0 'j == {"wanted": "master", "reached": True, "state": "master", "node_id": "n1", "synchronizing": False}' \
         hactl --json=short wait master
-fails 'not within its time' 1 'wait slave: not reached within 100ms: the state is master' hactl --timeout=0.1 wait slave
-json 'which is JSON too' 1 'j["reached"] is False and j["state"] == "master"' hactl --timeout=0.1 --json=short wait slave
+fails 'not within its time' 1 'wait slave: not reached within 1s: the state is master' hactl --timeout=1 wait slave
+json 'which is JSON too' 1 'j["reached"] is False and j["state"] == "master"' hactl --timeout=1 --json=short wait slave
 fails 'looking once' 1 'the state is master' hactl --timeout=0 wait slave
 says 'looking once, with success' 0 'n1 is master' hactl --timeout=0 wait master
 for state in none slave slave-relay unknown; do
@@ -53,7 +53,7 @@ for state in none slave slave-relay unknown; do
 done
 set_property State s slave
 set_property Synchronizing b true
-fails 'a slave that synchronizes is not synced' 1 'the state is slave and synchronizing' hactl --timeout=0.1 wait synced
+fails 'a slave that synchronizes is not synced' 1 'the state is slave and synchronizing' hactl --timeout=1 wait synced
 background synced wait synced
 set_property Synchronizing b false
 ended synced 'but it is once the data is in place' 0
@@ -89,8 +89,8 @@ ended gone 'a state without a service is unknown' 0
 fails 'no service to start with' 3 'The service does not run' hactl wait master
 mock Return
 mock Hang s GetAll
-fails 'a service that does not answer' 1 'the service does not answer' hactl --timeout=0.2 wait master
-fails 'nor does monitor wait for it for ever' 1 'monitor failed: No answer in time' hactl --timeout=0.2 monitor
+fails 'a service that does not answer' 1 'the service does not answer' hactl --timeout=1 wait master
+fails 'nor does monitor wait for it for ever' 1 'monitor failed: No answer in time' hactl --timeout=1 monitor
 mock Fail sss GetAll org.freedesktop.DBus.Error.AccessDenied 'go away'
 fails 'a bus that does not allow it' 4 'AccessDenied: go away' hactl wait master
 succeed GetAll
@@ -200,7 +200,7 @@ set_property Synchronizing b false
 mock Fail sss Status org.confd.HA.Error.Timeout 'no answer within 10 s'
 says 'ConfD does not answer' 2 'unknown: ConfD does not answer: no answer within 10 s' hactl check --ready
 mock Hang s Status
-ok 'nor does the service' test "$(hactl --timeout=0.2 check --ready >"$work/check"; echo $?)" = 2
+ok 'nor does the service' test "$(hactl --timeout=1 check --ready >"$work/check"; echo $?)" = 2
 ok 'with one line' test "$(grep -c '^unknown: ' "$work/check")" = 1
 says 'which matters to --ready only' 0 'ok: n1 is slave' hactl check
 succeed Status
@@ -213,7 +213,7 @@ says 'nor ready' 2 'unknown: no connection to ConfD at 127.0.0.1:4565: connectio
 is 'and no wait for one' "$(mock Calls)" 'as 0'
 says 'somebody may ask for just that' 0 'ok: the state of n1 is unknown' hactl check --role=unknown
 mock Hang s GetAll
-ok 'a service that hangs' test "$(hactl --timeout=0.2 check >"$work/check"; echo $?)" = 2
+ok 'a service that hangs' test "$(hactl --timeout=1 check >"$work/check"; echo $?)" = 2
 ok 'with one line, too' test "$(grep -c '^unknown: the service does not answer' "$work/check")" = 1
 mock Leave
 says 'no service' 2 'unknown: the service does not run' hactl check
@@ -221,6 +221,17 @@ json 'no service, as JSON' 2 'j["answer"] == "unknown" and j["state"] == "unknow
 DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/nowhere says 'no bus' 2 'unknown: no connection to the system bus' hactl check
 mock Return
 mock Calls >/dev/null
+
+# --- a service that the bus could start ------------------------------------------------------------------------------
+make_activatable
+mock Leave
+says 'check leaves a stopped service stopped' 2 'unknown: the service does not run' hactl check --ready
+ok 'and the bus has not started it' test ! -e "$work/was-activated"
+says 'wait starts it' 0 'this node is none' hactl wait none
+ok 'by the bus' test -e "$work/was-activated"
+# The new one has taken the name; the old one ends, and the new one is told what to do under it.
+busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" call org.confd.HA /mock org.confd.Mock Quit
+mock Return
 
 # --- the bus goes ----------------------------------------------------------------------------------------------------
 background slow wait none

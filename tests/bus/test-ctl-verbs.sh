@@ -112,7 +112,7 @@ says 'and as JSON' 3 unknown sh -c "'$CONFD_HACTL' --json=short 2>/dev/null >'$w
 fails 'hints are left out with -q' 3 'NotConnected: ConfD is not there' hactl -q
 ok 'no hint with -q' test -z "$(hactl -q 2>&1 | grep explain)"
 mock Hang s Status
-fails 'status that nobody answers' 1 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=0.2 status
+fails 'status that nobody answers' 1 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=1 status
 succeed Status
 mock Fail sss GetAll $D.UnknownInterface 'no such interface'
 fails 'something else owns the name' 1 'UnknownInterface' hactl status
@@ -192,7 +192,7 @@ exit_status org.example.Other 1
 mock Fail sss BeMaster $D.InteractiveAuthorizationRequired 'authenticate'
 fails 'who may not be asked hears of it' 4 'leave out --no-ask-password' hactl --no-ask-password be-master n1
 mock Hang s BeMaster
-fails 'an order that nobody answers' 1 'Timeout' hactl --timeout=0.2 be-master n1
+fails 'an order that nobody answers' 1 'Timeout' hactl --timeout=1 be-master n1
 succeed BeMaster
 
 # --- explain ---------------------------------------------------------------------------------------------------------
