@@ -101,10 +101,12 @@ background spoofed --timeout=20 wait slave
 name=$(busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --no-legend list --unique |
         awk -v pid="${running[spoofed]}" '$2 == pid { print $1 }')
 ok 'the waiting client is on the bus' test -n "$name"
+owner=$(busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --json=short call org.freedesktop.DBus /org/freedesktop/DBus \
+        org.freedesktop.DBus GetNameOwner s org.confd.HA | sed 's/.*\["\(.*\)"\].*/\1/')
 busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" emit --destination="$name" /org/confd/HA org.freedesktop.DBus.Properties \
         PropertiesChanged 'sa{sv}as' org.confd.HA 1 State s slave 0
 busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" emit --destination="$name" /org/freedesktop/DBus org.freedesktop.DBus \
-        NameOwnerChanged sss org.confd.HA "$name" ''
+        NameOwnerChanged sss org.confd.HA "$owner" ''
 mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.Closed 'a true one'
 true_one() { grep -q 'a true one' "$work/spoofed.err"; }
 eventually 'true signals arrive' true_one
