@@ -78,14 +78,18 @@ enum ctl_exit bus_error_report(const struct ctl *c, const char *what, const sd_b
         char place[256];
         const char *hint;
 
+        bus_place(c, place, sizeof(place));
         if (!error || !sd_bus_error_is_set(error)) {
-                fprintf(stderr, "confd-hactl: %s failed: %s\n", printable_what ?: what,
-                        r == -ETIMEDOUT ? "No answer in time" : strerror(-r));
+                bool ended = r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE;
+
+                fprintf(stderr, "confd-hactl: %s%s failed: %s\n", printable_what ?: what, place,
+                        r == -ETIMEDOUT ? "No answer in time" : ended ? "The bus closed the connection" : strerror(-r));
+                if (r == -ETIMEDOUT && !c->quiet)
+                        fprintf(stderr, "Does the service hang? systemctl status confd-ha.service\n");
                 return status;
         }
         name = text_printable(error->name);
         message = text_printable(error->message);
-        bus_place(c, place, sizeof(place));
         fprintf(stderr, "confd-hactl: %s%s failed: %s: %s\n", printable_what ?: what, place,
                 name ? text_short_error(name) : "?", isempty(message) ? "no further words" : message);
         if (c->quiet || !name)

@@ -81,7 +81,7 @@ fails 'history of a host that is not there' 3 'Try: ssh dead true' hactl -H dead
 fails 'history of a host without confd-hactl' 3 'not installed there' hactl -H bare history
 ok 'a failure over there is one here' test "$(hactl -H failing history; echo $?)" = 1
 rm "$bin/ssh"
-ok 'no ssh at all' test "$(PATH=$bin hactl -H host history 2>/dev/null; echo $?)" = 3
+ok 'no ssh at all' test "$(PATH=$bin "$CONFD_HACTL" -H host history 2>/dev/null; echo $?)" = 3
 fails 'a container that does not run' 3 'system bus of container no-such-box' hactl -M no-such-box
 ok 'nor has a history' test "$(hactl -M no-such-box history 2>/dev/null; echo $?)" != 0
 

@@ -244,4 +244,5 @@ kill -KILL "$bus_pid"
 ended lost 'wait without a bus' 3
 ended slow 'wait for a first answer without a bus' 3
 ended blind 'monitor without a bus' 3
+ok 'in words' grep -q 'monitor failed: The bus closed the connection' "$work/blind.err"
 finish
