@@ -113,6 +113,7 @@ void pager_open(struct ctl *c) {
         close(fds[1]);
         /* Ctrl-C belongs to the pager, and a pager that was left early is no error. */
         (void) signal(SIGINT, SIG_IGN);
+        (void) signal(SIGPIPE, SIG_IGN);
 }
 
 void pager_close(struct ctl *c) {
@@ -126,4 +127,5 @@ void pager_close(struct ctl *c) {
         (void) process_wait(c->pager);
         c->pager = 0;
         (void) signal(SIGINT, SIG_DFL);
+        (void) signal(SIGPIPE, SIG_DFL);
 }
