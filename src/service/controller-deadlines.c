@@ -40,8 +40,8 @@ static void use_next_config(struct controller *c) {
 
 /* Whether the status has to be asked for without anything having been told. */
 static bool is_polling(const struct controller *c) {
-        return link_client(c->link) && (link_is_polling(c->link) || c->status_refused) && !c->query.in_flight &&
-               !orders_blocking(&c->orders);
+        return link_client(c->link) && !c->query.in_flight && !orders_blocking(&c->orders) &&
+               (link_is_polling(c->link) || c->status_refused || c->state->state == HA_STATE_SLAVE_RELAY);
 }
 
 static uint64_t earliest(const struct controller *c) {

@@ -97,7 +97,6 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                 return;
         }
         c->query.repeated = false;
-        c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
         c->status_refused = result->error != 0;
         if (c->status_refused)
                 f = failure_from_order("Status", result);
@@ -120,6 +119,8 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                 controller_answer_waiters(c, c->query.id, &f, HA_STATE_UNKNOWN, NULL);
         } else
                 apply_status(c, state, nodes);
+        c->poll_at = usec_add(now_monotonic(), link_is_polling(c->link) || c->status_refused ? CONTROLLER_POLL_USEC
+                                                                                            : CONTROLLER_RELAY_POLL_USEC);
         controller_pump(c);
 }
 
@@ -187,6 +188,7 @@ static void on_up(void *userdata) {
 static void on_ready(void *userdata) {
         struct controller *c = userdata;
 
+        c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
         /* Whether there are events is part of what systemd is told. */
         c->handlers->publish(c->userdata);
         controller_pump(c);

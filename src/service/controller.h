@@ -12,6 +12,8 @@
 
 /* How often the status is asked for while there is no event connection. */
 #define CONTROLLER_POLL_USEC (2 * UINT64_C(1000000))
+/* And while ConfD is a relay, whose own slaves come and go without an event. */
+#define CONTROLLER_RELAY_POLL_USEC (10 * UINT64_C(1000000))
 
 enum {
         STATUS_WAITERS_MAX = 4096,

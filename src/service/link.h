@@ -63,7 +63,7 @@ confd_ha_client *link_client(struct link *l);
 void link_touch(struct link *l);
 bool link_events_up(const struct link *l);
 bool link_is_ready(const struct link *l);
-/* No event connection although one could have been made: status has to be asked for now and then. */
+/* No event connection although one could have been made: the status has to be asked for every few seconds. */
 bool link_is_polling(const struct link *l);
 /* Processes everything that has come already; before a deadline of ours is said to have passed. */
 void link_drain(struct link *l);

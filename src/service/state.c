@@ -361,6 +361,7 @@ static int add_difference(struct state *s, struct signal_list *batch, enum signa
         if (signal_make(&g, kind, a, b, NULL) < 0)
                 return -ENOMEM;
         g.group = s->group;
+        g.stamp = UINT64_MAX; /* after what was reported */
         g.by_copy = true; /* not known: whoever caches data does well to think so */
         if (signal_list_add(batch, g) < 0)
                 return -ENOMEM;

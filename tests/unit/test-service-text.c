@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the proof of what the service writes for people and programs to read: error names, the status line, versions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <confd_ha_client.h>
+
+#include "basic/escape.h"
+#include "service/bus-errors.h"
+#include "service/convert.h"
+#include "service/status-text.h"
+
+static void each_code_has_its_name(void **unused) {
+        static const struct {
+                int code;
+                const char *name;
+        } table[] = {
+                { 17, "BadState" },     { 25, "Connect" },  { 26, "Closed" },     { 27, "BadSchema" },
+                { 28, "BadToken" },     { 29, "BadName" },  { 30, "Bind" },       { 31, "NoTick" },
+                { 47, "WithUpgrade" },  { 52, "BadVersion" }, { 69, "BadConfig" }, { 71, "Aborted" },
+        };
+        char number[8], name[64];
+
+        for (int code = 1; code < 200; code++) {
+                struct failure f = failure_from_code("BeMaster", code, "reason");
+                const char *wanted = "Failed";
+
+                for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                        if (table[i].code == code)
+                                wanted = table[i].name;
+                snprintf(name, sizeof(name), "org.confd.HA.Error.%s", wanted);
+                assert_string_equal(f.name, name);
+                snprintf(number, sizeof(number), "%d", code);
+                assert_non_null(strstr(f.message, number));
+                assert_non_null(strstr(f.message, "BeMaster"));
+                assert_non_null(strstr(f.message, "reason"));
+                failure_done(&f);
+        }
+        assert_false(failure_is_set(&(struct failure) { .name = failure_from_code("x", 0, NULL).name }));
+}
+
+static void lost_masters(void **unused) {
+        struct failure closed = failure_from_nomaster(26), no_tick = failure_from_nomaster(31), odd = failure_from_nomaster(99);
+
+        assert_string_equal(closed.name, ERROR_CLOSED);
+        assert_string_equal(no_tick.name, ERROR_NO_TICK);
+        assert_string_equal(odd.name, ERROR_FAILED);
+        assert_non_null(strstr(odd.message, "99"));
+        failure_done(&closed);
+        failure_done(&no_tick);
+        failure_done(&odd);
+}
+
+static void what_becomes_of_orders(void **unused) {
+        static const struct {
+                struct confd_ha_result result;
+                const char *name;
+        } table[] = {
+                { { .error = -EREMOTEIO, .confd_code = 30, .message = "m" }, ERROR_BIND },
+                { { .error = -EREMOTEIO, .confd_code = 3, .message = "m" }, ERROR_FAILED },
+                { { .error = -ETIMEDOUT, .confd_code = 48, .message = "m" }, ERROR_TIMEOUT },
+                { { .error = -ECONNRESET, .confd_code = 45, .message = "m" }, ERROR_NOT_CONNECTED },
+                { { .error = -ECANCELED, .confd_code = 45, .message = "" }, ERROR_NOT_CONNECTED },
+                { { .error = -EPROTO, .confd_code = 21, .message = "m" }, ERROR_PROTOCOL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct failure f = failure_from_order("BeNone", &table[i].result);
+
+                assert_string_equal(f.name, table[i].name);
+                assert_non_null(strstr(f.message, "BeNone"));
+                failure_done(&f);
+        }
+}
+
+static void what_becomes_of_connections(void **unused) {
+        static const struct {
+                struct confd_ha_result result;
+                const char *name, *word;
+        } table[] = {
+                { { .error = -EACCES, .confd_code = 3, .message = "m" }, ERROR_ACCESS_DENIED, "AccessFile=" },
+                { { .error = -EACCES, .confd_code = 24, .message = "m" }, ERROR_NOT_CONNECTED, "mode" },
+                { { .error = -EPERM, .confd_code = 24, .message = "m" }, ERROR_NOT_CONNECTED, "confd-ha.service.d/remote.conf" },
+                { { .error = -EPROTO, .confd_code = 21, .message = "m" }, ERROR_PROTOCOL, "m" },
+                { { .error = -EPROTONOSUPPORT, .confd_code = 21, .message = "m" }, ERROR_PROTOCOL, "m" },
+                { { .error = -ECONNREFUSED, .confd_code = 24, .message = "" }, ERROR_NOT_CONNECTED, "1.2.3.4:5" },
+                { { .error = -ETIMEDOUT, .confd_code = 48, .message = "m" }, ERROR_NOT_CONNECTED, "hangs" },
+                { { .error = -EHOSTUNREACH, .confd_code = 24, .message = "" }, ERROR_NOT_CONNECTED, "No route" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct failure f = failure_from_connection("HA", "1.2.3.4:5", &table[i].result);
+
+                assert_string_equal(f.name, table[i].name);
+                assert_non_null(strstr(f.message, table[i].word));
+                failure_done(&f);
+        }
+}
+
+static void names_are_distinct(void **unused) {
+        for (size_t i = 0; error_names[i]; i++) {
+                assert_int_equal(strncmp(error_names[i], ERROR_PREFIX, strlen(ERROR_PREFIX)), 0);
+                for (size_t j = 0; j < i; j++)
+                        assert_string_not_equal(error_names[i], error_names[j]);
+        }
+}
+
+static void versions(void **unused) {
+        char buf[16];
+
+        assert_string_equal(format_confd_version(0x08020500, buf), "8.2.5");
+        assert_string_equal(format_confd_version(0x08020501, buf), "8.2.5.1");
+        assert_string_equal(format_confd_version(0x08000500, buf), "8.0.5");
+        assert_string_equal(format_confd_version(0x08000000, buf), "8");
+        assert_string_equal(format_confd_version(0xffffffff, buf), "255.255.255.255");
+        assert_string_equal(format_confd_version(0, buf), "");
+}
+
+static void master_addresses(void **unused) {
+        static const struct {
+                const char *given, *plain, *with_strings;
+        } table[] = {
+                { "10.0.0.1", "10.0.0.1", "10.0.0.1" },
+                { "fd00::1", "fd00::1", "fd00::1" },
+                { "FD00:0::1", "FD00:0::1", "FD00:0::1" },
+                { "::ffff:10.0.0.1", "10.0.0.1", "10.0.0.1" },
+                { "::ffff:a00:1", "10.0.0.1", "10.0.0.1" },
+                { "::1", "::1", "::1" },
+                { "fe80::1%lo", NULL, "fe80::1%lo" },
+                { "10.1", NULL, "10.1" },
+                { "010.0.0.1", NULL, "010.0.0.1" },
+                { "host:4570", NULL, "host:4570" },
+                { "", NULL, NULL },
+                { "a\nb", NULL, NULL },
+        };
+        char longest[ADDRESS_STRING_MAX + 2], *t = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                for (int strings = 0; strings < 2; strings++) {
+                        const char *wanted = strings ? table[i].with_strings : table[i].plain;
+
+                        assert_int_equal(master_address_normalize(table[i].given, strings, &t), wanted ? 0 : -EINVAL);
+                        if (wanted) {
+                                assert_string_equal(t, wanted);
+                                free(t);
+                        }
+                }
+        memset(longest, 'x', sizeof(longest));
+        longest[ADDRESS_STRING_MAX + 1] = 0;
+        assert_int_equal(master_address_normalize(longest, true, &t), -EINVAL);
+        longest[ADDRESS_STRING_MAX] = 0;
+        assert_int_equal(master_address_normalize(longest, true, &t), 0);
+        free(t);
+}
+
+static void nodes_for_the_client(void **unused) {
+        struct confd_ha_node n;
+
+        node_fill(&n, "n1", "10.0.0.1");
+        assert_int_equal(n.af, AF_INET);
+        assert_int_equal(n.addr.ip4.s_addr, htonl(0x0a000001));
+        assert_int_equal(CONFD_GET_BUFSIZE(&n.nodeid), 2);
+        node_fill(&n, "n1", "fd00::1");
+        assert_int_equal(n.af, AF_INET6);
+        node_fill(&n, "n1", "host:4570");
+        assert_int_equal(n.af, AF_UNSPEC);
+        assert_string_equal(n.addr.str, "host:4570");
+}
+
+static void check_line(const struct state *s, bool polling, const char *wanted) {
+        _cleanup_free_ char *text = status_text(s, polling);
+
+        assert_non_null(text);
+        assert_string_equal(text, wanted);
+        assert_true(utf8_is_printable(text, strlen(text)));
+}
+
+static void the_status_line(void **unused) {
+        struct state *s = NULL;
+        struct node_list *l;
+        struct node many[STATUS_TEXT_PEERS_MAX + 2];
+
+        assert_int_equal(state_new(&s, "127.0.0.1:4565", "n1", 1), 0);
+        check_line(s, false, "Connecting to ConfD at 127.0.0.1:4565");
+        state_set_error(s, ERROR_KIND_CONNECTION, ERROR_NO_TOKEN, "no token", 1);
+        check_line(s, false, "Not connected: no token");
+        assert_int_equal(state_set_confd(s, NULL, "8.2.5", 82), 0);
+        state_connected(s);
+        check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: its role is not known yet");
+        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, NULL, false, false, 1, 1), 0);
+        check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, no slaves");
+        for (size_t i = 0; i < ELEMENTSOF(many); i++)
+                many[i] = (struct node) { "n2", "10.0.0.2" };
+        l = node_list_new(many, 1);
+        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, l, false, false, 1, 1), 0);
+        node_list_free(l);
+        check_line(s, true, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, 1 slave: n2 (10.0.0.2); no event connection, "
+                            "its status is asked for every few seconds");
+        l = node_list_new(many, ELEMENTSOF(many));
+        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, l, false, false, 1, 1), 0);
+        check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, 8 slaves: n2 (10.0.0.2), n2 (10.0.0.2), "
+                             "n2 (10.0.0.2), n2 (10.0.0.2), n2 (10.0.0.2), n2 (10.0.0.2) and 2 more");
+        node_list_free(l);
+        l = node_list_new(many, 2);
+        assert_int_equal(state_status(s, 0, HA_STATE_SLAVE_RELAY, l, false, true, 1, 1), 0);
+        node_list_free(l);
+        check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: slave-relay n1 of n2 (10.0.0.2), 1 slave: n2 (10.0.0.2), a "
+                             "BeSlave is under way");
+        assert_int_equal(state_status(s, 0, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: no role");
+        state_free(s);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_code_has_its_name),
+                cmocka_unit_test(lost_masters),
+                cmocka_unit_test(what_becomes_of_orders),
+                cmocka_unit_test(what_becomes_of_connections),
+                cmocka_unit_test(names_are_distinct),
+                cmocka_unit_test(versions),
+                cmocka_unit_test(master_addresses),
+                cmocka_unit_test(nodes_for_the_client),
+                cmocka_unit_test(the_status_line),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
