@@ -13,28 +13,8 @@
 #include <confd_ha_client.h>
 
 #include "basic/time-util.h"
+#include "client-driver.h"
 #include "erl-process.h"
-
-enum { PATIENCE_USEC = 20 * 1000 * 1000 };
-
-/* What the callbacks have heard. */
-struct heard {
-        unsigned n;
-        int error, code, sent;
-        char message[512];
-        bool has_status;
-        enum confd_ha_status_state state;
-        unsigned num_nodes;
-        char nodes[1024]; /* id@address, blanks between */
-};
-
-struct events {
-        unsigned n;
-        struct confd_ha_event last;
-        char node[256];
-        unsigned others;
-        uint64_t last_bit;
-};
 
 static struct server server;
 
@@ -46,86 +26,6 @@ static int start(void **state) {
 static int stop(void **state) {
         server_stop(&server);
         return 0;
-}
-
-static void keep(struct heard *h, const struct confd_ha_result *r) {
-        h->n++;
-        h->error = r->error;
-        h->code = r->confd_code;
-        h->sent = r->sent;
-        assert_non_null(r->message);
-        snprintf(h->message, sizeof(h->message), "%s", r->message);
-}
-
-static void on_result(confd_ha_client *c, const struct confd_ha_result *r, void *userdata) {
-        keep(userdata, r);
-}
-
-static void on_order(confd_ha_client *c, const struct confd_ha_result *r, const struct confd_ha_status_reply *s,
-                     void *userdata) {
-        struct heard *h = userdata;
-        char id[200], address[200];
-        size_t at = 0;
-
-        keep(h, r);
-        h->has_status = s;
-        if (!s)
-                return;
-        h->state = s->state;
-        h->num_nodes = s->num_nodes;
-        for (unsigned i = 0; i < s->num_nodes && at < sizeof(h->nodes); i++) {
-                confd_ha_format_id(&s->nodes[i].id, id, sizeof(id));
-                confd_ha_format_address(&s->nodes[i].address, address, sizeof(address));
-                at += (size_t) snprintf(h->nodes + at, sizeof(h->nodes) - at, "%s%s@%s", i ? " " : "", id, address);
-        }
-}
-
-static void on_event(confd_ha_client *c, const struct confd_ha_event *e, void *userdata) {
-        struct events *ev = userdata;
-        char address[100];
-
-        ev->n++;
-        ev->last = *e;
-        ev->node[0] = 0;
-        if (e->type == CONFD_HA_INFO_SLAVE_DIED || e->type == CONFD_HA_INFO_SLAVE_ARRIVED) {
-                confd_ha_format_id(&e->node.id, ev->node, sizeof(ev->node));
-                confd_ha_format_address(&e->node.address, address, sizeof(address));
-                strcat(strcat(ev->node, "@"), address);
-        }
-}
-
-static void on_notification(confd_ha_client *c, uint64_t bit, void *userdata) {
-        struct events *ev = userdata;
-
-        ev->others++;
-        ev->last_bit = bit;
-}
-
-/* Steps the client until *n has reached `wanted`. */
-static void run_until(confd_ha_client *c, const unsigned *n, unsigned wanted) {
-        uint64_t end = now_monotonic() + PATIENCE_USEC, t, deadline;
-        struct pollfd p;
-        int msec;
-
-        while (*n < wanted) {
-                t = now_monotonic();
-                if (t >= end)
-                        fail_msg("waited in vain");
-                deadline = MIN(confd_ha_client_get_deadline(c), end);
-                msec = deadline > t ? (int) ((deadline - t + 999) / 1000) : 0;
-                p = (struct pollfd) { .fd = confd_ha_client_get_fd(c), .events = (short) confd_ha_client_get_events(c) };
-                if (p.fd < 0)
-                        p.fd = -1;
-                (void) poll(&p, 1, msec);
-                if (confd_ha_client_process(c) == -ENOTCONN && *n < wanted)
-                        fail_msg("the connection is gone");
-        }
-}
-
-static void connect_to(struct server *s, confd_ha_client *c, struct heard *h) {
-        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &s->address, s->address_size, PATIENCE_USEC,
-                                                 on_result, h), 0);
-        run_until(c, &h->n, h->n + 1);
 }
 
 static confd_ha_client *ready_client(const char *token) {
@@ -239,27 +139,13 @@ static void test_odd_ids_spoil_nothing(void **state) {
         server_done(&server);
 }
 
-static void on_closed(confd_ha_client *c, const struct confd_ha_result *r, void *userdata) {
-        keep(userdata, r);
-}
-
-/* Steps until the closed callback has come. */
-static void run_to_end(confd_ha_client *c, struct heard *closed) {
-        run_until(c, &closed->n, 1);
-        assert_int_equal(confd_ha_client_process(c), -ENOTCONN);
-        assert_int_equal(confd_ha_client_get_fd(c), -ENOTCONN);
-        assert_int_equal(confd_ha_client_get_events(c), 0);
-        assert_true(confd_ha_client_get_deadline(c) == NO_DEADLINE);
-        assert_false(confd_ha_client_is_ready(c));
-}
-
 static void test_255_nodes_and_256(void **state) {
         struct heard h = {}, closed = {};
         confd_ha_client *c;
 
         server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{status,3,255},{expect,{4}},{status,3,256},closed]");
         c = ready_client("t");
-        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        confd_ha_client_set_closed_callback(c, on_result, &closed);
         status(c, &h);
         assert_int_equal(h.error, 0);
         assert_int_equal(h.num_nodes, 255);
@@ -440,7 +326,7 @@ static void test_what_servers_do_wrong(void **state) {
 
                 server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},%s]", cases[i].step);
                 c = ready_client("t");
-                confd_ha_client_set_closed_callback(c, on_closed, &closed);
+                confd_ha_client_set_closed_callback(c, on_result, &closed);
                 assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, on_order, &h), 0);
                 assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &second), 0);
                 run_to_end(c, &closed);
@@ -463,7 +349,7 @@ static void test_a_reply_that_nobody_waits_for(void **state) {
 
         server_script(&server, "[{accept,17},{token,<<\"t\">>},{send,ok},closed]");
         c = ready_client("t");
-        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        confd_ha_client_set_closed_callback(c, on_result, &closed);
         run_to_end(c, &closed);
         assert_int_equal(closed.error, -EPROTO);
         confd_ha_client_free(c);
@@ -502,7 +388,7 @@ static void test_timeouts(void **state) {
 
         server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{3}},{expect,{4}},closed]");
         c = ready_client("t");
-        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        confd_ha_client_set_closed_callback(c, on_result, &closed);
         assert_int_equal(confd_ha_client_benone(c, NO_DEADLINE, on_order, &early), 0);
         assert_true(confd_ha_client_get_deadline(c) == NO_DEADLINE);
         assert_int_equal(confd_ha_client_status(c, 50 * 1000, on_order, &late), 0);
@@ -539,7 +425,7 @@ static void test_a_server_that_does_not_read(void **state) {
         server_script(&server, "[{accept,17},tell,{token,<<\"t\">>},{expect,{3}},tell,closed]");
         c = ready_client("t");
         assert_string_equal(erl_read(&server.erl), "told");
-        confd_ha_client_set_closed_callback(c, on_closed, &closed);
+        confd_ha_client_set_closed_callback(c, on_result, &closed);
         memset(text, 'x', sizeof(text));
         CONFD_SET_BUF(&id, text, sizeof(text));
         /* Not one order too many is taken. */
@@ -658,102 +544,6 @@ static void test_callbacks_may_do_anything(void **state) {
         }
 }
 
-static void test_events(void **state) {
-        const struct confd_notifications_data data = { 100, 200 };
-        const int mask = CONFD_NOTIF_HA_INFO | CONFD_NOTIF_HEARTBEAT | CONFD_NOTIF_HEALTH_CHECK | CONFD_NOTIF_HA_INFO_SYNC;
-        struct events ev = {};
-        struct heard h = {};
-        confd_ha_client *c;
-
-        assert_int_equal(confd_ha_client_new_events(&c, 0, NULL, on_event, on_notification, &ev), -EINVAL);
-        assert_int_equal(confd_ha_client_new_events(&c, mask, NULL, on_event, on_notification, &ev), -EINVAL);
-        assert_int_equal(confd_ha_client_new_events(&c, mask, &(struct confd_notifications_data) { -1, 0 }, on_event,
-                                                    on_notification, &ev), -EINVAL);
-        assert_int_equal(confd_ha_client_new_events(&c, mask, &data, on_event, on_notification, &ev), 0);
-        server_script(&server, "[{accept,11},{expect,{%i,100,200,undefined,0}},{slowly,ok},"
-                      "{send,{64,{1,26}}},{expect,ha_synced},{utf8,{64,{2,{<<\"n2\">>,{10,0,0,2}}}}},{expect,ha_synced},"
-                      "{send,{64,{3,{7,<<\"h\">>}}}},{send,{64,{4,1}}},{send,{64,{5,#{1=>2.5}}}},{send,{64,{6,[]}}},"
-                      "{send,{1,{commit,[1,2,3],#{x=>y}}}},{send,{8192}},{send,{262144}},{send,hello},{send,{}},"
-                      "{send,{64,{99,x}}},{send,{foo,bar}},{send,{18446744073709551616,1}},"
-                      "{send,{64,{7,0}}},{send,{64,{7,28}}},closed]", mask);
-        connect_to(&server, c, &h);
-        assert_int_equal(h.error, 0);
-        run_until(c, &ev.n, 1);
-        assert_int_equal(ev.last.type, CONFD_HA_INFO_NOMASTER);
-        assert_int_equal(ev.last.code, CONFD_ERR_HA_CLOSED);
-        assert_int_equal(confd_ha_client_sync(c), 0);
-        run_until(c, &ev.n, 2);
-        assert_int_equal(ev.last.type, CONFD_HA_INFO_SLAVE_DIED);
-        assert_string_equal(ev.node, "n2@10.0.0.2");
-        assert_int_equal(confd_ha_client_sync(c), 0);
-        run_until(c, &ev.n, 8);
-        assert_int_equal(ev.last.type, CONFD_HA_INFO_BESLAVE_RESULT);
-        assert_int_equal(ev.last.code, CONFD_ERR_HA_BADTOKEN);
-        assert_int_equal(ev.others, 3);
-        assert_int_equal(ev.last_bit, CONFD_NOTIF_HEALTH_CHECK);
-        assert_int_equal(confd_ha_client_status(c, NO_DEADLINE, NULL, NULL), -EOPNOTSUPP);
-        confd_ha_client_free(c);
-        server_done(&server);
-}
-
-static void test_old_subscription(void **state) {
-        struct events ev = {};
-        struct heard h = {};
-        confd_ha_client *c;
-
-        assert_int_equal(confd_ha_client_new_events(&c, CONFD_NOTIF_HA_INFO, NULL, on_event, on_notification, &ev), 0);
-        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
-        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}},{send,ok},{send,{64,{6,0}}},closed]");
-        connect_to(&server, c, &h);
-        assert_int_equal(h.error, 0);
-        run_until(c, &ev.n, 1);
-        assert_int_equal(confd_ha_client_sync(c), -EOPNOTSUPP);
-        confd_ha_client_close(c);
-        server_done(&server);
-        server_done(&server);
-
-        /* Not for ever. */
-        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
-        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}}]");
-        connect_to(&server, c, &h);
-        assert_int_equal(h.error, -ECONNRESET);
-        server_done(&server);
-        server_done(&server);
-
-        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,{error,17,<<\"phase 0\">>}},closed]");
-        connect_to(&server, c, &h);
-        assert_int_equal(h.error, -EREMOTEIO);
-        assert_int_equal(h.code, CONFD_ERR_BADSTATE);
-        assert_non_null(strstr(h.message, "phase 0"));
-        confd_ha_client_free(c);
-        server_done(&server);
-}
-
-static void test_bad_events(void **state) {
-        static const char *const bad[] = {
-                "{send,{64}}", "{send,{64,1}}", "{send,{64,{1}}}", "{send,{64,{1,x}}}", "{send,{64,{1,-1}}}",
-                "{send,{64,{2,{a}}}}", "{send,{64,{2,7}}}", "{send,{64,{1,26},3}}", "{frame,<<131>>}",
-                "{frame,<<131,104,2,97,64,104,2,97,1>>}", "{frame,<<131,1>>}",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                struct heard h = {}, closed = {};
-                struct events ev = {};
-                confd_ha_client *c;
-
-                assert_int_equal(confd_ha_client_new_events(&c, CONFD_NOTIF_HA_INFO, NULL, on_event, on_notification, &ev), 0);
-                confd_ha_client_set_closed_callback(c, on_closed, &closed);
-                server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,ok},%s,closed]", bad[i]);
-                connect_to(&server, c, &h);
-                assert_int_equal(h.error, 0);
-                run_to_end(c, &closed);
-                if (closed.error != -EPROTO || ev.n != 0)
-                        fail_msg("%s: %i %s", bad[i], closed.error, closed.message);
-                confd_ha_client_free(c);
-                server_done(&server);
-        }
-}
-
 static void test_other_families(void **state) {
         static const int families[] = { AF_INET6, AF_UNIX };
 
@@ -816,9 +606,6 @@ int main(void) {
                 cmocka_unit_test(test_a_server_that_does_not_read),
                 cmocka_unit_test(test_many_orders_in_flight),
                 cmocka_unit_test(test_callbacks_may_do_anything),
-                cmocka_unit_test(test_events),
-                cmocka_unit_test(test_old_subscription),
-                cmocka_unit_test(test_bad_events),
                 cmocka_unit_test(test_other_families),
                 cmocka_unit_test(test_arguments),
         };
