@@ -88,7 +88,8 @@ void controller_pump(struct controller *c) {
                 if (c->orders.queue || c->waiters)
                         (void) link_kick(c->link);
         } else {
-                bool may_order = link_is_ready(c->link) && !c->next_config;
+                /* A new configuration waits for the orders under way. A BeSlave may take an hour: what may pass it passes. */
+                bool may_order = link_is_ready(c->link) && (!c->next_config || c->orders.following);
 
                 for (unsigned i = 0; i < 3; i++) {
                         if (c->wanted && !c->query.in_flight && !orders_blocking(&c->orders))
