@@ -364,6 +364,43 @@ static void a_missing_access_file_changes_nothing(void **state) {
         CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
+static void an_access_file_for_all_to_read_is_refused(void **state) {
+        struct fixture *f = *state;
+        const char *path = write_file(f, "access", "secret");
+
+        CHECK(f, chmod(path, 0644) == 0);
+        configure(f, kept(f, "[ConfD]\nAccessFile=%s\n", path));
+        CHECK(f, strstr(CALL_FAILS(f, "org.*", "Reload", ""), path));
+        CALL_OK(f, "BeMaster", "s", "n1");
+}
+
+/* The same at the start: it runs, does not connect, and says why. */
+static void no_access_file_at_the_start(void **state) {
+        struct fixture *f = *state;
+        const char *path = in_dir(f, "access");
+
+        configure(f, kept(f, "[ConfD]\nAccessFile=%s\n", path));
+        service_start(f);
+        service_wait_name(f);
+        CHECK(f, strstr(CALL_FAILS(f, HAD_ERROR("*"), "Status", ""), path));
+        CHECK(f, sim_count(f, "{hello,*") == 0);
+        (void) write_file(f, "access", "secret");
+        CALL_OK(f, "Reload", "");
+        WAIT_PROPERTY(f, "Connected", "true");
+}
+
+static void without_the_default_file_the_defaults_hold(void **state) {
+        struct fixture *f = *state;
+        static const char *const none[] = { NULL };
+
+        if (access(CONFD_HA_SYSCONFDIR "/confd-ha", F_OK) == 0)
+                skip(); /* this machine has one */
+        service_start_with(f, none);
+        service_wait_name(f);
+        CHECK_PROPERTY(f, "ConfdAddress", "'127.0.0.1:4565'");
+        CHECK_PROPERTY(f, "LastError", "('org.confd.HA.Error.NoToken' '*" CONFD_HA_SYSCONFDIR "/confd-ha/token*' *)");
+}
+
 static void orders_under_way_end_first(void **state) {
         struct fixture *f = *state;
         struct call *order, *reload;
@@ -439,6 +476,9 @@ int main(void) {
                 BUS_TEST(a_bad_file_changes_nothing),
                 BUS_TEST(a_lost_token_changes_nothing),
                 BUS_TEST(a_missing_access_file_changes_nothing),
+                BUS_TEST(an_access_file_for_all_to_read_is_refused),
+                STOPPED(no_access_file_at_the_start),
+                STOPPED(without_the_default_file_the_defaults_hold),
                 BUS_TEST(orders_under_way_end_first),
                 STOPPED(reload_while_nobody_answers),
                 BUS_TEST(sighup_reloads),

@@ -42,6 +42,24 @@ static void targets_follow_the_role(void **state) {
         /* A relay counts as slave: nothing was asked for it. */
         CHECK(f, trace_count(&f->systemd.trace, START_SLAVE) == 1);
         CHECK(f, trace_count(&f->systemd.trace, START_MASTER) == 2);
+        CHECK(f, trace_count(&f->systemd.trace, "StopUnit *") == 1);
+}
+
+/* However fast roles change, what runs in the end is the last one's. */
+static void the_last_role_wins(void **state) {
+        struct fixture *f = *state;
+
+        with_targets(f, "");
+        for (int i = 0; i < 5; i++) {
+                CALL_OK(f, "BeMaster", "s", "n1");
+                CALL_OK(f, "BeNone", "");
+                CALL_OK(f, "BeSlave", "sssb", "n1", "n2", "10.0.0.2", true);
+        }
+        WAIT_FOR(f, f->systemd.slave && !f->systemd.master);
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_FOR(f, f->systemd.master && !f->systemd.slave);
+        barrier(f, f->root);
+        CHECK(f, f->systemd.master && !f->systemd.slave);
 }
 
 static void a_joining_slave_has_no_target_yet(void **state) {
@@ -203,6 +221,7 @@ static void a_silent_systemd_delays_no_order(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 STOPPED(targets_follow_the_role),
+                STOPPED(the_last_role_wins),
                 STOPPED(a_joining_slave_has_no_target_yet),
                 STOPPED(a_lost_master_stops_the_target),
                 STOPPED(the_first_known_state_reconciles),
