@@ -39,6 +39,8 @@ main() ->
        {"a flood of connections costs little memory", with(fun flood/1)},
        {"IPC on TCP, IPv4 and IPv6", fun tcp/0},
        {"a stale socket is replaced, a live one and a file are not", fun stale_socket/0},
+       {"what the service manager is told, watchdog included", fun notify/0},
+       {"the help text", fun help/0},
        {"bad configurations: exit 78", fun exit_78/0}],
       60000).
 
@@ -520,6 +522,42 @@ stale_socket() ->
     1 = node_proc:exit_status(D),
     {ok, <<"precious">>} = file:read_file(Path),
     node_proc:remove(Dir).
+
+notify() ->
+    Dir = node_proc:dir(),
+    Path = filename:join(Dir, "notify"),
+    {ok, U} = gen_udp:open(0, [local, {ifaddr, {local, Path}}, binary, {active, false}]),
+    N = node_proc:start(Dir, #{address => node_proc:net() ++ "1", env => [{"NOTIFY_SOCKET", Path}, {"WATCHDOG_USEC", "200000"}]}),
+    told(U, "STATUS=State none: waiting for orders"),
+    told(U, "READY=1"),
+    told(U, "WATCHDOG=1"),
+    told(U, "WATCHDOG=1"),
+    S = ha(N),
+    ok = ha_client:call(S, {1, ?N1}),
+    told(U, "STATUS=State master as n1, 0 slaves"),
+    ok = ha_client:call(S, {1, <<"a\nb">>}),
+    told(U, "STATUS=State master as a\\x0ab, 0 slaves"), % a name cannot forge a line
+    ok = node_proc:stop(N),
+    told(U, "STOPPING=1"),
+    gen_udp:close(U),
+    node_proc:remove(Dir).
+
+%% Waits for a message with that line.
+told(U, Line) ->
+    {ok, {_, _, Message}} = gen_udp:recv(U, 0, 5000),
+    case lists:member(list_to_binary(Line), binary:split(Message, <<"\n">>, [global])) of
+        true -> ok;
+        false -> told(U, Line)
+    end.
+
+help() ->
+    Program = os:getenv("CONFD_HA_NODE"),
+    Help = os:cmd(Program ++ " --help; echo $?"),
+    [{Word, {match, _}} = {Word, re:run(Help, Word)}
+     || Word <- ["--config=FILE", "--ipc=ADDRESS", "--ha=ADDRESS", "--data=DIR", "--start-phase0", "--bus-name=NAME", "--help",
+                 "--version", "\n0\n$"]],
+    {match, _} = re:run(os:cmd(Program ++ " --version; echo $?"), "^confd-ha-node [0-9.]+\n0\n$"),
+    {match, _} = re:run(os:cmd(Program ++ " surplus; echo $?"), "surplus.*\n2\n$").
 
 exit_78() ->
     Dir = node_proc:dir(),

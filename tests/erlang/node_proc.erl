@@ -38,7 +38,7 @@ net() ->
 start(Dir) -> start(Dir, #{}).
 
 %% Options: name, address, args (more switches), config (text of the configuration), ipc ({unix,Path} or {tcp,..}),
-%% wait (false: do not wait until it listens), bus (what bus/1 gave: offer the data there)
+%% wait (false: do not wait until it listens), bus (what bus/1 gave: offer the data there), env
 start(Dir, Options) ->
     Name = maps:get(name, Options, "n1"),
     Address = maps:get(address, Options, "127.0.0.1"),
@@ -54,7 +54,7 @@ start(Dir, Options) ->
           end,
     BusName = "org.confd.HANode." ++ Name,
     BusArgs = ["--bus-name=" ++ BusName || Env =/= []],
-    {Port, Pid} = child(Log, [program() | Args ++ BusArgs], Env),
+    {Port, Pid} = child(Log, [program() | Args ++ BusArgs], Env ++ maps:get(env, Options, [])),
     N = #{ipc => Ipc, dir => Dir, port => Port, pid => Pid, address => Address, log => Log, name => list_to_binary(Name),
           bus => {maps:get(bus, Options, none), BusName}},
     case maps:get(wait, Options, true) of
