@@ -205,6 +205,29 @@ static void test_frames_are_whole_or_not(void **state) {
         expect_frame(&b, "836400026f6b");
 }
 
+/* A name that another node sends has to be in the one form that is compared. */
+static void test_names_from_nodes(void **state) {
+        static const struct {
+                const char *hex;
+                int r;
+        } cases[] = {
+                { "6d000000026e31", 0 },          { "6105", 0 },
+                { "6200000005", -EINVAL },        { "6e0105", -EINVAL },
+                { "6d000000026e", -EINVAL },      { "6d000000026e3100", -EINVAL },
+                { "6d00000000", -EINVAL },        { "", -EINVAL },
+                { "64000474727565", -EINVAL },   { "68026106617b", 0 },
+                { "69000000026106617b", -EINVAL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                uint8_t b[32];
+                size_t n = from_hex(cases[i].hex, b);
+                struct node_id id;
+
+                assert_int_equal(node_id_from_bytes(b, n, &id), cases[i].r);
+        }
+}
+
 /* ---- the handshake ---- */
 
 static void put(struct buffer *b, const void *p, size_t n) {
@@ -306,7 +329,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_orders), cmocka_unit_test(test_cut_orders), cmocka_unit_test(test_altered_orders),
                 cmocka_unit_test(test_subscriptions), cmocka_unit_test(test_sync),
-                cmocka_unit_test(test_replies_and_events), cmocka_unit_test(test_frames_are_whole_or_not),
+                cmocka_unit_test(test_names_from_nodes), cmocka_unit_test(test_replies_and_events), cmocka_unit_test(test_frames_are_whole_or_not),
                 cmocka_unit_test(test_handshake_bytewise), cmocka_unit_test(test_handshake_versions),
                 cmocka_unit_test(test_access_check), cmocka_unit_test(test_access_not_offered), cmocka_unit_test(test_kinds),
         };

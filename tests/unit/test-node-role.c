@@ -624,6 +624,42 @@ static void test_hold_slave_dead(void **state) {
         expect(f, "unhold 1:status:master,n3");
 }
 
+static void test_hold_stale_reports(void **state) {
+        struct fixture *f = *state;
+
+        become_slave(f);
+        f->hold = true;
+        be_slave(f, "n2", "n3", /* wait= */ true);
+        be_slave(f, "n2", "n4", /* wait= */ true);
+        expect(f, "unfollow IS_NONE hold");
+        role_release(f->role);
+        expect(f, "unhold follow:n2:n3 unfollow 1:error:2:71 follow:n2:n4");
+        f->hold = false;
+        role_joined(f->role, true);
+        expect(f, "INITIALIZED:1 1:ok:2");
+        f->hold = true;
+        be_slave(f, "n2", "n1", /* wait= */ false);
+        be_slave(f, "n2", "n5", /* wait= */ false);
+        expect(f, "unfollow IS_NONE hold");
+        /* these are of what was followed when they were said, and not of what is followed when their turn comes */
+        role_joined(f->role, true);
+        role_master_lost(f->role, CONFD_ERR_HA_CLOSED);
+        f->hold = false;
+        role_release(f->role);
+        expect(f, "unhold follow:n2:n1 unfollow RESULT:71 follow:n2:n5");
+        assert_true(role_is_joining(f->role));
+}
+
+static void test_arrives_twice(void **state) {
+        struct fixture *f = *state;
+
+        become_master(f);
+        arrive(f, "n2");
+        arrive(f, "n2");
+        expect(f, "ARRIVED:n2");
+        assert_int_equal(role_get_n_nodes(f->role), 1);
+}
+
 static void test_hold_is_bounded(void **state) {
         struct fixture *f = *state;
 
@@ -650,6 +686,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_phase0, setup0, teardown),
                 T(test_bad_arguments), T(test_controller_gone), T(test_new_controller_supersedes), T(test_orders_limit),
                 T(test_hold), T(test_hold_nomaster), T(test_hold_before_join), T(test_hold_slave_dead), T(test_hold_is_bounded),
+                T(test_hold_stale_reports), T(test_arrives_twice),
         };
 
         return cmocka_run_group_tests_name("node-role", tests, NULL, NULL);
