@@ -20,6 +20,7 @@ struct node_bus {
         sd_bus *bus;
         sd_event_source *reconnect;
         sd_event_source *emit;
+        bool refused; /* the name, when we came back */
         unsigned n_applies;
         struct apply *applies;
 
@@ -385,10 +386,15 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct node_bus *b = userdata;
 
         if (sd_bus_message_is_method_error(m, NULL)) {
-                log_error("D-Bus: cannot take the name %s: %s", b->name, sd_bus_message_get_error(m)->message);
+                /* Tried again every second; said once. */
+                if (!b->refused)
+                        log_error("D-Bus: cannot take the name %s: %s", b->name, sd_bus_message_get_error(m)->message);
+                b->refused = true;
                 reconnect_later(b);
-        } else
+        } else {
+                b->refused = false;
                 log_notice("D-Bus: data is offered as %s again", b->name);
+        }
         return 0;
 }
 
