@@ -331,6 +331,11 @@ int eterm_int64(struct eterm *c, int64_t *ret) {
         uint64_t v;
         int r;
 
+        if (left(c) >= 2 && *c->p == ETERM_SMALL_INTEGER) { /* parts of addresses, over and over */
+                *ret = c->p[1];
+                c->p += 2;
+                return 0;
+        }
         r = take_integer(&t, &negative, &v);
         if (r < 0)
                 return r;
@@ -404,6 +409,11 @@ int eterm_atom_is(struct eterm *c, const char *name) {
 }
 
 int eterm_binary(struct eterm *c, struct eterm_bytes *ret) {
+        if (left(c) >= 5 && *c->p == ETERM_BINARY && be32(c->p + 1) <= left(c) - 5) {
+                *ret = (struct eterm_bytes) { c->p + 5, be32(c->p + 1) };
+                c->p += 5 + ret->size;
+                return 0;
+        }
         return take_bytes(c, ETERM_KIND_BINARY, ret);
 }
 
@@ -412,6 +422,11 @@ int eterm_tuple(struct eterm *c, size_t *ret_arity) {
         struct head h;
         int r;
 
+        if (left(c) >= 2 && *c->p == ETERM_SMALL_TUPLE && c->p[1] <= left(c) - 2) {
+                *ret_arity = c->p[1];
+                c->p += 2;
+                return 0;
+        }
         r = take_kind(&t, ETERM_KIND_TUPLE, &h);
         if (r < 0)
                 return r;
@@ -477,7 +492,7 @@ int eterm_text(struct eterm *c, void *buf, size_t size, size_t *ret_n) {
         int r;
 
         if (kind == ETERM_KIND_BINARY || kind == ETERM_KIND_STRING) {
-                r = take_bytes(&t, kind, &s);
+                r = kind == ETERM_KIND_BINARY ? eterm_binary(&t, &s) : take_bytes(&t, kind, &s);
                 if (r >= 0)
                         r = copy_text(&s, buf, size, ret_n);
                 if (r >= 0)
@@ -505,31 +520,73 @@ int eterm_text(struct eterm *c, void *buf, size_t size, size_t *ret_n) {
         return 0;
 }
 
-int eterm_skip(struct eterm *c, struct eterm_bytes *ret) {
-        size_t pending[ETERM_DEPTH_MAX]; /* how many terms each open container still lacks */
-        size_t depth = 0;
-        struct eterm t = *c;
+/* The size of a frequent leaf with its head, if it is all in the n > 0 bytes at p, or 0: then take_head() knows more. A
+ * status is made of little else, and this way its terms are skipped at a few instructions each. */
+static inline size_t leaf_size(const uint8_t *p, size_t n) {
+        switch (*p) {
+        case ETERM_SMALL_INTEGER:
+                return n >= 2 ? 2 : 0;
+        case ETERM_BINARY:
+                return n >= 5 && be32(p + 1) <= n - 5 ? 5 + (size_t) be32(p + 1) : 0;
+        case ETERM_INTEGER:
+                return n >= 5 ? 5 : 0;
+        case ETERM_NIL:
+                return 1;
+        default:
+                return 0;
+        }
+}
+
+/* Skips the head of the term at p, which is no frequent leaf, and says how many terms belong to it. */
+static int skip_head(const uint8_t **p, const uint8_t *end, size_t *ret_children) {
+        struct eterm t = { *p, end };
         struct head h;
         int r;
 
-        for (;;) {
-                r = take_head(&t, &h);
-                if (r < 0)
-                        return r;
-                if (h.children > 0) {
-                        if (depth == ETERM_DEPTH_MAX)
-                                return -EBADMSG;
-                        pending[depth++] = h.children;
-                        continue;
+        r = take_head(&t, &h);
+        if (r < 0)
+                return r;
+        *p = t.p;
+        *ret_children = h.children;
+        return 0;
+}
+
+int eterm_skip(struct eterm *c, struct eterm_bytes *ret) {
+        size_t outer[ETERM_DEPTH_MAX]; /* how many terms each container around lacks */
+        size_t depth = 0, lacking = 1, children, n;
+        const uint8_t *p = c->p, *const end = c->end;
+        int r;
+
+        while (lacking > 0) {
+                n = p < end ? leaf_size(p, (size_t) (end - p)) : 0;
+                lacking--;
+                if (n > 0)
+                        p += n;
+                else {
+                        if (end - p >= 2 && *p == ETERM_SMALL_TUPLE && p[1] <= end - p - 2) {
+                                children = p[1];
+                                p += 2;
+                        } else {
+                                const uint8_t *at = p; /* apart from p, which stays in a register */
+
+                                r = skip_head(&at, end, &children);
+                                if (r < 0)
+                                        return r;
+                                p = at;
+                        }
+                        if (children > 0) {
+                                if (depth == ETERM_DEPTH_MAX)
+                                        return -EBADMSG;
+                                outer[depth++] = lacking;
+                                lacking = children;
+                        }
                 }
-                while (depth > 0 && --pending[depth - 1] == 0)
-                        depth--;
-                if (depth == 0)
-                        break;
+                while (lacking == 0 && depth > 0)
+                        lacking = outer[--depth];
         }
         if (ret)
-                *ret = (struct eterm_bytes) { c->p, (size_t) (t.p - c->p) };
-        *c = t;
+                *ret = (struct eterm_bytes) { c->p, (size_t) (p - c->p) };
+        c->p = p;
         return 0;
 }
 

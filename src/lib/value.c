@@ -141,10 +141,18 @@ void value_put(struct eterm_writer *w, const confd_value_t *v) {
 }
 
 static int get_ip4(struct eterm *c, struct in_addr *ret) {
+        const uint8_t *p = c->p;
         uint8_t bytes[4];
         int64_t i;
         int r;
 
+        /* As Erlang writes them, without the detour over integers of any size. */
+        if (c->end - p >= 8 && p[0] == ETERM_SMALL_INTEGER && p[2] == ETERM_SMALL_INTEGER && p[4] == ETERM_SMALL_INTEGER &&
+            p[6] == ETERM_SMALL_INTEGER) {
+                memcpy(&ret->s_addr, (const uint8_t[]) { p[1], p[3], p[5], p[7] }, 4);
+                c->p += 8;
+                return 0;
+        }
         for (size_t k = 0; k < sizeof(bytes); k++) {
                 r = eterm_int(c, 0, UINT8_MAX, &i);
                 if (r < 0)

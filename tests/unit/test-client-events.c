@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <signal.h>
 
 #include "client-driver.h"
@@ -119,11 +120,37 @@ static void test_bad_events(void **state) {
         }
 }
 
+/* One process() does a bounded amount of work, and what is left in the buffer is announced by the deadline. */
+static void test_a_flood_of_events(void **state) {
+        struct events ev = {};
+        struct heard h = {};
+        confd_ha_client *c;
+        unsigned before;
+
+        assert_int_equal(confd_ha_client_new_events(&c, CONFD_NOTIF_HA_INFO, NULL, on_event, on_notification, &ev), 0);
+        server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,ok},{repeat,5000,[{send,{64,{6,0}}}]},closed]");
+        connect_to(&server, c, &h);
+        while (ev.n < 5000) {
+                struct pollfd p = { .fd = confd_ha_client_get_fd(c), .events = (short) confd_ha_client_get_events(c) };
+
+                assert_int_equal(p.events, POLLIN);
+                if (confd_ha_client_get_deadline(c) != 0)
+                        assert_int_equal(poll(&p, 1, 20000), 1);
+                before = ev.n;
+                assert_int_equal(confd_ha_client_process(c), 0);
+                assert_true(ev.n - before <= 64);
+        }
+        assert_true(confd_ha_client_get_deadline(c) == CONFD_HA_CLIENT_NO_DEADLINE);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_events),
                 cmocka_unit_test(test_old_subscription),
                 cmocka_unit_test(test_bad_events),
+                cmocka_unit_test(test_a_flood_of_events),
         };
 
         signal(SIGPIPE, SIG_DFL); /* one would end the test */

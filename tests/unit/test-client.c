@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/un.h>
 
 #include <confd_ha_client.h>
 
@@ -571,6 +572,52 @@ static void test_other_families(void **state) {
         }
 }
 
+/* A Unix socket whose backlog is full gives no event to wait for: the client tries again by itself. */
+static void test_full_backlog(void **state) {
+        struct sockaddr_un un = { .sun_family = AF_UNIX };
+        socklen_t n = sizeof(un);
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), others[8], n_others = 0, fd;
+        struct heard h = {}, second = {};
+        uint64_t deadline;
+        confd_ha_client *c;
+
+        /* A name of the abstract namespace that the kernel chooses. */
+        assert_int_equal(bind(listener, (struct sockaddr *) &un, sizeof(sa_family_t)), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *) &un, &n), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        do {
+                assert_true(n_others < 8);
+                others[n_others] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        } while (connect(others[n_others++], (struct sockaddr *) &un, n) == 0);
+        assert_int_equal(errno, EAGAIN);
+
+        assert_int_equal(confd_ha_client_new(&c, "t", 1), 0);
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &un, n, 60 * 1000, on_result, &h), 0);
+        assert_int_equal(confd_ha_client_get_fd(c), -ENOTCONN);
+        deadline = confd_ha_client_get_deadline(c);
+        assert_true(deadline > 0 && deadline <= now_monotonic() + 60 * 1000);
+        run_until(c, &h.n, 1);
+        assert_int_equal(h.error, -ETIMEDOUT);
+
+        assert_int_equal(confd_ha_client_connect(c, (struct sockaddr *) &un, n, PATIENCE_USEC, on_result, &second), 0);
+        assert_int_equal(confd_ha_client_process(c), 0);
+        fd = accept(listener, NULL, NULL);
+        assert_true(fd >= 0);
+        close(fd);
+        while (confd_ha_client_get_fd(c) < 0) {
+                (void) poll(NULL, 0, 5);
+                assert_int_equal(confd_ha_client_process(c), 0);
+        }
+        while ((fd = accept(listener, NULL, NULL)) >= 0)
+                close(fd);
+        run_until(c, &second.n, 1);
+        assert_int_equal(second.error, -ECONNRESET);
+        confd_ha_client_free(c);
+        while (n_others > 0)
+                close(others[--n_others]);
+        close(listener);
+}
+
 static void test_arguments(void **state) {
         struct sockaddr_storage a = { .ss_family = AF_INET };
         confd_ha_client *c;
@@ -607,6 +654,7 @@ int main(void) {
                 cmocka_unit_test(test_many_orders_in_flight),
                 cmocka_unit_test(test_callbacks_may_do_anything),
                 cmocka_unit_test(test_other_families),
+                cmocka_unit_test(test_full_backlog),
                 cmocka_unit_test(test_arguments),
         };
 
