@@ -13,8 +13,6 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "node/message.h"
-#include "node/peer.h"
 #include "node-fixture.h"
 
 static int setup(void **state) {
@@ -668,165 +666,6 @@ static void test_crash_in_copy(void **state) {
         print_message("# killed in the copy: %u times the old data, %u times the new\n", old, new);
 }
 
-/* Slaves that are hardly more than a connection. */
-
-struct light {
-        struct peer *peer;
-        struct fixture *fixture;
-        bool admitted, refused, closed;
-        enum ha_error code;
-        bool mute; /* does not answer */
-};
-
-static void light_authenticated(struct peer *p, void *userdata) {
-        struct light *l = userdata;
-        struct join_message join = {};
-        uint8_t buf[MESSAGE_SIZE_MAX];
-
-        strcpy(join.transaction_id, store_transaction_id(l->fixture->nodes[0]->store));
-        peer_send(p, HOP_JOIN, &(struct iovec) { buf, join_message_encode(&join, buf) }, 1);
-}
-
-static void light_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
-        struct light *l = userdata;
-        char *reason = NULL;
-
-        if (frame->type == HOP_END)
-                peer_send(p, HOP_READY, NULL, 0);
-        else if (frame->type == HOP_ADMIT)
-                l->admitted = true;
-        else if (frame->type == HOP_TRANSACTION && !l->mute)
-                peer_send(p, HOP_ACK, &(struct iovec) { (uint8_t[]) { 0, 0, 0, 0, 0, 0, 0, 1 }, 8 }, 1);
-        else if (frame->type == HOP_REFUSE) {
-                l->refused = true;
-                assert_int_equal(hop_parse_refuse(frame->body, frame->size, &l->code, &reason), 0);
-                free(reason);
-        }
-}
-
-static void light_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
-        struct light *l = userdata;
-
-        l->closed = true;
-}
-
-static int connect_to(struct node *n) {
-        struct sockaddr_storage sa;
-        socklen_t size;
-        int fd;
-
-        assert_int_equal(node_address_to_sockaddr(&n->config.ha_address, 0, &sa, &size), 0);
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        assert_true(fd >= 0);
-        assert_true(connect(fd, (struct sockaddr *) &sa, size) >= 0 || errno == EINPROGRESS);
-        return fd;
-}
-
-static void light_start(struct light *l, struct fixture *f, struct node *master, unsigned number) {
-        static const struct peer_callbacks callbacks = {
-                .authenticated = light_authenticated, .frame = light_frame, .closed = light_closed,
-        };
-        struct node_id id;
-        struct hop *hop;
-        char name[16];
-
-        (void) snprintf(name, sizeof(name), "light%u", number);
-        node_id_set(&id, name);
-        l->fixture = f;
-        assert_int_equal(hop_new_joining(&id, &master->id, &f->token, &hop), 0);
-        assert_int_equal(peer_new(f->event, connect_to(master), true, hop, &callbacks, l, &l->peer), 0);
-}
-
-static void test_254_slaves(void **state) {
-        struct fixture *f = *state;
-        struct node *a = node_new(f, 1);
-        struct light *l = calloc(SLAVES_MAX + 2, sizeof(*l));
-        uint64_t begin;
-
-        a->config.tick_usec = 0;
-        node_be_master(a);
-        for (unsigned i = 0; i < SLAVES_MAX; i++) {
-                light_start(&l[i], f, a, i);
-                if (i % 16 == 15) /* or they would be too many strangers at a time */
-                        WAIT(f, l[i].admitted);
-        }
-        WAIT(f, a->arrived == SLAVES_MAX);
-        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
-        light_start(&l[SLAVES_MAX], f, a, SLAVES_MAX);
-        WAIT(f, l[SLAVES_MAX].refused);
-        assert_int_equal(l[SLAVES_MAX].code, HA_ERROR_CONNECT);
-        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
-        begin = now_monotonic();
-        assert_int_equal(node_set(a, "/x", "1"), 0);
-        print_message("# a commit with 254 slaves: %.1f ms\n", (double) (now_monotonic() - begin) / 1000);
-        /* One that is there may come again. */
-        light_start(&l[SLAVES_MAX + 1], f, a, 7);
-        WAIT(f, l[SLAVES_MAX + 1].admitted && l[7].closed);
-        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
-        for (unsigned i = 0; i < SLAVES_MAX + 2; i++)
-                peer_free(l[i].peer);
-        free(l);
-}
-
-/* One that ticks, but never acknowledges, holds a commit for three ticks and no longer. */
-static void test_mute_slave(void **state) {
-        struct fixture *f = *state;
-        struct node *a = node_new(f, 1), *b = node_new(f, 2);
-        struct light l = { .mute = true };
-        uint64_t begin;
-
-        a->config.tick_usec = b->config.tick_usec = 200 * USEC_PER_MSEC;
-        node_be_master(a);
-        node_be_slave(b, a);
-        light_start(&l, f, a, 1);
-        WAIT(f, l.admitted);
-        begin = now_monotonic();
-        {
-                struct writer w = { .node = a, .value = (char *) "v" };
-                uint64_t last_tick = begin;
-
-                assert_int_equal(write_more(&w), 0);
-                while (w.done == 0) {
-                        assert_true(now_monotonic() - begin < 2 * USEC_PER_SEC);
-                        if (now_monotonic() - last_tick > 100 * USEC_PER_MSEC && !l.closed) {
-                                last_tick = now_monotonic();
-                                peer_send(l.peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
-                        }
-                        assert_true(sd_event_run(f->event, 10000) >= 0);
-                }
-                assert_int_equal(w.failed, 0);
-        }
-        assert_true(now_monotonic() - begin >= 500 * USEC_PER_MSEC);
-        WAIT(f, a->died == 1);
-        assert_true(nodes_equal(a, b));
-        peer_free(l.peer);
-}
-
-/* Strangers: many, silent or noisy; who has the token still gets in. */
-static void test_strangers(void **state) {
-        struct fixture *f = *state;
-        struct node *a = node_new(f, 1), *b = node_new(f, 2);
-        int fds[300];
-
-        node_be_master(a);
-        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
-                fds[i] = connect_to(a);
-                if (i % 2)
-                        (void) !send(fds[i], "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL);
-        }
-        node_be_slave(b, a);
-        assert_int_equal(b->joined, 1);
-        assert_int_equal(node_set(a, "/x", "1"), 0);
-        /* All the others are gone after some seconds. */
-        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
-                char byte;
-
-                WAIT(f, recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != ENOTCONN));
-                close(fds[i]);
-        }
-        assert_int_equal(b->lost, 0);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_join_and_follow, setup, teardown),
@@ -849,9 +688,6 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_disk_full_at_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_disk_full_at_master, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_crash_in_copy, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_254_slaves, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_mute_slave, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bodies of frames between nodes: what is read is written as the same bytes again, and nothing else is taken. */
+#include "fuzz.h"
+#include "node/hop.h"
+#include "node/message.h"
+
+static void same(const uint8_t *p, size_t n, const uint8_t *q, size_t m) {
+        if (n != m || memcmp(p, q, n) != 0)
+                abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        uint8_t buf[MESSAGE_SIZE_MAX];
+        struct accept_message accept;
+        struct join_message join;
+        struct node_path path;
+        struct transaction *t;
+        enum ha_error code;
+        size_t key, value;
+        char *reason;
+        uint8_t kind;
+
+        if (size < 1)
+                return 0;
+        kind = *data++;
+        size--;
+        switch (kind % 6) {
+        case 0:
+                if (join_message_decode(data, size, &join) >= 0)
+                        same(data, size, buf, join_message_encode(&join, buf));
+                break;
+        case 1:
+                if (accept_message_decode(data, size, &accept) >= 0)
+                        same(data, size, buf, accept_message_encode(&accept, buf));
+                break;
+        case 2:
+                if (node_path_decode(data, size, &path) >= 0)
+                        same(data, size, buf, node_path_encode(&path, buf));
+                break;
+        case 3:
+                if (size >= RECORD_HEADER_SIZE && record_header_decode(data, &key, &value) >= 0) {
+                        record_header_encode(key, value, buf);
+                        same(data, RECORD_HEADER_SIZE, buf, RECORD_HEADER_SIZE);
+                }
+                break;
+        case 4:
+                if (hop_parse_refuse(data, size, &code, &reason) >= 0)
+                        free(reason);
+                break;
+        default:
+                if (transaction_from_data(data, size, &t) >= 0) {
+                        size_t pos = 0, n = 0;
+                        struct change c;
+
+                        while (transaction_next(t, &pos, &c) > 0) {
+                                if (!key_is_valid(c.key, c.key_size) || c.value_size > VALUE_SIZE_MAX)
+                                        abort();
+                                n++;
+                        }
+                        if (n != transaction_changes(t))
+                                abort();
+                        same(data, size, transaction_data(t), transaction_size(t));
+                        transaction_unref(t);
+                }
+        }
+        return 0;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of a master and a slave with peers that are many, mute, mad or strangers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "node/message.h"
+#include "node/peer.h"
+#include "node-fixture.h"
+
+static int setup(void **state) {
+        *state = fixture_new();
+        return 0;
+}
+
+static int teardown(void **state) {
+        fixture_free(*state);
+        return 0;
+}
+
+/* Slaves that are hardly more than a connection. */
+
+struct light {
+        struct peer *peer;
+        struct fixture *fixture;
+        bool admitted, refused, closed;
+        enum ha_error code;
+        bool mute; /* does not answer */
+};
+
+static void light_authenticated(struct peer *p, void *userdata) {
+        struct light *l = userdata;
+        struct join_message join = {};
+        uint8_t buf[MESSAGE_SIZE_MAX];
+
+        strcpy(join.transaction_id, store_transaction_id(l->fixture->nodes[0]->store));
+        peer_send(p, HOP_JOIN, &(struct iovec) { buf, join_message_encode(&join, buf) }, 1);
+}
+
+static void light_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
+        struct light *l = userdata;
+        char *reason = NULL;
+
+        if (frame->type == HOP_END)
+                peer_send(p, HOP_READY, NULL, 0);
+        else if (frame->type == HOP_ADMIT)
+                l->admitted = true;
+        else if (frame->type == HOP_TRANSACTION && !l->mute)
+                peer_send(p, HOP_ACK, &(struct iovec) { (uint8_t[]) { 0, 0, 0, 0, 0, 0, 0, 1 }, 8 }, 1);
+        else if (frame->type == HOP_REFUSE) {
+                l->refused = true;
+                assert_int_equal(hop_parse_refuse(frame->body, frame->size, &l->code, &reason), 0);
+                free(reason);
+        }
+}
+
+static void light_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
+        struct light *l = userdata;
+
+        l->closed = true;
+}
+
+static int connect_to(struct node *n) {
+        struct sockaddr_storage sa;
+        socklen_t size;
+        int fd;
+
+        assert_int_equal(node_address_to_sockaddr(&n->config.ha_address, 0, &sa, &size), 0);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_true(fd >= 0);
+        assert_true(connect(fd, (struct sockaddr *) &sa, size) >= 0 || errno == EINPROGRESS);
+        return fd;
+}
+
+static void light_start(struct light *l, struct fixture *f, struct node *master, unsigned number) {
+        static const struct peer_callbacks callbacks = {
+                .authenticated = light_authenticated, .frame = light_frame, .closed = light_closed,
+        };
+        struct node_id id;
+        struct hop *hop;
+        char name[16];
+
+        (void) snprintf(name, sizeof(name), "light%u", number);
+        node_id_set(&id, name);
+        l->fixture = f;
+        assert_int_equal(hop_new_joining(&id, &master->id, &f->token, &hop), 0);
+        assert_int_equal(peer_new(f->event, connect_to(master), true, hop, &callbacks, l, &l->peer), 0);
+}
+
+static void test_254_slaves(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        struct light *l = calloc(SLAVES_MAX + 2, sizeof(*l));
+        uint64_t begin;
+
+        a->config.tick_usec = 0;
+        node_be_master(a);
+        for (unsigned i = 0; i < SLAVES_MAX; i++) {
+                light_start(&l[i], f, a, i);
+                if (i % 16 == 15) /* or they would be too many strangers at a time */
+                        WAIT(f, l[i].admitted);
+        }
+        WAIT(f, a->arrived == SLAVES_MAX);
+        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
+        light_start(&l[SLAVES_MAX], f, a, SLAVES_MAX);
+        WAIT(f, l[SLAVES_MAX].refused);
+        assert_int_equal(l[SLAVES_MAX].code, HA_ERROR_CONNECT);
+        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
+        begin = now_monotonic();
+        assert_int_equal(node_set(a, "/x", "1"), 0);
+        print_message("# a commit with 254 slaves: %.1f ms\n", (double) (now_monotonic() - begin) / 1000);
+        /* One that is there may come again. */
+        light_start(&l[SLAVES_MAX + 1], f, a, 7);
+        WAIT(f, l[SLAVES_MAX + 1].admitted && l[7].closed);
+        assert_int_equal(master_n_slaves(a->master), SLAVES_MAX);
+        for (unsigned i = 0; i < SLAVES_MAX + 2; i++)
+                peer_free(l[i].peer);
+        free(l);
+}
+
+/* Nonsense from those that have the token: it costs them the connection and nobody anything else. */
+
+struct nonsense {
+        struct light light;
+        uint8_t type;
+        const uint8_t *body;
+        size_t size;
+        unsigned when; /* in place of JOIN, after it, in place of READY, after ADMIT */
+        bool sent;
+};
+
+static void nonsense_send(struct peer *p, struct nonsense *n) {
+        n->sent = true;
+        peer_send(p, (enum hop_type) n->type, &(struct iovec) { (void *) n->body, n->size }, 1);
+}
+
+static void nonsense_authenticated(struct peer *p, void *userdata) {
+        struct nonsense *n = userdata;
+
+        if (n->when > 0)
+                light_authenticated(p, &n->light);
+        if (n->when <= 1)
+                nonsense_send(p, n);
+}
+
+static void nonsense_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
+        struct nonsense *n = userdata;
+
+        if (frame->type == HOP_END && n->when == 2)
+                nonsense_send(p, n);
+        else
+                light_frame(p, frame, &n->light);
+        if (frame->type == HOP_ADMIT && n->when == 3)
+                nonsense_send(p, n);
+}
+
+static void nonsense_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
+        struct nonsense *n = userdata;
+
+        n->light.closed = true;
+}
+
+static const struct peer_callbacks nonsense_callbacks = {
+        .authenticated = nonsense_authenticated, .frame = nonsense_frame, .closed = nonsense_closed,
+};
+
+static const uint8_t nonsense_bytes[300] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const size_t nonsense_sizes[] = { 0, 1, 4, 8, 41, 300 };
+
+static void test_nonsense_from_a_slave(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+
+        node_be_master(a);
+        node_be_slave(b, a);
+        for (unsigned when = 0; when < 4; when++)
+                for (uint8_t type = 0; type < 32; type++)
+                        for (size_t k = 0; k < ELEMENTSOF(nonsense_sizes); k++) {
+                                struct nonsense n = { .light = { .fixture = f }, .type = type, .body = nonsense_bytes,
+                                                      .size = nonsense_sizes[k], .when = when };
+                                struct node_id id;
+                                struct hop *hop;
+
+                                /* what would not be nonsense there */
+                                if (type == HOP_TICK && n.size == 1 && when > 0)
+                                        continue;
+                                if (type == HOP_READY && (when == 2 || when == 1))
+                                        continue;
+                                node_id_set(&id, "nonsense");
+                                assert_int_equal(hop_new_joining(&id, &a->id, &f->token, &hop), 0);
+                                assert_int_equal(peer_new(f->event, connect_to(a), true, hop, &nonsense_callbacks, &n, &n.light.peer), 0);
+                                WAIT(f, n.sent && n.light.closed);
+                                peer_free(n.light.peer);
+                        }
+        assert_int_equal(b->lost, 0);
+        assert_int_equal(master_n_slaves(a->master), 1);
+        assert_int_equal(node_set(a, "/x", "1"), 0);
+        assert_true(nodes_equal(a, b));
+}
+
+/* A master that has the token and has gone mad: one connection after the other. */
+struct mad {
+        struct nonsense n;
+        struct fixture *f;
+        int listener;
+        unsigned step;
+};
+
+static void mad_authenticated(struct peer *p, void *userdata) {
+}
+
+static void mad_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
+        struct mad *m = userdata;
+        struct accept_message accept = { .copy = true, .entries = 1, .transaction_id = "mad-1", .path.n = 1 };
+        uint8_t buf[MESSAGE_SIZE_MAX];
+
+        if (frame->type == HOP_JOIN && m->n.when == 0)
+                nonsense_send(p, &m->n);
+        else if (frame->type == HOP_JOIN) {
+                node_id_set(&accept.path.names[0], "mad");
+                peer_send(p, HOP_ACCEPT, &(struct iovec) { buf, accept_message_encode(&accept, buf) }, 1);
+                if (m->n.when == 1)
+                        nonsense_send(p, &m->n);
+                else {
+                        peer_send(p, HOP_COPY, &(struct iovec) { (void *) "\0\2\0\0\0\1/xv", 9 }, 1);
+                        if (m->n.when == 2)
+                                nonsense_send(p, &m->n);
+                        peer_send(p, HOP_END, NULL, 0);
+                }
+        } else if (frame->type == HOP_READY) {
+                peer_send(p, HOP_ADMIT, NULL, 0);
+                if (m->n.when == 3)
+                        nonsense_send(p, &m->n);
+        }
+}
+
+static void mad_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
+        struct mad *m = userdata;
+
+        m->n.light.closed = true;
+}
+
+static int on_mad_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        static const struct peer_callbacks mad_callbacks = {
+                .authenticated = mad_authenticated, .frame = mad_frame, .closed = mad_closed,
+        };
+        struct mad *m = userdata;
+        struct node_id id;
+        struct hop *hop;
+
+        fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        assert_true(fd >= 0);
+        node_id_set(&id, "mad");
+        assert_int_equal(hop_new_serving(&id, &m->f->token, &hop), 0);
+        assert_int_equal(peer_new(m->f->event, fd, false, hop, &mad_callbacks, m, &m->n.light.peer), 0);
+        return 0;
+}
+
+static void test_nonsense_from_a_master(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), master = {};
+        struct mad m = { .f = f };
+        struct sockaddr_storage sa;
+        sd_event_source *source;
+        socklen_t size;
+
+        master.config.ha_address = a->config.ha_address;
+        master.config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
+        node_id_set(&master.id, "mad");
+        assert_int_equal(node_address_to_sockaddr(&master.config.ha_address, 0, &sa, &size), 0);
+        m.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(m.listener, (struct sockaddr *) &sa, size), 0);
+        assert_int_equal(listen(m.listener, 8), 0);
+        assert_int_equal(sd_event_add_io(f->event, &source, m.listener, EPOLLIN, on_mad_connection, &m), 0);
+        assert_int_equal(node_set(a, "/own", "1"), 0);
+        for (unsigned when = 0; when < 4; when++)
+                for (uint8_t type = 0; type < 32; type++)
+                        for (size_t k = 0; k < ELEMENTSOF(nonsense_sizes); k++) {
+                                m.n = (struct nonsense) { .type = type, .body = nonsense_bytes,
+                                                          .size = nonsense_sizes[k], .when = when };
+                                if (type == HOP_TICK && when > 0)
+                                        continue;
+                                if (type == HOP_END && when == 2)
+                                        continue;
+                                node_start_slave(a, &master);
+                                WAIT(f, m.n.sent && (a->failed || a->lost));
+                                assert_int_equal(a->failed, when < 3);
+                                peer_free(m.n.light.peer);
+                                if (when < 3)
+                                        assert_true(node_has(a, "/own", "1"));
+                        }
+        assert_int_equal(store_entries(a->store), 1);
+        sd_event_source_disable_unref(source);
+        close(m.listener);
+}
+
+static void on_committed(int result, const char *id, void *userdata) {
+        assert_int_equal(result, 0);
+        *(bool *) userdata = true;
+}
+
+/* One that ticks, but never acknowledges, holds a commit for three ticks and no longer. */
+static void test_mute_slave(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        struct light l = { .mute = true };
+        uint64_t begin;
+
+        a->config.tick_usec = b->config.tick_usec = 200 * USEC_PER_MSEC;
+        node_be_master(a);
+        node_be_slave(b, a);
+        light_start(&l, f, a, 1);
+        WAIT(f, l.admitted);
+        begin = now_monotonic();
+        {
+                bool done = false;
+                struct transaction *t;
+                uint64_t last_tick = begin;
+
+                assert_int_equal(transaction_new(&t), 0);
+                assert_int_equal(transaction_set(t, "/x", "1"), 0);
+                assert_int_equal(master_commit(a->master, t, on_committed, &done), 0);
+                transaction_unref(t);
+                while (!done) {
+                        assert_true(now_monotonic() - begin < 2 * USEC_PER_SEC);
+                        if (now_monotonic() - last_tick > 100 * USEC_PER_MSEC && !l.closed) {
+                                last_tick = now_monotonic();
+                                peer_send(l.peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
+                        }
+                        assert_true(sd_event_run(f->event, 10000) >= 0);
+                }
+        }
+        assert_true(now_monotonic() - begin >= 500 * USEC_PER_MSEC);
+        WAIT(f, a->died == 1);
+        assert_true(nodes_equal(a, b));
+        peer_free(l.peer);
+}
+
+/* Strangers: many, silent or noisy; who has the token still gets in. */
+static void test_strangers(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        int fds[300];
+
+        node_be_master(a);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                fds[i] = connect_to(a);
+                if (i % 2)
+                        (void) !send(fds[i], "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL);
+        }
+        node_be_slave(b, a);
+        assert_int_equal(b->joined, 1);
+        assert_int_equal(node_set(a, "/x", "1"), 0);
+        /* All the others are gone after some seconds. */
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                char byte;
+
+                WAIT(f, recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != ENOTCONN));
+                close(fds[i]);
+        }
+        assert_int_equal(b->lost, 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_254_slaves, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_nonsense_from_a_slave, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_nonsense_from_a_master, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_mute_slave, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
+        };
+
+        log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);
+        if (getenv("TEST_FILTER"))
+                cmocka_set_test_filter(getenv("TEST_FILTER"));
+        return cmocka_run_group_tests_name("node-peers", tests, NULL, NULL);
+}
