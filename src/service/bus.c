@@ -245,7 +245,7 @@ static void on_status(void *userdata, const struct failure *failure, enum ha_sta
 static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct service *s = userdata;
 
-        controller_status(s->controller, on_status, sd_bus_message_ref(m));
+        controller_status(s->controller, sd_bus_message_get_sender(m) ?: "", on_status, sd_bus_message_ref(m));
         return 1;
 }
 

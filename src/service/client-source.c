@@ -33,7 +33,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 
 int client_source_init(struct client_source *s, sd_event *event, confd_ha_client *client) {
         *s = (struct client_source) { .event = sd_event_ref(event), .client = client, .fd = -EBADF };
-        return sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_time, s);
+        return sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, on_time, s);
 }
 
 void client_source_done(struct client_source *s) {
@@ -82,7 +82,10 @@ void client_source_update(struct client_source *s) {
 
 void client_source_drain(struct client_source *s) {
         for (unsigned i = 0; s->client && i < DRAIN_MAX; i++) {
-                struct pollfd p = { .fd = confd_ha_client_get_fd(s->client), .events = POLLIN };
+                struct pollfd p = {
+                        .fd = confd_ha_client_get_fd(s->client),
+                        .events = (short) confd_ha_client_get_events(s->client),
+                };
 
                 if (p.fd < 0 || poll(&p, 1, 0) <= 0)
                         return;

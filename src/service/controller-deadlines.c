@@ -11,7 +11,7 @@ static bool is_idle(const struct controller *c) {
         return !orders_under_way(&c->orders);
 }
 
-static void use_next_config(struct controller *c) {
+void controller_use_next_config(struct controller *c) {
         struct config *old = c->config;
         bool reconnect = !config_connection_equal(old, c->next_config);
         int r;
@@ -150,7 +150,7 @@ int controller_on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         link_drain(c->link);
         check_deadlines(c, now_monotonic());
         if (c->next_config && is_idle(c))
-                use_next_config(c);
+                controller_use_next_config(c);
         controller_pump(c);
         return 0;
 }

@@ -17,6 +17,7 @@ struct waiter {
         uint64_t deadline;
         controller_status_fn done;
         void *userdata;
+        char sender[]; /* the caller's unique name */
 };
 
 struct controller {
@@ -84,6 +85,9 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
                                const struct confd_ha_status_reply *status, void *userdata);
 void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_result *result,
                                 const struct confd_ha_status_reply *status, void *userdata);
+
+/* Nothing may be under way if it makes a new connection. */
+void controller_use_next_config(struct controller *c);
 
 /* The timer, to be set to the next deadline, and its handler. */
 void controller_arm(struct controller *c);

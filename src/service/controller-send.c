@@ -11,6 +11,9 @@ static void send_query(struct controller *c) {
         r = confd_ha_client_status(link_client(c->link), CONFD_HA_CLIENT_NO_DEADLINE, controller_on_status_reply, c);
         if (r < 0) {
                 log_error("Cannot ask ConfD for its status: %s", strerrordesc_np(-r));
+                /* It stays wanted, and is tried again in a while. */
+                c->status_refused = true;
+                c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
                 return;
         }
         c->wanted = false;
@@ -78,6 +81,12 @@ static void send_order(struct controller *c, struct order *order) {
         }
 }
 
+/* With a new configuration to come the orders under way end first, and no more are given. But a BeSlave may take hours, and
+ * what passes it by is not kept waiting for it. */
+static bool must_hold(const struct controller *c) {
+        return c->next_config && !c->orders.following && !orders_blocking(&c->orders);
+}
+
 /* Sends what may be sent now. Status questions go before orders: what has been told is to be shown first. */
 void controller_pump(struct controller *c) {
         struct order *order;
@@ -88,8 +97,7 @@ void controller_pump(struct controller *c) {
                 if (c->orders.queue || c->waiters)
                         (void) link_kick(c->link);
         } else {
-                /* A new configuration waits for the orders under way. A BeSlave may take an hour: what may pass it passes. */
-                bool may_order = link_is_ready(c->link) && (!c->next_config || c->orders.following);
+                bool may_order = link_is_ready(c->link) && !must_hold(c);
 
                 for (unsigned i = 0; i < 3; i++) {
                         if (c->wanted && !c->query.in_flight && !orders_blocking(&c->orders))

@@ -189,16 +189,27 @@ void controller_order(struct controller *c, const struct order_request *request,
         controller_pump(c);
 }
 
-void controller_status(struct controller *c, controller_status_fn done, void *userdata) {
+/* Nobody alone may fill the list. It is only counted once it is long. */
+static bool may_wait(const struct controller *c, const char *sender) {
+        size_t mine = 0;
+
+        if (c->n_waiters < STATUS_WAITERS_PER_SENDER_MAX)
+                return true;
+        for (const struct waiter *w = c->waiters; w; w = w->next)
+                mine += streq(w->sender, sender);
+        return mine < STATUS_WAITERS_PER_SENDER_MAX && c->n_waiters < STATUS_WAITERS_MAX;
+}
+
+void controller_status(struct controller *c, const char *sender, controller_status_fn done, void *userdata) {
         _cleanup_failure_ struct failure f = FAILURE_NONE;
         struct waiter *w = NULL;
 
         if (!link_client(c->link) && link_kick(c->link) < 0)
                 f = controller_not_connected(c);
-        else if (c->n_waiters >= STATUS_WAITERS_MAX)
+        else if (!may_wait(c, sender))
                 f = failure_make(ERROR_LIMITS_EXCEEDED, "too many callers wait for a status already");
         else {
-                w = calloc(1, sizeof(*w));
+                w = calloc(1, sizeof(*w) + strlen(sender) + 1);
                 if (!w)
                         f = failure_make(ERROR_NO_MEMORY, "no memory to wait for a status");
         }
@@ -206,6 +217,7 @@ void controller_status(struct controller *c, controller_status_fn done, void *us
                 done(userdata, &f, HA_STATE_UNKNOWN, NULL);
                 return;
         }
+        strcpy(w->sender, sender);
         w->done = done;
         w->userdata = userdata;
         w->deadline = usec_add(now_monotonic(), c->config->request_timeout);
@@ -228,6 +240,8 @@ void controller_status(struct controller *c, controller_status_fn done, void *us
 void controller_reload(struct controller *c, struct config *config) {
         config_free(c->next_config);
         c->next_config = config;
+        if (config_connection_equal(c->config, config))
+                controller_use_next_config(c);
         controller_pump(c);
 }
 

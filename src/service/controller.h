@@ -17,6 +17,7 @@
 
 enum {
         STATUS_WAITERS_MAX = 4096,
+        STATUS_WAITERS_PER_SENDER_MAX = 1024,
 };
 
 struct controller;
@@ -55,9 +56,9 @@ void controller_order(struct controller *c, const struct order_request *request,
 bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending);
 
 /* Asks ConfD for its status, together with whoever else asks. `done` as above. */
-void controller_status(struct controller *c, controller_status_fn done, void *userdata);
+void controller_status(struct controller *c, const char *sender, controller_status_fn done, void *userdata);
 
-/* Uses this configuration (taken over) as soon as the orders under way have ended. */
+/* Uses this configuration (taken over): at once, or, if it makes a new connection, when the orders under way have ended. */
 void controller_reload(struct controller *c, struct config *config);
 
 /* Ends all that waits, with words. Nothing is sent any more. */
