@@ -258,7 +258,7 @@ static void on_events_up(void *userdata) {
 
 static void on_events_down(void *userdata, const struct failure *why, bool was_up) {
         struct controller *c = userdata;
-        bool news = !streq(c->state->error_message, why->message ?: "");
+        bool news = c->state->error_kind != ERROR_KIND_EVENTS || !streq(c->state->error_message, why->message ?: "");
 
         if (was_up) {
                 c->events_down_since = now_monotonic();
@@ -266,9 +266,13 @@ static void on_events_down(void *userdata, const struct failure *why, bool was_u
                 state_events_down(c->state);
         }
         if (link_client(c->link)) {
-                if (was_up || news) {
+                /* If all of ConfD is gone, its other connection is about to tell; so it is a warning only if it stays. */
+                if (!was_up && news)
                         log_warning("No events from ConfD, its status is asked for every %u s: %s",
                                     (unsigned) (CONTROLLER_POLL_USEC / USEC_PER_SEC), why->message ?: why->name);
+                else if (was_up)
+                        log_info("The event connection to ConfD is lost: %s", why->message ?: why->name);
+                if (was_up || news) {
                         state_set_error(c->state, ERROR_KIND_EVENTS, why->name, why->message ?: "", now_realtime());
                 }
                 c->wanted |= was_up;

@@ -494,8 +494,11 @@ static int emit_batch(struct state *s, struct signal_list *batch, const char *ol
 int state_status(struct state *s, uint64_t covers, enum ha_state state, const struct node_list *nodes, bool under_order,
                  bool synchronizing, uint64_t monotonic, uint64_t realtime) {
         _cleanup_(signal_list_done) struct signal_list batch = {}, results = {};
-        _cleanup_free_ char *old_node_id = strdup(s->node_id), *old_master_id = strdup(s->master_id),
-                            *old_master_address = strdup(s->master_address);
+        /* Who the lost master was is not shown any more when the connection is down. */
+        bool shown = s->state != HA_STATE_UNKNOWN || !is_slave(s->known_state) || node_list_size(s->known) == 0;
+        _cleanup_free_ char *old_node_id = strdup(s->node_id),
+                            *old_master_id = strdup(shown ? s->master_id : s->known->nodes[0].id),
+                            *old_master_address = strdup(shown ? s->master_address : s->known->nodes[0].address);
         struct node_list *known = node_list_copy(nodes);
         const char *reason = "external";
         bool lost_master;

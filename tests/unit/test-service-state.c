@@ -261,6 +261,33 @@ static void differences_take_the_place_of_missed_events(void **unused) {
         world_free(w);
 }
 
+static void a_lost_master_is_named_to_the_journal(void **unused) {
+        struct world *w = in_role(HA_STATE_SLAVE, NODES({ "n1", "a" }));
+        struct signal_list l;
+
+        master_lost(w);
+        assert_int_equal(state_status(w->s, w->stamp, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        (void) state_take(w->s, &l);
+        assert_int_equal(l.items[0].kind, SIGNAL_MASTER_LOST);
+        assert_string_equal(l.items[0].master_id, "n1");
+        assert_string_equal(l.items[0].master_address, "a");
+        assert_string_equal(l.items[1].master_id, "");
+        signal_list_done(&l);
+        world_free(w);
+
+        /* Also when it went while nobody was connected. */
+        w = in_role(HA_STATE_SLAVE, NODES({ "n1", "a" }));
+        state_events_down(w->s);
+        state_disconnected(w->s, false, 1);
+        (void) take(w);
+        assert_int_equal(state_status(w->s, w->stamp, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        (void) state_take(w->s, &l);
+        assert_int_equal(l.items[0].kind, SIGNAL_MASTER_LOST);
+        assert_string_equal(l.items[0].master_id, "n1");
+        signal_list_done(&l);
+        world_free(w);
+}
+
 static void differences_over_a_disconnection(void **unused) {
         struct world *w = in_role(HA_STATE_SLAVE, NODES({ "n1", "a" }));
 
@@ -469,6 +496,7 @@ int main(void) {
                 cmocka_unit_test(what_contradicts_keeps_its_order),
                 cmocka_unit_test(no_differences_while_events_come),
                 cmocka_unit_test(differences_take_the_place_of_missed_events),
+                cmocka_unit_test(a_lost_master_is_named_to_the_journal),
                 cmocka_unit_test(differences_over_a_disconnection),
                 cmocka_unit_test(an_order_that_ends_the_role_loses_no_master),
                 cmocka_unit_test(a_master_that_leaves_reports_no_deaths),
