@@ -177,6 +177,7 @@ static void on_up(void *userdata) {
                             confd_ha_client_get_protocol_version(client)) < 0)
                 log_error("Out of memory: the property ConfdVersion is out of date");
         state_connected(c->state);
+        orders_expect_stray(&c->orders);
         c->query.in_flight = c->query.repeated = false;
         c->wanted = true;
         /* The question that is asked now is the next one for all who waited for a connection. */

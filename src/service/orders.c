@@ -218,6 +218,8 @@ struct order *orders_accept(struct orders *o, uint64_t query) {
 
         if (!b || b->with_reply || query < b->accept_query)
                 return NULL;
+        while (o->n_slots > 0 && o->slots[0].uncertain && !o->slots[0].order)
+                drop_slot(o, 0);
         o->in_flight = NULL;
         o->following = b;
         b->accepted = true;
@@ -289,6 +291,14 @@ struct order *orders_match_result(struct orders *o, int code) {
         if (!order && code == 0)
                 o->stray_success = true;
         return order;
+}
+
+void orders_expect_stray(struct orders *o) {
+        if (o->n_slots > 0 && o->slots[o->n_slots - 1].uncertain)
+                return;
+        if (o->n_slots == RESULT_SLOTS_MAX)
+                drop_slot(o, 0);
+        o->slots[o->n_slots++] = (struct result_slot) { .uncertain = true };
 }
 
 void orders_events_lost(struct orders *o) {

@@ -105,7 +105,8 @@ bool orders_synchronizing(const struct orders *o, uint64_t covers);
 /* Whether an order is under way at ConfD, or its outcome is yet to be shown. */
 bool orders_under_way(const struct orders *o);
 
-/* A status that was asked for behind it has been answered: the BeSlave in flight is ConfD's. Returns it, or NULL. */
+/* A status that was asked for behind it has been answered: the BeSlave in flight is ConfD's. Returns it, or NULL. What it
+ * ended has had its result by then; results that may have been missed are not expected any more. */
 struct order *orders_accept(struct orders *o, uint64_t query);
 
 /* Takes the order out of its place and puts it, with its outcome (taken over), among the finished. Keeps a first
@@ -117,6 +118,9 @@ struct order *orders_take_finished(struct orders *o, uint64_t covers);
 
 /* A result event: the order that it belongs to, or NULL. */
 struct order *orders_match_result(struct orders *o, int code);
+
+/* A connection begins: ConfD may still be at a BeSlave of somebody before us, whose result comes when it is ended. */
+void orders_expect_stray(struct orders *o);
 
 /* The event connection is down: results may be missed from here on. */
 void orders_events_lost(struct orders *o);

@@ -315,6 +315,35 @@ static void results_that_may_have_been_missed_are_passed_over(void **unused) {
         orders_done(&o);
 }
 
+/* Somebody before us, or we before a restart, gave ConfD a BeSlave that ours ends. */
+static void an_older_order_of_somebody_else_is_aborted(void **unused) {
+        struct orders o = {};
+        struct order *n;
+
+        orders_expect_stray(&o);
+        orders_expect_stray(&o);
+        assert_int_equal(o.n_slots, 1);
+        assert_int_equal(submit(&o, &be_slave, NULL), 0);
+        n = send_next(&o, true);
+        assert_null(orders_match_result(&o, CONFD_ERR_HA_ABORT));
+        assert_ptr_equal(orders_accept(&o, 1), n);
+        assert_ptr_equal(orders_match_result(&o, 0), n);
+        end(&o, n, FAILURE_NONE);
+
+        /* Nothing was under way: the first result is ours, */
+        orders_expect_stray(&o);
+        assert_int_equal(submit(&o, &be_slave, NULL), 0);
+        n = send_next(&o, true);
+        assert_ptr_equal(orders_match_result(&o, CONFD_ERR_HA_CONNECT), n);
+        end(&o, n, FAILURE_NONE);
+        /* and once ConfD has the order, so is any. */
+        orders_expect_stray(&o);
+        n = accepted(&o, "n1");
+        assert_ptr_equal(orders_match_result(&o, CONFD_ERR_HA_ABORT), n);
+        end(&o, n, FAILURE_NONE);
+        orders_done(&o);
+}
+
 static void a_success_where_none_is_waited_for_is_remembered(void **unused) {
         struct orders o = {};
         struct order *b;
@@ -355,6 +384,7 @@ int main(void) {
                 cmocka_unit_test(finished_ones_wait_for_their_status),
                 cmocka_unit_test(results_match_first_in_first_out),
                 cmocka_unit_test(results_that_may_have_been_missed_are_passed_over),
+                cmocka_unit_test(an_older_order_of_somebody_else_is_aborted),
                 cmocka_unit_test(a_success_where_none_is_waited_for_is_remembered),
                 cmocka_unit_test(results_that_never_come_fill_nothing),
         };
