@@ -78,7 +78,7 @@ static void do_reply(void *userdata, uint64_t controller, enum role_order_type t
         struct node *n = userdata;
 
         if (code != 0)
-                log_info("Order refused: %s: error %d: %s", order_name(type), code, why);
+                log_info("Order failed: %s: error %d: %s", order_name(type), code, why);
         if (type == ORDER_STATUS && code == 0)
                 ipc_server_reply_status(n->ipc, controller, n->role);
         else
@@ -86,13 +86,8 @@ static void do_reply(void *userdata, uint64_t controller, enum role_order_type t
 }
 
 static bool do_event(void *userdata, const struct role_event *event) {
-        char id[NODE_ID_TEXT_MAX], at[NODE_ADDRESS_TEXT_MAX];
         struct node *n = userdata;
 
-        if (event->type == CONFD_HA_INFO_SLAVE_ARRIVED || event->type == CONFD_HA_INFO_SLAVE_DIED)
-                log_notice("Slave %s at %s %s", node_id_text(&event->node.id, id),
-                           node_address_text(&event->node.address, at),
-                           event->type == CONFD_HA_INFO_SLAVE_ARRIVED ? "has arrived" : "is gone");
         return ipc_server_event(n->ipc, event);
 }
 

@@ -62,14 +62,12 @@ static void on_joined(struct slave *s, bool copied, void *userdata) {
 static void on_failed(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
         struct peers *p = userdata;
 
-        log_warning("Joining the master failed: %s: %s", ha_error_name(code), reason);
         role_join_failed(p->role, code, reason);
 }
 
 static void on_lost(struct slave *s, enum ha_error code, const char *reason, void *userdata) {
         struct peers *p = userdata;
 
-        log_warning("The master is lost: %s: %s", ha_error_name(code), reason);
         role_master_lost(p->role, code);
 }
 
