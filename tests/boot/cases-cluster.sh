@@ -19,7 +19,7 @@ ExecStop=/bin/sh -c 'echo -$role >>/run/roles'
 WantedBy=confd-ha-$role.target
 END
     done
-    machine "$m" systemctl enable on-master.service on-slave.service
+    machine "$m" systemctl --quiet enable on-master.service on-slave.service
 }
 
 roles() { machine "$1" sh -c 'tr "\n" " " </run/roles 2>/dev/null || true'; } # MACHINE: what came and went

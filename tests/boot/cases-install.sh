@@ -118,7 +118,10 @@ state_of() { property "$1" State | cut -d'"' -f2; }
 
 purge_leaves_nothing() { # MACHINE
     local m=$1
-    machine "$m" rm -rf /etc/credstore /etc/confd-ha/token.away # of other cases
+    # What other cases have put there.
+    machine "$m" systemctl disable on-master.service on-slave.service || true
+    machine "$m" rm -rf /etc/credstore /etc/confd-ha/token.away /run/roles /etc/systemd/system/on-master.service \
+        /etc/systemd/system/on-slave.service
     machine "$m" dpkg --purge confd-ha confd-ha-node confd-ha-doc libconfd-ha-dev libconfd-ha0
     snapshot "$m" >"$MACHINES/$m/after"
     fails diff "$MACHINES/$m/before" "$MACHINES/$m/after" >"$MACHINES/$m/difference" 2>&1 || return 0

@@ -114,9 +114,8 @@ machine() {
 machine_power_off() {
     local nspawn init
     nspawn=$(cat "$MACHINES/$1/nspawn.pid" 2>/dev/null) || return 0
-    init=$(cat "$MACHINES/$1/init.pid" 2>/dev/null) && kill -9 "$init" 2>/dev/null
+    init=$(cat "$MACHINES/$1/init.pid" 2>/dev/null) && kill -9 "$init" 2>/dev/null || true
     wait_for 10 machine_process_gone "$nspawn" || kill -9 "$nspawn"
-    wait "$nspawn" 2>/dev/null
     rm -f "$MACHINES/$1/nspawn.pid" "$MACHINES/$1/init.pid"
 }
 
