@@ -2,6 +2,7 @@
 /* Owns where a program's messages go. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -66,6 +67,34 @@ const char *log_level_to_string(int level) {
         return levels[level & LOG_PRIMASK];
 }
 
+/* Whether standard error is a stream of the journal's own, as $JOURNAL_STREAM says and systemd sets it up. */
+static bool stderr_is_journal_stream(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        uintmax_t device, inode;
+        struct stat st;
+
+        return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) >= 0 &&
+               st.st_dev == device && st.st_ino == inode;
+}
+
+/* Errors of a program that ends right afterwards. journald asks for the unit of an entry by the sender's process id, in
+ * vain if that has gone meanwhile, so `journalctl -u` would not show the very line that says why; a stream has the unit from
+ * its beginning. False if this is no way to go. */
+static bool write_error_to_stream(int level, const char *message) {
+        _cleanup_free_ char *line = NULL;
+
+        if (level > LOG_ERR || !stderr_is_journal_stream())
+                return false;
+        if (asprintf(&line, "<%i>%s\n", level & LOG_PRIMASK, message) < 0) {
+                line = NULL;
+                return false;
+        }
+        for (char *p = line; p[0] && p[1]; p++) /* one line is one entry */
+                if (*p == '\n')
+                        *p = ' ';
+        return write(STDERR_FILENO, line, strlen(line)) == (ssize_t) strlen(line);
+}
+
 static void emit(int level, const char *message_id, const char *const *fields, size_t n_fields, const char *format,
                  va_list ap) {
         _cleanup_free_ char *message = NULL;
@@ -88,6 +117,11 @@ static void emit(int level, const char *message_id, const char *const *fields, s
                         n = -1; /* nobody left to tell */
                 if (k < 0)
                         line = NULL;
+                errno = saved;
+                return;
+        }
+
+        if (!message_id && n_fields == 0 && write_error_to_stream(level, message)) {
                 errno = saved;
                 return;
         }
