@@ -19,8 +19,8 @@ broker_activation() {
 broker_policy() {
     contains "$(fails request_name n2 root org.confd.HA 2>&1)" org.freedesktop.DBus.Error.AccessDenied
     contains "$(fails request_name n2 bob org.confd.HANode 2>&1)" org.freedesktop.DBus.Error.AccessDenied
-    node_call n2 carol Get s /city
-    fails node_call n2 bob Get s /city
+    node_call n2 carol List ssu / "" 0
+    fails node_call n2 bob List ssu / "" 0
 }
 
 broker_authorization() {
@@ -31,6 +31,9 @@ broker_authorization() {
 }
 
 broker_orders() {
+    n1 systemctl start confd-ha-node.service
+    wait_for 5 connected n1
+    bus n1 root BeMaster s n1
     bus n2 root BeSlave sssb n2 n1 10.77.0.1 true
     state_is n2 slave
     wait_for 5 only_slave n2

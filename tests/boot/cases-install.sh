@@ -97,7 +97,7 @@ manual_reads() {
 }
 
 upgrade_running() {
-    local deb new pid
+    local deb new pid node
     deb=$(echo "$PACKAGES"/confd-ha_*.deb)
     new=$MACHINES/upgrade
     mkdir -p "$new"
@@ -105,6 +105,7 @@ upgrade_running() {
     sed -i 's/^Version: .*/&+boot1/; s/^Depends: .*/&/' "$new/tree/DEBIAN/control"
     dpkg-deb --root-owner-group -b "$new/tree" "$MACHINES/n1/root/root/upgrade.deb" >/dev/null
     pid=$(unit n1 confd-ha.service MainPID)
+    node=$(unit n1 confd-ha-node.service MainPID)
     equal master "$(state_of n1)"
     n1 dpkg -i --force-confdef /root/upgrade.deb
     active n1 confd-ha.service
@@ -112,6 +113,14 @@ upgrade_running() {
     wait_for 2 state_is n1 master
     equal 's "n1"' "$(property n1 NodeId)"
     active n1 confd-ha-master.target
+    equal "$node" "$(unit n1 confd-ha-node.service MainPID)"
+    # The node's own upgrade: it was running, so it runs, with its data; one that was not is left alone.
+    n1 dpkg -i "/root/packages/$(basename "$PACKAGES"/confd-ha-node_*.deb)"
+    active n1 confd-ha-node.service
+    fails test "$node" = "$(unit n1 confd-ha-node.service MainPID)"
+    n1 systemctl stop confd-ha-node.service
+    n1 dpkg -i "/root/packages/$(basename "$PACKAGES"/confd-ha-node_*.deb)"
+    inactive n1 confd-ha-node.service
 }
 
 state_of() { property "$1" State | cut -d'"' -f2; }
@@ -119,7 +128,7 @@ state_of() { property "$1" State | cut -d'"' -f2; }
 purge_leaves_nothing() { # MACHINE
     local m=$1
     # What other cases have put there.
-    machine "$m" systemctl disable on-master.service on-slave.service || true
+    machine "$m" systemctl disable --now on-master.service on-slave.service || true
     machine "$m" rm -rf /etc/credstore /etc/confd-ha/token.away /run/roles /etc/systemd/system/on-master.service \
         /etc/systemd/system/on-slave.service
     machine "$m" dpkg --purge confd-ha confd-ha-node confd-ha-doc libconfd-ha-dev libconfd-ha0

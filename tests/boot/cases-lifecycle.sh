@@ -137,7 +137,74 @@ role_survives_stop_and_restart() {
     bus n1 root BeNone
 }
 
+sighup_reloads() {
+    local pid before
+    pid=$(unit n1 confd-ha.service MainPID)
+    before=$(entries n1 RELOADED)
+    n1 kill -HUP "$pid"
+    reloaded() { [ "$(entries n1 RELOADED)" -gt "$before" ]; }
+    wait_for 5 reloaded
+    equal "$pid" "$(unit n1 confd-ha.service MainPID)"
+}
+
+# Losing the bus ends the service with an error; systemd starts it again, and what it had is there again.
+bus_dies() {
+    local pid
+    bus n1 root BeMaster s n1
+    wait_for 5 active n1 confd-ha-master.target
+    pid=$(unit n1 confd-ha.service MainPID)
+    n1 systemctl kill -s SIGKILL dbus.service
+    back_as_master() { [ "$(unit n1 confd-ha.service MainPID)" != "$pid" ] && state_is n1 master; }
+    wait_for 15 back_as_master
+    active n1 confd-ha-master.target
+    equal 's "n1"' "$(property n1 NodeId)"
+    bus n1 root BeNone
+    n1 systemctl restart polkit.service confd-ha-node.service
+    wait_for 5 connected n1
+}
+
+# The drop-ins of confd-had(8), as an administrator would copy them.
+documented_drop_ins() {
+    local dir=/etc/systemd/system/confd-ha.service.d
+    trap 'n1 rm -rf '$dir'; n1 systemctl daemon-reload; n1 systemctl restart confd-ha.service' EXIT
+    equal "127.0.0.0/8 ::1/128" "$(unit n1 confd-ha.service IPAddressAllow)"
+    contains "$(unit n1 confd-ha.service IPAddressDeny)" "0.0.0.0/0"
+    contains "$(unit n1 confd-ha.service IPAddressDeny)" "::/0"
+    n1 mkdir -p $dir
+    n1 sh -c 'cp /usr/share/doc/confd-ha/examples/*.conf '$dir
+    n1 groupadd --force confd
+    n1 systemctl daemon-reload
+    equal "" "$(n1 systemd-analyze verify confd-ha.service 2>&1)"
+    contains "$(unit n1 confd-ha.service IPAddressAllow)" 192.0.2.10/32
+    contains "$(unit n1 confd-ha.service After)" my-confd.service
+    contains "$(unit n1 confd-ha.service After)" dbus.socket
+    n1 systemctl restart confd-ha.service
+    wait_for 5 connected n1
+    contains "$(n1 sh -c 'grep Groups /proc/$(systemctl show -P MainPID confd-ha.service)/status')" \
+        "$(n1 getent group confd | cut -d: -f3)"
+}
+
+node_lifecycle() {
+    local pid
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-bad.conf; n1 systemctl start confd-ha-node.service' EXIT
+    printf '[Node]\nTickTimeoutSec=often\n' | write n1 /etc/confd-ha/node.conf.d/z-bad.conf 644
+    fails n1 systemctl restart confd-ha-node.service
+    equal 78 "$(unit n1 confd-ha-node.service ExecMainStatus)"
+    contains "$(n1 journalctl -b -u confd-ha-node.service -o cat --no-pager -n 10)" z-bad.conf:2
+    n1 rm /etc/confd-ha/node.conf.d/z-bad.conf
+    printf '[Service]\nWatchdogSec=2\n' | drop_in n1 confd-ha-node.service
+    n1 systemctl start confd-ha-node.service
+    pid=$(unit n1 confd-ha-node.service MainPID)
+    n1 kill -STOP "$pid"
+    other_node() { active n1 confd-ha-node.service && [ "$(unit n1 confd-ha-node.service MainPID)" != "$pid" ]; }
+    wait_for 10 other_node
+    drop_in_off n1 confd-ha-node.service
+    n1 systemctl restart confd-ha-node.service
+    wait_for 5 connected n1
+}
+
 bad_configuration_does_not_loop() {
+    trap 'n1 rm -f /etc/confd-ha/confd-ha.conf.d/z-bad.conf; n1 systemctl start confd-ha.service' EXIT
     printf '[ConfD]\n\nRequestTimeoutSec=soon\n' | write n1 /etc/confd-ha/confd-ha.conf.d/z-bad.conf 644
     fails n1 systemctl reload confd-ha.service
     contains "$(journal n1 -o cat -n 10)" "z-bad.conf:3"

@@ -2,7 +2,7 @@
 # TAP output for shell tests. To be sourced by bash.
 #
 # tap_case NAME COMMAND...   one case: COMMAND (mostly a function) in a subshell that ends at the first command that
-#                            fails; what it printed is shown when it fails
+#                            fails; what it printed is shown when it fails; returns as COMMAND does
 # tap_done                   the plan; exits 1 if a case has failed
 # equal WANTED GOT           fails and shows both if they differ
 # contains TEXT PART         fails and shows TEXT unless PART is in it
@@ -29,6 +29,7 @@ tap_case() {
         echo "not ok $tap_count - $name"
         tail -n 60 "$tap_log" | cut -c 1-300 | sed 's/^/# /'
     fi
+    return $rc
 }
 
 tap_done() {
