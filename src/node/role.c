@@ -330,12 +330,13 @@ static void slave_dead(struct role *role, struct step *s) {
         int i = find_slave(role, &s->order.id);
 
         /* Also one that is not there for us yet: it may be copying, or its arrival may wait for its turn. */
-        if (serves(role))
+        if (serves(role)) {
                 role->ops->drop(role->userdata, &s->order.id);
-        if (i >= 0) {
                 forget_reports(role, &s->order.id);
+        }
+        if (i >= 0)
                 lose_slave(role, (unsigned) i);
-        } else if (follows(role) && node_id_equal(&role->master.id, &s->order.id))
+        else if (follows(role) && node_id_equal(&role->master.id, &s->order.id))
                 lose_master(role, CONFD_ERR_HA_CLOSED);
         reply(role, s, 0, NULL);
 }
