@@ -46,6 +46,13 @@ done
 is "nothing is left for later" "$(all '^(src|tests|docs|include|tools|systemd|dbus|polkit|man)/|^(README.md|check|quickstart)$' |
         grep -v '^tests/house/' | xargs grep -nP '\b(TO[D]O|FIX[M]E|X[X]X|HAC[K])\b|(?<!not )\bfor no[w]\b(?! and then)')" ""
 
+is "docs/architecture.md knows every module" "$(all '^src/[a-z]+/.*\.[ch]$' | while read -r f; do
+        stem=$(basename "${f%.[ch]}")
+        case $stem in main | verb-*) continue ;; esac
+        # A part is told with its whole: the name itself, or what is before its last dash.
+        grep -qE "\`($stem|${stem%-*})\`" docs/architecture.md || echo "$f"
+done)" ""
+
 mapfile -t scripts < <(all '' | while read -r f; do
         head -n 1 "$f" | grep -qE '^#!/bin/(ba|da)?sh|^# shellcheck shell=' && echo "$f"
 done)
