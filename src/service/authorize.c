@@ -115,6 +115,19 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         return 0;
 }
 
+/* Without the watch a question could outlive its caller. (Without this function sd-bus would give up the bus.) */
+static int on_watched(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct authorization *a = userdata;
+
+        if (!sd_bus_message_is_method_error(m, NULL))
+                return 0;
+        log_warning("Cannot watch the caller of %s: %s", sd_bus_message_get_member(a->message),
+                    sd_bus_message_get_error(m)->message);
+        cancel_polkit(a);
+        deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not let us watch who asks", a->action));
+        return 0;
+}
+
 static bool is_error(sd_bus_message *m, const char *name) {
         return sd_bus_message_is_method_error(m, name) > 0;
 }
@@ -278,7 +291,7 @@ int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct aut
                 match = NULL;
                 return -ENOMEM;
         }
-        r = sd_bus_add_match_async(authorizer->bus, &a->watch, match, on_owner_changed, NULL, a);
+        r = sd_bus_add_match_async(authorizer->bus, &a->watch, match, on_owner_changed, on_watched, a);
         if (r < 0)
                 return r;
         r = sd_bus_message_new_method_call(authorizer->bus, &question, "org.freedesktop.DBus", "/org/freedesktop/DBus",

@@ -61,6 +61,7 @@ static void on_authorized(void *userdata, int r, const struct failure *failure, 
         struct request *q = userdata;
         struct service *s = q->service;
 
+        journal_order_caller(q->journal, caller);
         if (r == -ECONNRESET) {
                 const struct failure gone = { .name = ERROR_BUS_ACCESS_DENIED,
                                               .message = (char *) "the caller went away before it was authorized" };
@@ -69,7 +70,6 @@ static void on_authorized(void *userdata, int r, const struct failure *failure, 
                 request_free(q);
                 return;
         }
-        journal_order_caller(q->journal, caller);
         if (r < 0)
                 on_done(q, failure);
         else if (q->is_reload) {

@@ -26,8 +26,12 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
         } else
                 /* The connection ends, and down() will settle it. */
                 controller_finish(c, order, 0, failure_from_order(order_kind_to_string(order->kind), result));
-        if (answered)
-                controller_pump(c);
+        if (!answered)
+                return;
+        /* What passed by a BeSlave with reply: there will be no status before that is done. */
+        if (orders_blocking(&c->orders) && !c->query.in_flight)
+                controller_settle(c, c->seen);
+        controller_pump(c);
 }
 
 /* While the event connection was down its result may have been missed: then the role tells. */
@@ -90,7 +94,7 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
         link_is_well(c->link);
         /* More has been told since it was asked for, which it may show already, but not for sure: the next one will. Once
          * only, so that one who never ceases to tell does not keep everybody waiting. */
-        if (c->seen > c->query.covers && !c->query.repeated && result->error == 0) {
+        if (c->seen > c->query.covers && !c->query.repeated && result->error == 0 && !orders_blocking(&c->orders)) {
                 c->query.repeated = true;
                 c->wanted = true;
                 controller_pump(c);

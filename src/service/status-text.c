@@ -2,14 +2,36 @@
 /* Owns the wording of the status line. */
 #include <stdio.h>
 
+#include "basic/escape.h"
 #include "service/status-text.h"
+
+/* ConfD may report ids of any length; what is longer than an id can be here is cut, between characters. */
+static void print_cut(FILE *f, const char *s) {
+        size_t n = strlen(s);
+
+        if (n > NODE_ID_MAX) {
+                n = NODE_ID_MAX;
+                while (n > 0 && (s[n] & 0xc0) == 0x80)
+                        n--;
+        }
+        fprintf(f, "%.*s%s", (int) n, s, s[n] ? "..." : "");
+}
+
+static void print_node(FILE *f, const char *id, const char *address) {
+        print_cut(f, id);
+        fputs(" (", f);
+        print_cut(f, address);
+        fputs(")", f);
+}
 
 static void print_peers(FILE *f, const struct node_list *l) {
         size_t n = node_list_size(l);
 
         fprintf(f, n == 0 ? ", no slaves" : n == 1 ? ", 1 slave" : ", %zu slaves", n);
-        for (size_t i = 0; i < n && i < STATUS_TEXT_PEERS_MAX; i++)
-                fprintf(f, "%s%s (%s)", i == 0 ? ": " : ", ", l->nodes[i].id, l->nodes[i].address);
+        for (size_t i = 0; i < n && i < STATUS_TEXT_PEERS_MAX; i++) {
+                fputs(i == 0 ? ": " : ", ", f);
+                print_node(f, l->nodes[i].id, l->nodes[i].address);
+        }
         if (n > STATUS_TEXT_PEERS_MAX)
                 fprintf(f, " and %zu more", n - STATUS_TEXT_PEERS_MAX);
 }
@@ -31,8 +53,10 @@ static void print_role(FILE *f, const struct state *s) {
         case HA_STATE_SLAVE:
         case HA_STATE_SLAVE_RELAY:
                 fprintf(f, "%s%s%s", ha_state_to_string(s->state), id, s->node_id);
-                if (*s->master_id)
-                        fprintf(f, " of %s (%s)", s->master_id, s->master_address);
+                if (*s->master_id) {
+                        fputs(" of ", f);
+                        print_node(f, s->master_id, s->master_address);
+                }
                 if (s->state == HA_STATE_SLAVE_RELAY)
                         print_peers(f, s->slaves);
                 break;

@@ -115,6 +115,12 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         return 0;
 }
 
+static int on_watched(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                log_warning("Cannot follow the jobs of the role targets: %s", sd_bus_message_get_error(m)->message);
+        return 0;
+}
+
 /* Jobs are only announced to those who subscribed; it is done with the first call, when there surely is a connection. */
 static void subscribe(struct targets *t) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -123,7 +129,7 @@ static void subscribe(struct targets *t) {
         if (t->jobs)
                 return;
         r = sd_bus_match_signal_async(t->bus, &t->jobs, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed,
-                                      NULL, t);
+                                      on_watched, t);
         if (r >= 0)
                 r = sd_bus_message_new_method_call(t->bus, &m, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe");
         if (r >= 0)

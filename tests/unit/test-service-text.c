@@ -181,6 +181,7 @@ static void the_status_line(void **unused) {
         struct state *s = NULL;
         struct node_list *l;
         struct node many[STATUS_TEXT_PEERS_MAX + 2];
+        char longest[1000], line[1200];
 
         assert_int_equal(state_new(&s, "127.0.0.1:4565", "n1", 1), 0);
         check_line(s, false, "Connecting to ConfD at 127.0.0.1:4565");
@@ -208,6 +209,17 @@ static void the_status_line(void **unused) {
         node_list_free(l);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: slave-relay n1 of n2 (10.0.0.2), 1 slave: n2 (10.0.0.2), a "
                              "BeSlave is under way");
+        /* An id of any length, cut between its two-byte characters. */
+        memset(longest, 'x', sizeof(longest));
+        for (size_t i = 0; i < NODE_ID_MAX; i += 2)
+                memcpy(longest + i, "\xc3\xa9", 2);
+        longest[sizeof(longest) - 1] = 0;
+        l = node_list_new(&(struct node) { longest, "a" }, 1);
+        assert_int_equal(state_status(s, 0, HA_STATE_SLAVE, l, false, false, 1, 1), 0);
+        node_list_free(l);
+        longest[NODE_ID_MAX - 1] = 0;
+        snprintf(line, sizeof(line), "Connected to ConfD 8.2.5 at 127.0.0.1:4565: slave n1 of %s... (a)", longest);
+        check_line(s, false, line);
         assert_int_equal(state_status(s, 0, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: no role");
         state_free(s);
