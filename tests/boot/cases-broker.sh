@@ -43,5 +43,5 @@ broker_orders() {
     MACHINE_TIMEOUT=10 fails bus n2 bob Status
     n2 rm /etc/confd-ha/confd-ha.conf.d/z-bad.conf
     n2 systemctl start confd-ha.service
-    wait_for 2 state_is n2 slave
+    wait_for 5 state_is n2 slave
 }

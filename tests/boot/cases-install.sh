@@ -110,7 +110,7 @@ upgrade_running() {
     n1 dpkg -i --force-confdef /root/upgrade.deb
     active n1 confd-ha.service
     fails test "$pid" = "$(unit n1 confd-ha.service MainPID)"
-    wait_for 2 state_is n1 master
+    wait_for 5 state_is n1 master
     equal 's "n1"' "$(property n1 NodeId)"
     active n1 confd-ha-master.target
     equal "$node" "$(unit n1 confd-ha-node.service MainPID)"

@@ -13,7 +13,8 @@ tap_failed=0
 tap_log=$(mktemp /tmp/confd-ha-tap.XXXXXX)
 
 tap_case() {
-    local name=$1 rc started=$(date +%s%N)
+    local name=$1 rc started
+    started=$(date +%s%N)
     shift
     tap_count=$((tap_count + 1))
     (
