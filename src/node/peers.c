@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "basic/log.h"
-#include "basic/parse.h"
 #include "node/master.h"
 #include "node/peers.h"
 #include "node/slave.h"
@@ -21,27 +20,12 @@ struct peers {
 
 /* ---- what happens ---- */
 
-static bool is_loopback(const struct node_address *a) {
-        struct socket_address sa = {};
-
-        return node_address_to_sockaddr(a, 1, &sa.storage, &sa.length) >= 0 && socket_address_is_local(&sa);
-}
-
-static void warn_in_clear(const char *way, const struct node_id *id, const struct node_address *address) {
-        char text[NODE_ID_TEXT_MAX], at[NODE_ADDRESS_TEXT_MAX];
-
-        if (!is_loopback(address))
-                log_warning("Data travels in clear %s %s at %s: use a network that nobody else is on", way,
-                            node_id_text(id, text), node_address_text(address, at));
-}
-
 static void on_slave_arrived(struct master *m, const struct node_id *id, const struct node_address *address,
                              void *userdata) {
         struct role_node node = { .id = *id, .address = *address };
         struct peers *p = userdata;
 
         node.address.port = 0; /* the port of an outgoing connection tells nobody anything */
-        warn_in_clear("to slave", id, &node.address);
         role_slave_arrived(p->role, &node);
 }
 
@@ -55,7 +39,6 @@ static void on_slave_died(struct master *m, const struct node_id *id, const stru
 static void on_joined(struct slave *s, bool copied, void *userdata) {
         struct peers *p = userdata;
 
-        warn_in_clear("from master", slave_master_id(s), slave_master_address(s));
         role_joined(p->role, copied);
 }
 
