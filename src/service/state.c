@@ -373,6 +373,12 @@ static int add_difference(struct state *s, struct signal_list *batch, enum signa
         return signal_list_add(&s->told, t);
 }
 
+static bool same_master(const struct node_list *a, const struct node_list *b) {
+        if (node_list_size(a) == 0 || node_list_size(b) == 0)
+                return node_list_size(a) == node_list_size(b);
+        return streq(a->nodes[0].id, b->nodes[0].id);
+}
+
 /* What would have been reported between the last status and this one. */
 static int add_differences(struct state *s, struct signal_list *batch, enum ha_state state, const struct node_list *nodes,
                            bool under_order, uint64_t monotonic) {
@@ -395,7 +401,7 @@ static int add_differences(struct state *s, struct signal_list *batch, enum ha_s
                         if (!node_list_has(old, &nodes->nodes[i]))
                                 r = add_difference(s, batch, SIGNAL_SLAVE_ARRIVED, nodes->nodes[i].id,
                                                    nodes->nodes[i].address, monotonic);
-        if (r >= 0 && is_slave(state) && !is_slave(s->known_state))
+        if (r >= 0 && is_slave(state) && (!is_slave(s->known_state) || !same_master(s->known, nodes)))
                 r = add_difference(s, batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, monotonic);
         return r;
 }

@@ -317,6 +317,12 @@ static void a_master_that_leaves_reports_no_deaths(void **unused) {
         assert_string_equal(status(w, HA_STATE_NONE, NOBODY, (struct ask) {}), "state(master,none,external)");
         assert_string_equal(status(w, HA_STATE_SLAVE, NODES({ "n1", "a" }), (struct ask) {}),
                             "initialized(copy) state(none,slave,external)");
+        /* Once, and once more for another master; to be a relay needs no new data. */
+        assert_string_equal(status(w, HA_STATE_SLAVE, NODES({ "n1", "a" }), (struct ask) {}), "");
+        assert_string_equal(status(w, HA_STATE_SLAVE_RELAY, NODES({ "n1", "a" }), (struct ask) {}),
+                            "state(slave,slave-relay,external)");
+        assert_string_equal(status(w, HA_STATE_SLAVE, NODES({ "n9", "i" }), (struct ask) {}),
+                            "initialized(copy) state(slave-relay,slave,external)");
         world_free(w);
 }
 
