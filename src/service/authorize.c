@@ -29,6 +29,7 @@ struct authorization {
         struct authorize_details details; /* borrowed from the message's owner, who lives until `done` */
         uint64_t deadline;
         bool interactive;
+        bool asked_again;
         bool polkit_asked;
         char cancellation_id[40];
         sd_bus_slot *watch, *call;
@@ -236,9 +237,20 @@ static int read_credentials(sd_bus_message *m, struct caller *ret) {
         return 0;
 }
 
+static int ask_bus(struct authorization *a);
+
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct authorization *a = userdata;
+        bool late = sd_bus_error_has_names(sd_bus_message_get_error(m), SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
         int r;
+
+        a->call = sd_bus_slot_unref(a->call);
+        /* The bus always answers. If it seems not to have, it is us who were stopped, with the answer unread. */
+        if (late && !a->asked_again) {
+                a->asked_again = true;
+                if (ask_bus(a) >= 0)
+                        return 0;
+        }
 
         if (is_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
                 finish(a, -ECONNRESET, NULL);
@@ -250,7 +262,6 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
                 deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
                 return 0;
         }
-        a->call = sd_bus_slot_unref(a->call);
         if (a->caller.uid == 0 || a->caller.uid == geteuid()) {
                 finish(a, 0, NULL);
                 return 0;
@@ -263,10 +274,22 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         return 0;
 }
 
+static int ask_bus(struct authorization *a) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(a->authorizer->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                           "org.freedesktop.DBus", "GetConnectionCredentials");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", sd_bus_message_get_sender(a->message));
+        if (r >= 0)
+                r = sd_bus_call_async(a->authorizer->bus, &a->call, m, on_credentials, a, a->deadline);
+        return r;
+}
+
 int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct authorize_details *details, uint64_t deadline,
               authorize_done_fn done, void *userdata) {
         _cleanup_(authorization_freep) struct authorization *a = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *question = NULL;
         const char *sender = sd_bus_message_get_sender(m), *action = authorize_action(sd_bus_message_get_member(m));
         _cleanup_free_ char *match = NULL;
         int r;
@@ -294,14 +317,7 @@ int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct aut
         r = sd_bus_add_match_async(authorizer->bus, &a->watch, match, on_owner_changed, on_watched, a);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_call(authorizer->bus, &question, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                           "org.freedesktop.DBus", "GetConnectionCredentials");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(question, "s", sender);
-        if (r < 0)
-                return r;
-        r = sd_bus_call_async(authorizer->bus, &a->call, question, on_credentials, a, deadline);
+        r = ask_bus(a);
         if (r < 0)
                 return r;
 
