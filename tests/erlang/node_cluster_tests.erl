@@ -22,8 +22,8 @@ main() ->
        {"a new token is for later joins", with(3, fun new_token/1)},
        {"the death of a master: NOMASTER 26, IS_NONE", with(2, fun master_dies/1)},
        {"the death of a slave: SLAVE_DIED", with(2, fun slave_dies/1)},
-       {"ticks: a stopped master is HA_NOTICK", with(2, "TickTimeoutSec=0.2\n", fun master_stops/1)},
-       {"ticks: a stopped slave is SLAVE_DIED", with(2, "TickTimeoutSec=0.2\n", fun slave_stops/1)},
+       {"ticks: a stopped master is HA_NOTICK", with(2, "TickTimeoutSec=0.5\n", fun master_stops/1)},
+       {"ticks: a stopped slave is SLAVE_DIED", with(2, "TickTimeoutSec=0.5\n", fun slave_stops/1)},
        {"slave dead at the master and at the slave", with(3, fun slave_dead/1)},
        {"master leaves by order: slaves lose it, it reports none", with(3, fun master_leaves/1)},
        {"a new name keeps the slaves", with(2, fun rename/1)},
@@ -133,7 +133,7 @@ no_wait([N1, N2]) ->
 mute(#{address := A}) ->
     Net = string:slice(A, 0, string:length(A) - length(string:find(A, ".", trailing)) + 1),
     {ok, Address} = inet:parse_address(Net ++ "99"),
-    {ok, _} = gen_tcp:listen(4570, [{ip, Address}, {active, false}]),
+    {ok, _} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, Address}, {active, false}]),
     #{name => <<"mute">>, address => Net ++ "99"}.
 
 superseded([N1, N2]) ->
@@ -245,7 +245,7 @@ connect([N1]) ->
     %% Connected, but nobody answers: that is no lack of a connection.
     26 = took(9000, 15000, fun() -> code(call(S, slave_order(N1, mute(N1), 1))) end),
     %% A full backlog drops what asks for a connection, as a dead host does.
-    {ok, L} = gen_tcp:listen(4570, [{ip, {A, B, C, 97}}, {backlog, 0}]),
+    {ok, L} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, {A, B, C, 97}}, {backlog, 0}]),
     Full = [spawn_link(fun() -> _ = gen_tcp:connect({A, B, C, 97}, 4570, []), receive stop -> ok end end) || _ <- [1, 2, 3]],
     25 = took(9000, 15000, fun() -> code(call(S, {2, <<"n1">>, {<<"x">>, {A, B, C, 97}}, 1})) end),
     [P ! stop || P <- Full],
@@ -484,7 +484,7 @@ relay_promoted([N1, N2, N3]) ->
 relay_bind([N1, N2]) ->
     be_master(N1),
     S2 = be_slave(N2, N1),
-    {ok, L} = gen_tcp:listen(4570, [{ip, address(N2)}]),
+    {ok, L} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, address(N2)}]),
     30 = code(call(S2, {6})),
     30 = code(call(S2, {1, <<"n2">>})),
     {2, [_]} = status(S2),
@@ -495,7 +495,7 @@ relay_bind([N1, N2]) ->
     ok = call(S2, slave_order(N2, N1, 1)), % ends the relaying, and nothing else
     {2, [_]} = status(S2),
     quiet(E2),
-    {ok, L2} = gen_tcp:listen(4570, [{ip, address(N2)}]),
+    {ok, L2} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, address(N2)}]),
     gen_tcp:close(L2).
 
 failover([N1, N2, N3]) ->
@@ -566,9 +566,9 @@ extra_listen() ->
     ok = call(S2, {3}),
     %% one of several that cannot be bound is enough for HA_BIND, and nothing stays bound
     ok = call(S1, {3}),
-    {ok, L} = gen_tcp:listen(4570, [{ip, A12}]),
+    {ok, L} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, A12}]),
     30 = code(call(S1, {1, <<"n1">>})),
-    {ok, L2} = gen_tcp:listen(4570, [{ip, address(N1)}]),
+    {ok, L2} = gen_tcp:listen(4570, [{reuseaddr, true}, {ip, address(N1)}]),
     [gen_tcp:close(X) || X <- [L, L2]],
     ok = call(S1, {1, <<"n1">>}),
     ok = node_proc:stop(N2),
