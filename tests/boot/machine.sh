@@ -121,6 +121,12 @@ machine_power_off() {
 
 machine_process_gone() { ! kill -0 "$1"; }
 
+# Its last processes may still be on their way out.
+machine_cgroup_gone() {
+    [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} +
+    [ ! -d "$1" ]
+}
+
 machine_cleanup() {
     local dir name cgroup
     [ -n "$MACHINES" ] || return 0
@@ -131,7 +137,7 @@ machine_cleanup() {
         wait_for 5 umount "$dir" || umount -l "$dir"
         ip netns del "$machine_tag-$name" 2>/dev/null
         for cgroup in $machine_cgroups; do
-            [ ! -d "$cgroup/$machine_tag-$name" ] || find "$cgroup/$machine_tag-$name" -depth -type d -exec rmdir {} +
+            wait_for 5 machine_cgroup_gone "$cgroup/$machine_tag-$name"
         done
     done
     wait_for 5 umount "$MACHINES" || umount -l "$MACHINES"
