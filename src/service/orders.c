@@ -280,9 +280,10 @@ struct order *orders_take_finished(struct orders *o, uint64_t covers) {
 struct order *orders_match_result(struct orders *o, int code) {
         struct order *order;
 
-        /* A result that may have come while nobody listened is passed over for the sake of an order that is waited for.
+        /* A result that may have come while nobody listened is passed over for the sake of one that is sure to come.
          * But "aborted" is what an order gets that a later one ended, and nobody ended the one that is waited for. */
-        while (o->n_slots > 1 && o->slots[0].uncertain && !o->slots[0].order && code != CONFD_ERR_HA_ABORT)
+        while (o->n_slots > 1 && o->slots[0].uncertain && !o->slots[0].order &&
+               (code != CONFD_ERR_HA_ABORT || !o->slots[1].order))
                 drop_slot(o, 0);
         if (o->n_slots == 0)
                 return NULL;
