@@ -447,6 +447,26 @@ static void an_event_after_its_status_tells_no_more(void **state) {
         CHECK(f, trace_count(&f->root->trace, "signal SlaveArrived 'n2' '10.0.0.2'") == 1);
 }
 
+/* Nor does one that comes after the difference of two statuses has told it already. */
+static void an_event_after_its_difference_tells_no_more(void **state) {
+        struct fixture *f = *state;
+
+        CALL_OK(f, "BeMaster", "s", "n1");
+        sim(f, "{close,events}");
+        sim(f, "{state,master,none,[{<<\"n2\">>,{10,0,0,2}}]}");
+        EXPECT(f, &f->root->trace, "signal SlaveArrived 'n2' '10.0.0.2'");
+        WAIT_PROPERTY(f, "EventsConnected", "true");
+        sim(f, "{event,{3,{<<\"n2\">>,{10,0,0,2}}}}");
+        sim(f, "{arrive,<<\"n3\">>,{10,0,0,3}}");
+        EXPECT(f, &f->root->trace, "signal SlaveArrived 'n3' '10.0.0.3'");
+        CHECK(f, trace_count(&f->root->trace, "signal SlaveArrived 'n2' '10.0.0.2'") == 1);
+        /* One that truly comes again is told again. */
+        sim(f, "{die,<<\"n2\">>}");
+        sim(f, "{arrive,<<\"n2\">>,{10,0,0,2}}");
+        EXPECT(f, &f->root->trace, "signal SlaveDied 'n2' '10.0.0.2'");
+        EXPECT(f, &f->root->trace, "signal SlaveArrived 'n2' '10.0.0.2'");
+}
+
 static void first_contact_finds_a_role(void **state) {
         struct fixture *f = *state;
 
@@ -494,6 +514,7 @@ int main(void) {
                 BUS_TEST(missed_events_are_made_up_for),
                 BUS_TEST(what_a_disconnection_hid_is_made_up_for),
                 BUS_TEST(an_event_after_its_status_tells_no_more),
+                BUS_TEST(an_event_after_its_difference_tells_no_more),
                 STOPPED(first_contact_finds_a_role),
         };
 

@@ -32,6 +32,23 @@ static void an_order_before_the_connection(void **state) {
         CHECK(f, trace_count(&f->root->trace, "signal BeSlaveResult *") == 2);
 }
 
+static void an_order_before_a_restart_of_the_service(void **state) {
+        struct fixture *f = *state;
+        struct call *b;
+
+        sim(f, "{set,sync,manual}");
+        CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", false);
+        CHECK(f, service_stop(f) == 0);
+        service_start(f);
+        service_wait_connected(f);
+        b = begin(f, f->root, "n2", "n3", true);
+        SIM_EXPECT(f, order(f, "n3"));
+        CALL_OK(f, "Status", "");
+        sim(f, "{joined,1}");
+        WAIT_CALL_OK(f, b);
+        CHECK_PROPERTY(f, "State", "'slave'");
+}
+
 static void a_result_after_its_deadline(void **state) {
         struct fixture *f = *state;
         struct call *b;
@@ -212,6 +229,7 @@ static void callers_come_and_go(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST(an_order_before_the_connection),
+                BUS_TEST(an_order_before_a_restart_of_the_service),
                 BUS_TEST_STOPPED(a_result_after_its_deadline),
                 BUS_TEST(a_result_before_the_status),
                 BUS_TEST(an_equal_order_without_wait_has_its_answer_already),
