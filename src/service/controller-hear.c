@@ -82,6 +82,10 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
         const struct failure none = FAILURE_NONE;
         enum ha_state state = HA_STATE_UNKNOWN;
 
+        /* What ConfD told before this answer is here by now, but may have come after the events were read last: the result
+         * of what a BeSlave has ended must not be taken for its own. */
+        if (result->error == 0)
+                link_drain_events(c->link);
         c->query.in_flight = false;
         if (result->error < 0 && result->error != -EREMOTEIO) {
                 /* The connection ends, and down() will settle it. */

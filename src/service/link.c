@@ -333,8 +333,12 @@ bool link_is_polling(const struct link *l) {
         return link_is_ready(l) && l->events_phase != PHASE_UP;
 }
 
-void link_drain(struct link *l) {
+void link_drain_events(struct link *l) {
         client_source_drain(&l->events);
+}
+
+void link_drain(struct link *l) {
+        link_drain_events(l);
         client_source_drain(&l->ha);
 }
 
