@@ -383,12 +383,19 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 }
 
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        enum { PRIMARY_OWNER = 1, ALREADY_OWNER = 4 };
         struct node_bus *b = userdata;
+        const char *why = NULL;
+        uint32_t result;
 
-        if (sd_bus_message_is_method_error(m, NULL)) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                why = sd_bus_message_get_error(m)->message ?: sd_bus_message_get_error(m)->name;
+        else if (sd_bus_message_read(m, "u", &result) < 0 || (result != PRIMARY_OWNER && result != ALREADY_OWNER))
+                why = "it belongs to somebody else; does another node run?"; /* an answer, no error */
+        if (why) {
                 /* Tried again every second; said once. */
                 if (!b->refused)
-                        log_error("D-Bus: cannot take the name %s: %s", b->name, sd_bus_message_get_error(m)->message);
+                        log_error("D-Bus: cannot take the name %s: %s", b->name, why);
                 b->refused = true;
                 reconnect_later(b);
         } else {

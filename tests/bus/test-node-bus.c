@@ -482,6 +482,42 @@ static void test_bus_comes_back(void **state) {
         OK(f, "Apply", "a{ss}as", 1, "/a", "2", 0);
 }
 
+static bool log_has(const struct fixture *f, const char *words) {
+        char path[128], text[16384];
+        FILE *stream;
+        size_t n;
+
+        (void) snprintf(path, sizeof(path), "%s/log", f->dir);
+        stream = fopen(path, "re");
+        assert_non_null(stream);
+        n = fread(text, 1, sizeof(text) - 1, stream);
+        text[n] = 0;
+        (void) fclose(stream);
+        return strstr(text, words);
+}
+
+/* Somebody else was faster: the bus tells that by an answer, not by an error. */
+static void test_bus_comes_back_without_the_name(void **state) {
+        uint64_t until = now_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
+        struct fixture *f = *state;
+
+        f->bus = sd_bus_flush_close_unref(f->bus);
+        assert_int_equal(kill(f->node, SIGSTOP), 0);
+        (void) end(&f->daemon, SIGKILL);
+        start_daemon(f);
+        assert_true(sd_bus_request_name(f->bus, NAME, 0) >= 0);
+        assert_int_equal(kill(f->node, SIGCONT), 0);
+        while (!log_has(f, "cannot take the name " NAME)) {
+                assert_true(now_monotonic() < until);
+                (void) usleep(10000);
+        }
+        assert_false(log_has(f, "is offered as"));
+        assert_true(sd_bus_release_name(f->bus, NAME) >= 0);
+        wait_for_name(f);
+        OK(f, "Apply", "a{ss}as", 1, "/a", "1", 0);
+        check_value(f, "/a", "1");
+}
+
 static void test_survives_a_crash(void **state) {
         struct fixture *f = *state;
 
@@ -500,7 +536,8 @@ int main(void) {
                 T(test_list_in_pages),
                 cmocka_unit_test_setup_teardown(test_phase, setup_phase0, teardown),
                 cmocka_unit_test_setup_teardown(test_properties_changed, setup_phase0, teardown),
-                T(test_many_at_once), T(test_name_is_taken), T(test_bus_comes_back), T(test_survives_a_crash),
+                T(test_many_at_once), T(test_name_is_taken), T(test_bus_comes_back),
+                T(test_bus_comes_back_without_the_name), T(test_survives_a_crash),
         };
 
         return cmocka_run_group_tests_name("node-bus", tests, NULL, NULL);
