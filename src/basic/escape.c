@@ -40,13 +40,34 @@ static bool is_control(unsigned cp) {
         return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
 }
 
+/* How many of the next bytes are ASCII but not NUL, in eights: values of megabytes are checked on the event loop. */
+static size_t ascii_run(const unsigned char *p, size_t n) {
+        const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+        size_t i;
+
+        for (i = 0; n - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+                uint64_t w;
+
+                memcpy(&w, p + i, sizeof(w));
+                if ((w & highs) || ((w - ones) & ~w & highs))
+                        break;
+        }
+        return i;
+}
+
 static bool check(const char *s, size_t n, bool controls) {
         const unsigned char *p = (const unsigned char *) s;
         unsigned cp = 0;
 
         while (n > 0) {
-                size_t k = utf8_sequence(p, n, &cp);
+                size_t k = controls ? ascii_run(p, n) : 0;
 
+                if (k > 0) {
+                        p += k;
+                        n -= k;
+                        continue;
+                }
+                k = utf8_sequence(p, n, &cp);
                 if (k == 0 || cp == 0 || (!controls && is_control(cp)))
                         return false;
                 p += k;
