@@ -2,6 +2,7 @@
 /* Owns incoming copies: a generation that is filled beside the one in force and then takes its place. */
 #include <endian.h>
 
+#include "basic/escape.h"
 #include "node/store-internal.h"
 
 static void discard(struct store *s, struct store_copy *c) {
@@ -254,7 +255,7 @@ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const
 
         if (c->error < 0)
                 return c->error;
-        if (c->finishing || !key_is_valid(key, key_size) || size > VALUE_SIZE_MAX)
+        if (c->finishing || !key_is_valid(key, key_size) || size > VALUE_SIZE_MAX || !utf8_is_valid(value, size))
                 return -EINVAL;
         r = buffer_reserve(&c->block, sizeof(head) + key_size + size, &p);
         if (r < 0)

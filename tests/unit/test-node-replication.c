@@ -228,11 +228,11 @@ static void test_commits_during_copy(void **state) {
         w.value[512 * 1024] = 0;
         node_be_master(a);
         node_be_slave(c, a); /* one that follows all the time */
-        node_fill(a, 80000, 1000);
+        node_fill(a, 40000, 1000);
         node_start_slave(b, a);
         while (!b->joined && !b->failed) {
                 assert_true(now_monotonic() < deadline);
-                if (w.in_flight < 8)
+                if (w.in_flight < 3)
                         assert_int_equal(write_more(&w), 0);
                 assert_true(sd_event_run(f->event, 1000) >= 0);
         }
