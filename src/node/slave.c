@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the following side of replication: connect, prove, copy, follow.
+/* Owns the following side's connection: connect, prove, tick, end.
  *
  * A copy is written beside the data in force. When the master says that we have everything (END) it is made durable,
  * and we say so (READY); only when the master then counts us among its slaves (ADMIT) does it take the place of the old
@@ -12,66 +12,7 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "node/master-internal.h"
-#include "node/slave.h"
-
-enum {
-        COPY_PENDING_MAX = 16 * 1024 * 1024, /* so much may wait to be written before we read no further */
-        COPY_PENDING_LOW = 4 * 1024 * 1024,
-};
-
-enum slave_state {
-        SLAVE_SETTLING,  /* what was submitted to the store before is waited for */
-        SLAVE_CONNECTING,
-        SLAVE_PROVING,   /* until ACCEPT */
-        SLAVE_COPYING,   /* until END; also when there is nothing to copy */
-        SLAVE_FINISHING, /* the copy is made durable */
-        SLAVE_READY,     /* ADMIT is awaited */
-        SLAVE_SWAPPING,  /* the copy is put in force */
-        SLAVE_FOLLOWING,
-        SLAVE_OVER,
-};
-
-/* A transaction that was received and is not durable yet. Outlives the slave, as the store's callback does. */
-struct follow {
-        struct slave *slave; /* NULL: gone */
-        struct follow *previous, *next;
-};
-
-struct slave {
-        sd_event *event;
-        struct store *store;
-        struct replication_config config;
-        struct node_id id, master_id;
-        struct node_address address;
-        struct slave_callbacks callbacks;
-        void *userdata;
-        enum slave_state state;
-        struct hop *hop; /* until we connect */
-        struct peer *peer;
-        struct master *relay;
-        uint64_t chain;
-        struct node_path path;
-        sd_event_source *defer, *deadline, *timer;
-        uint64_t tick_usec, last_tick;
-        bool in_force;         /* the data is in place: `joined` is to be told, or was */
-        bool joined;           /* it was told */
-
-        struct store_copy *copy;
-        bool copied;
-        uint64_t entries;      /* of the copy, still to come */
-        struct buffer stream;  /* an incomplete record of the copy */
-        char transaction_id[TRANSACTION_ID_MAX + 1]; /* that the copy has when it is complete */
-
-        struct buffer incoming; /* an incomplete transaction */
-        size_t incoming_size;   /* 0: none */
-        struct transaction *stuck; /* one that the queue had no room for */
-        struct follow *following; /* not durable yet */
-        uint64_t to_acknowledge;
-
-        enum ha_error code;    /* the outcome that `defer` is to tell */
-        char *reason;
-};
+#include "node/slave-internal.h"
 
 static const char *master_text(const struct slave *s, char buf[static NODE_ID_TEXT_MAX + NODE_ADDRESS_TEXT_MAX + 8]) {
         char name[NODE_ID_TEXT_MAX], address[NODE_ADDRESS_TEXT_MAX];
@@ -83,7 +24,7 @@ static const char *master_text(const struct slave *s, char buf[static NODE_ID_TE
 #define MASTER_TEXT(s) master_text((s), (char[NODE_ID_TEXT_MAX + NODE_ADDRESS_TEXT_MAX + 8]) { 0 })
 
 /* Lets go of everything; the outcome is told from the loop. */
-_printf_(3, 4) static void end(struct slave *s, enum ha_error code, const char *format, ...) {
+void slave_end(struct slave *s, enum ha_error code, const char *format, ...) {
         va_list ap;
 
         bool swapping = s->state == SLAVE_SWAPPING;
@@ -105,6 +46,10 @@ _printf_(3, 4) static void end(struct slave *s, enum ha_error code, const char *
         if (swapping)
                 return; /* whether the new data is in force will show soon; then it is told */
         s->copy = store_copy_free(s->copy);
+        slave_tell(s);
+}
+
+void slave_tell(struct slave *s) {
         (void) sd_event_source_set_enabled(s->defer, SD_EVENT_ONESHOT);
 }
 
@@ -133,22 +78,22 @@ static int on_defer(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static void end_store(struct slave *s, int error) {
-        end(s, HA_ERROR_CLOSED, "cannot store the master's data: %s%s", strerror(-error),
+void slave_end_store(struct slave *s, int error) {
+        slave_end(s, HA_ERROR_CLOSED, "cannot store the master's data: %s%s", strerror(-error),
             error == -ENOSPC ? " (the old data is kept; make space, then give the order again)" : "");
 }
 
-static void malformed(struct slave *s, const char *what) {
-        end(s, HA_ERROR_CLOSED, "the master sent a malformed or unexpected %s", what);
+void slave_malformed(struct slave *s, const char *what) {
+        slave_end(s, HA_ERROR_CLOSED, "the master sent a malformed or unexpected %s", what);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         struct slave *s = userdata;
 
         if (s->state <= SLAVE_CONNECTING)
-                end(s, HA_ERROR_CONNECT, "no connection within %d s", JOIN_CONNECT_SEC);
+                slave_end(s, HA_ERROR_CONNECT, "no connection within %d s", JOIN_CONNECT_SEC);
         else
-                end(s, HA_ERROR_CLOSED, "connected, but no answer within %d s", JOIN_CONNECT_SEC);
+                slave_end(s, HA_ERROR_CLOSED, "connected, but no answer within %d s", JOIN_CONNECT_SEC);
         return 0;
 }
 
@@ -178,7 +123,7 @@ static uint64_t silence_limit(const struct slave *s) {
         return s->state == SLAVE_FOLLOWING ? TICKS_MISSED_MAX * s->config.tick_usec : s->config.sync_timeout_usec;
 }
 
-static void set_timer(struct slave *s) {
+void slave_set_timer(struct slave *s) {
         uint64_t next = USEC_INFINITY, limit = silence_limit(s), now = now_monotonic();
 
         if (s->tick_usec > 0)
@@ -199,271 +144,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (limit > 0 && peer_last_input(s->peer) + limit <= now) {
                 if (s->state == SLAVE_FOLLOWING)
-                        end(s, HA_ERROR_NOTICK, "three intervals without a tick");
+                        slave_end(s, HA_ERROR_NOTICK, "three intervals without a tick");
                 else
-                        end(s, HA_ERROR_CLOSED, "the synchronization was silent for %.1f s", (double) limit / USEC_PER_SEC);
+                        slave_end(s, HA_ERROR_CLOSED, "the synchronization was silent for %.1f s", (double) limit / USEC_PER_SEC);
                 return 0;
         }
         if (s->tick_usec > 0 && s->last_tick + s->tick_usec <= now + s->tick_usec / 8)
                 send_tick(s);
         if (s->state != SLAVE_OVER)
-                set_timer(s);
+                slave_set_timer(s);
         return 0;
-}
-
-/* Transactions. */
-
-static void follow_unlink(struct follow *f) {
-        if (f->previous)
-                f->previous->next = f->next;
-        else if (f->slave)
-                f->slave->following = f->next;
-        if (f->next)
-                f->next->previous = f->previous;
-}
-
-static void acknowledge(struct slave *s) {
-        uint64_t n = htobe64(s->to_acknowledge);
-
-        s->to_acknowledge = 0;
-        peer_send(s->peer, HOP_ACK, &(struct iovec) { &n, sizeof(n) }, 1);
-}
-
-static bool follow_submit(struct slave *s, struct transaction *t);
-
-static void followed(struct follow *f, int result) {
-        struct slave *s = f->slave;
-        struct transaction *t;
-
-        follow_unlink(f);
-        free(f);
-        if (!s || s->state == SLAVE_OVER)
-                return;
-        if (result < 0) {
-                end_store(s, result);
-                return;
-        }
-        s->to_acknowledge++;
-        acknowledge(s);
-        if (s->stuck) {
-                t = TAKE_PTR(s->stuck);
-                if (follow_submit(s, t) && s->state != SLAVE_OVER) {
-                        peer_resume(s->peer);
-                        set_timer(s);
-                }
-                transaction_unref(t);
-        }
-}
-
-static void on_follow_stored(int result, struct transaction *t, void *userdata) {
-        followed(userdata, result);
-}
-
-static void on_follow_passed_on(int result, const char *transaction_id, void *userdata) {
-        followed(userdata, result);
-}
-
-/* Returns false when it has to be tried again once another is through. */
-static bool follow_submit(struct slave *s, struct transaction *t) {
-        struct follow *f;
-        int r;
-
-        f = calloc(1, sizeof(*f));
-        if (!f) {
-                end(s, HA_ERROR_CLOSED, "out of memory");
-                return true;
-        }
-        f->slave = s;
-        r = s->relay ? master_pass_on(s->relay, t, on_follow_passed_on, f)
-                     : store_commit_chained(s->store, s->chain, t, on_follow_stored, f);
-        if (r < 0) {
-                free(f);
-                if (r == -EBUSY && s->following) {
-                        s->stuck = transaction_ref(t);
-                        peer_pause(s->peer);
-                        return false;
-                }
-                end_store(s, r);
-                return true;
-        }
-        f->next = s->following;
-        if (f->next)
-                f->next->previous = f;
-        s->following = f;
-        return true;
-}
-
-static void on_transaction(struct slave *s) {
-        struct transaction *t;
-        int r;
-
-        r = transaction_from_data(buffer_head(&s->incoming), buffer_size(&s->incoming), &t);
-        buffer_clear(&s->incoming);
-        if (s->incoming.allocated > 1024 * 1024)
-                buffer_shrink(&s->incoming);
-        s->incoming_size = 0;
-        if (r < 0) {
-                malformed(s, "transaction");
-                return;
-        }
-        if (s->state == SLAVE_COPYING) {
-                strcpy(s->transaction_id, transaction_id(t));
-                r = store_copy_apply(s->copy, t);
-                if (r < 0)
-                        end_store(s, r);
-                else if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
-                        peer_pause(s->peer);
-        } else
-                (void) follow_submit(s, t);
-        transaction_unref(t);
-}
-
-static void on_piece(struct slave *s, const struct hop_frame *frame) {
-        const uint8_t *p = frame->body;
-        size_t n = frame->size;
-        uint32_t size;
-
-        if (frame->type == HOP_TRANSACTION) {
-                if (s->incoming_size > 0 || n < sizeof(size)) {
-                        malformed(s, "transaction");
-                        return;
-                }
-                memcpy(&size, p, sizeof(size));
-                s->incoming_size = be32toh(size);
-                p += sizeof(size);
-                n -= sizeof(size);
-                if (s->incoming_size == 0 || s->incoming_size > TRANSACTION_DATA_MAX) {
-                        malformed(s, "transaction");
-                        return;
-                }
-        }
-        if (n == 0 || n > s->incoming_size - MIN(s->incoming_size, buffer_size(&s->incoming))) {
-                malformed(s, "transaction");
-                return;
-        }
-        if (buffer_append(&s->incoming, p, n) < 0) {
-                end(s, HA_ERROR_CLOSED, "out of memory");
-                return;
-        }
-        if (buffer_size(&s->incoming) == s->incoming_size)
-                on_transaction(s);
-}
-
-/* The copy. */
-
-static void on_drained(int result, void *userdata) {
-        struct slave *s = userdata;
-
-        if (result < 0)
-                end_store(s, result);
-        else if (peer_is_paused(s->peer) && store_copy_pending(s->copy) <= COPY_PENDING_LOW) {
-                peer_resume(s->peer);
-                set_timer(s);
-        }
-}
-
-static void on_copy(struct slave *s, const struct hop_frame *frame) {
-        const uint8_t *p;
-        size_t have, key_size, value_size;
-        int r;
-
-        if (!s->copy || (s->entries == 0) || buffer_append(&s->stream, frame->body, frame->size) < 0) {
-                malformed(s, "piece of the copy");
-                return;
-        }
-        while ((have = buffer_size(&s->stream)) >= RECORD_HEADER_SIZE) {
-                p = buffer_head(&s->stream);
-                if (record_header_decode(p, &key_size, &value_size) < 0 || s->entries == 0) {
-                        malformed(s, "entry of the copy");
-                        return;
-                }
-                if (have < RECORD_HEADER_SIZE + key_size + value_size)
-                        break;
-                p += RECORD_HEADER_SIZE;
-                r = store_copy_put(s->copy, (const char *) p, key_size, p + key_size, value_size);
-                if (r < 0) {
-                        if (r == -EINVAL)
-                                malformed(s, "entry of the copy");
-                        else
-                                end_store(s, r);
-                        return;
-                }
-                s->entries--;
-                buffer_consume(&s->stream, RECORD_HEADER_SIZE + key_size + value_size);
-        }
-        if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
-                peer_pause(s->peer);
-}
-
-static void be_ready(struct slave *s) {
-        s->state = SLAVE_READY;
-        peer_send(s->peer, HOP_READY, NULL, 0);
-}
-
-static void on_finished(int result, void *userdata) {
-        struct slave *s = userdata;
-
-        if (result == -EBADMSG)
-                malformed(s, "copy (entries out of order)");
-        else if (result < 0)
-                end_store(s, result);
-        else
-                be_ready(s);
-}
-
-static void on_end(struct slave *s) {
-        int r;
-
-        if (s->entries > 0 || buffer_size(&s->stream) > 0 || s->incoming_size > 0) {
-                malformed(s, "end of the copy");
-                return;
-        }
-        if (!s->copy) {
-                be_ready(s);
-                return;
-        }
-        buffer_shrink(&s->stream);
-        s->state = SLAVE_FINISHING;
-        r = store_copy_finish(s->copy, s->transaction_id, on_finished, s);
-        if (r < 0)
-                end_store(s, r);
-}
-
-static void follow(struct slave *s) {
-        s->in_force = true;
-        if (s->state != SLAVE_OVER) {
-                s->state = SLAVE_FOLLOWING;
-                set_timer(s);
-        }
-        (void) sd_event_source_set_enabled(s->defer, SD_EVENT_ONESHOT);
-}
-
-static void on_swapped(int result, void *userdata) {
-        struct slave *s = userdata;
-
-        s->copy = store_copy_free(s->copy);
-        if (result >= 0)
-                follow(s);
-        else if (s->state == SLAVE_OVER)
-                (void) sd_event_source_set_enabled(s->defer, SD_EVENT_ONESHOT);
-        else {
-                s->state = SLAVE_READY; /* nothing is being swapped any more */
-                end_store(s, result);
-        }
-}
-
-static void on_admit(struct slave *s) {
-        int r;
-
-        if (!s->copy) {
-                follow(s);
-                return;
-        }
-        r = store_copy_swap(s->copy, on_swapped, s);
-        if (r < 0)
-                end_store(s, r);
-        else
-                s->state = SLAVE_SWAPPING; /* transactions that come from here on are written behind the swap */
 }
 
 /* The connection. */
@@ -473,12 +163,12 @@ static void on_accept(struct slave *s, const struct hop_frame *frame) {
         int r;
 
         if (accept_message_decode(frame->body, frame->size, &accept) < 0) {
-                malformed(s, "ACCEPT");
+                slave_malformed(s, "ACCEPT");
                 return;
         }
         /* The master has checked all that, too; but it is us who would follow. */
         if (!node_id_equal(hop_peer(peer_hop(s->peer)), &s->master_id) || node_path_contains(&accept.path, &s->id)) {
-                end(s, HA_ERROR_BADNAME, "the node there has another name, or follows us");
+                slave_end(s, HA_ERROR_BADNAME, "the node there has another name, or follows us");
                 return;
         }
         s->path = accept.path;
@@ -488,21 +178,18 @@ static void on_accept(struct slave *s, const struct hop_frame *frame) {
         s->state = SLAVE_COPYING;
         s->copied = accept.copy;
         if (accept.copy) {
-                r = store_copy_new(s->store, &s->copy);
+                r = slave_begin_copy(s, &accept);
                 if (r < 0) {
-                        end_store(s, r);
+                        slave_end_store(s, r);
                         return;
                 }
-                store_copy_set_drained_callback(s->copy, on_drained, s);
-                s->entries = accept.entries;
-                strcpy(s->transaction_id, accept.transaction_id);
                 log_info("copying %llu entries from master %s", (unsigned long long) accept.entries, MASTER_TEXT(s));
         }
         r = sd_event_add_time(s->event, &s->timer, CLOCK_MONOTONIC, 0, s->tick_usec / 16 + 1, on_timer, s);
         if (r < 0)
-                end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
+                slave_end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
         else
-                set_timer(s);
+                slave_set_timer(s);
 }
 
 static void on_refused(struct slave *s, const struct hop_frame *frame) {
@@ -510,22 +197,22 @@ static void on_refused(struct slave *s, const struct hop_frame *frame) {
         enum ha_error code;
 
         if (hop_parse_refuse(frame->body, frame->size, &code, &reason) < 0)
-                malformed(s, "refusal");
+                slave_malformed(s, "refusal");
         else if (code != HA_ERROR_CONNECT && code != HA_ERROR_BADNAME && code != HA_ERROR_BADFXS)
-                end(s, HA_ERROR_CLOSED, "refused: %s", reason);
+                slave_end(s, HA_ERROR_CLOSED, "refused: %s", reason);
         else
-                end(s, code, "refused: %s", reason);
+                slave_end(s, code, "refused: %s", reason);
 }
 
 static void on_path(struct slave *s, const struct hop_frame *frame) {
         struct node_path path;
 
         if (node_path_decode(frame->body, frame->size, &path) < 0) {
-                malformed(s, "path");
+                slave_malformed(s, "path");
                 return;
         }
         if (node_path_contains(&path, &s->id)) {
-                end(s, HA_ERROR_CLOSED, "a node above us has taken our name");
+                slave_end(s, HA_ERROR_CLOSED, "a node above us has taken our name");
                 return;
         }
         s->path = path;
@@ -550,23 +237,23 @@ static bool handle(struct slave *s, const struct hop_frame *frame) {
         case HOP_COPY:
                 if (s->state != SLAVE_COPYING)
                         return false;
-                on_copy(s, frame);
+                slave_on_copy(s, frame);
                 return true;
         case HOP_TRANSACTION:
         case HOP_MORE:
                 if (!transactions || (frame->type == HOP_MORE && s->incoming_size == 0))
                         return false;
-                on_piece(s, frame);
+                slave_on_piece(s, frame);
                 return true;
         case HOP_END:
                 if (s->state != SLAVE_COPYING)
                         return false;
-                on_end(s);
+                slave_on_end(s);
                 return true;
         case HOP_ADMIT:
                 if (s->state != SLAVE_READY)
                         return false;
-                on_admit(s);
+                slave_on_admit(s);
                 return true;
         case HOP_TICK:
                 return s->state != SLAVE_PROVING;
@@ -584,10 +271,10 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
         struct slave *s = userdata;
 
         if (!handle(s, frame))
-                end(s, HA_ERROR_CLOSED, "the master sent a frame of type %d, which does not belong here (we are at step %d of the join)",
+                slave_end(s, HA_ERROR_CLOSED, "the master sent a frame of type %d, which does not belong here (we are at step %d of the join)",
                     (int) frame->type, (int) s->state);
         else if (s->state != SLAVE_OVER && s->peer && peer_is_paused(s->peer))
-                set_timer(s);
+                slave_set_timer(s);
 }
 
 static void on_connected(struct peer *p, void *userdata) {
@@ -597,7 +284,7 @@ static void on_connected(struct peer *p, void *userdata) {
         s->state = SLAVE_PROVING;
         r = set_deadline(s);
         if (r < 0)
-                end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
+                slave_end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
 }
 
 static void on_authenticated(struct peer *p, void *userdata) {
@@ -611,7 +298,7 @@ static void on_authenticated(struct peer *p, void *userdata) {
 }
 
 static void on_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
-        end(userdata, error, "%s", reason);
+        slave_end(userdata, error, "%s", reason);
 }
 
 static const struct peer_callbacks callbacks = {
@@ -647,22 +334,22 @@ static int slave_connect(struct slave *s) {
 
         r = node_address_to_sockaddr(&s->address, s->config.ha_address.port, &storage, &size);
         if (r < 0) {
-                end(s, HA_ERROR_CONNECT, "the master's address cannot be used: %s", strerror(-r));
+                slave_end(s, HA_ERROR_CONNECT, "the master's address cannot be used: %s", strerror(-r));
                 return 0;
         }
         fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0) {
-                end(s, HA_ERROR_CONNECT, "cannot make a socket: %s", strerror(errno));
+                slave_end(s, HA_ERROR_CONNECT, "cannot make a socket: %s", strerror(errno));
                 return 0;
         }
         r = bind_own(fd, &s->config.ha_address, storage.ss_family);
         if (r < 0) {
-                end(s, HA_ERROR_CONNECT, "cannot use our own HA address %s for the connection: %s",
+                slave_end(s, HA_ERROR_CONNECT, "cannot use our own HA address %s for the connection: %s",
                     node_address_text(&s->config.ha_address, text), strerror(-r));
                 return 0;
         }
         if (connect(fd, (struct sockaddr *) &storage, size) < 0 && errno != EINPROGRESS) {
-                end(s, HA_ERROR_CONNECT, "%s", strerror(errno));
+                slave_end(s, HA_ERROR_CONNECT, "%s", strerror(errno));
                 return 0;
         }
         s->state = SLAVE_CONNECTING;
@@ -678,7 +365,7 @@ static void on_settled(int result, void *userdata) {
                 return;
         r = slave_connect(s);
         if (r < 0)
-                end(s, HA_ERROR_CONNECT, "%s", strerror(-r));
+                slave_end(s, HA_ERROR_CONNECT, "%s", strerror(-r));
 }
 
 static bool address_is_loopback(const struct node_address *a) {
@@ -721,7 +408,7 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
         if (r < 0)
                 return r;
         if (token->size == 0)
-                end(s, HA_ERROR_BADTOKEN, "%s", hop_reason(s->hop));
+                slave_end(s, HA_ERROR_BADTOKEN, "%s", hop_reason(s->hop));
         if (s->state != SLAVE_OVER && !address_is_loopback(address))
                 log_warning("data of master %s travels in clear: the connection is authenticated, but not encrypted; keep it "
                             "within a network that you trust, or a tunnel", MASTER_TEXT(s));
@@ -734,19 +421,14 @@ struct slave *slave_free(struct slave *s) {
                 return NULL;
         if (s->relay)
                 master_promote(s->relay); /* it was to be freed before; it must not point to us */
-        for (struct follow *f = s->following; f; f = f->next)
-                f->slave = NULL;
         store_barrier_cancel(s->store, s);
         peer_free(s->peer);
         hop_free(s->hop);
-        store_copy_free(s->copy);
-        transaction_unref(s->stuck);
+        slave_receive_done(s);
         sd_event_source_disable_unref(s->defer);
         sd_event_source_disable_unref(s->deadline);
         sd_event_source_disable_unref(s->timer);
         sd_event_unref(s->event);
-        buffer_done(&s->stream);
-        buffer_done(&s->incoming);
         free(s->reason);
         free(s);
         return NULL;
