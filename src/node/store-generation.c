@@ -157,7 +157,7 @@ int generation_open(int directory_fd, const char *directory, const char *file, b
                 if (fstatat(directory_fd, file, &st, 0) < 0)
                         r = errno == ENOENT ? -EUCLEAN : -errno;
                 else
-                        r = !S_ISREG(st.st_mode) || st.st_size == 0 ? -EUCLEAN : 0;
+                        r = !S_ISREG(st.st_mode) || st.st_size == 0 ? -EUCLEAN : store_verify(path);
                 if (r < 0)
                         goto fail;
         }

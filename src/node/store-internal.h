@@ -44,6 +44,9 @@ void generation_remove(int directory_fd, const char *file);
 void generation_remove_others(int directory_fd, uint64_t current);
 int generation_failed_commit(struct generation *g, int error); /* after a failed commit: tells a full disk, gives back space */
 
+/* store-verify.c: looks a file over in a process of its own. -EUCLEAN if it is damaged. */
+int store_verify(const char *path);
+
 enum job_kind {
         JOB_COMMIT,
         JOB_BARRIER,

@@ -650,6 +650,73 @@ static void test_damaged_files(void **state) {
 }
 
 
+/* Pages full of anything, at many places: the store is opened or refused, and what is opened can be read. */
+static void test_damaged_pages(void **state) {
+        struct fixture *f = *state;
+        unsigned refused = 0, opened = 0;
+        uint64_t seed = 7;
+        uint8_t *good;
+        char path[128];
+        struct stat st;
+        int fd;
+
+        for (int i = 0; i < 300; i++) {
+                char key[64], value[5000];
+
+                memset(value, 'v', sizeof(value));
+                value[(size_t) (i % 10) * 490] = 0;
+                (void) snprintf(key, sizeof(key), "/key/%d", i * 7919 % 300);
+                assert_int_equal(commit(f, key, i % 7 == 6 ? NULL : value), 0);
+        }
+        close_store(f);
+        (void) snprintf(path, sizeof(path), "%s/store-1.mdb", f->directory);
+        fd = open(path, O_RDWR);
+        assert_true(fd >= 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        good = malloc((size_t) st.st_size);
+        assert_int_equal(pread(fd, good, (size_t) st.st_size, 0), st.st_size);
+        for (int i = 0; i < 150; i++) {
+                struct store *s = NULL;
+                char *error = NULL;
+                uint8_t junk[64];
+                sd_event *event;
+                off_t at;
+                int r;
+
+                for (size_t j = 0; j < sizeof(junk); j++) {
+                        seed = seed * 6364136223846793005u + 1442695040888963407u;
+                        junk[j] = (uint8_t) (seed >> 56);
+                }
+                at = (off_t) ((seed >> 20) % (uint64_t) (st.st_size - 64));
+                if (i % 2)
+                        at &= ~(off_t) 4095; /* page headers are where it hurts */
+                assert_int_equal(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
+                assert_int_equal(sd_event_new(&event), 0);
+                r = store_open(f->directory, event, &s, &error);
+                if (r >= 0) {
+                        struct collected c = {};
+                        char *next = NULL;
+
+                        opened++;
+                        assert_int_equal(store_list(s, "/key/", "", 0, collect, &c, &next), 0);
+                        free(next);
+                } else {
+                        refused++;
+                        assert_int_equal(r, -EUCLEAN);
+                        assert_non_null(strstr(error, "store-1.mdb"));
+                }
+                free(error);
+                store_free(s);
+                sd_event_unref(event);
+                assert_int_equal(pwrite(fd, good, (size_t) st.st_size, 0), st.st_size);
+        }
+        print_message("# damaged at random: %u times refused, %u times harmless\n", refused, opened);
+        assert_true(refused > 0);
+        close(fd);
+        free(good);
+        open_store(f);
+}
+
 /* Commits and copies without end, until it is killed. "/a" and "/b" are always changed together, and a copy has as many
  * more entries as they say. */
 static void busy(struct fixture *f) {
@@ -742,6 +809,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_damaged_pages, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_crashes, setup, teardown),
         };
 
