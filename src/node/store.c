@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -127,6 +126,8 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 }
 
 static int lock_directory(struct store *s, char **ret_error) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        pid_t holder = 0;
         int r;
 
         if (mkdir(s->directory, 0700) < 0 && errno != EEXIST) {
@@ -143,16 +144,19 @@ static int lock_directory(struct store *s, char **ret_error) {
                 r = -errno;
                 goto fail;
         }
-        if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-                r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        /* A lock that a child does not inherit: store_verify()'s must not keep us from being started anew. */
+        if (fcntl(s->lock_fd, F_SETLK, &lock) < 0) {
+                r = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+                if (r == -EBUSY && fcntl(s->lock_fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK)
+                        holder = lock.l_pid;
                 goto fail;
         }
         return 0;
 
 fail:
-        if (asprintf(ret_error, r == -EBUSY ? "data directory %s is in use by another process (it holds the file \"lock\" there)%s"
-                                            : "cannot use data directory %s: %s",
-                     s->directory, r == -EBUSY ? "" : strerror(-r)) < 0)
+        if (r == -EBUSY ? asprintf(ret_error, "data directory %s is in use by another process (pid %d): each node needs its own",
+                                   s->directory, (int) holder) < 0
+                        : asprintf(ret_error, "cannot use data directory %s: %s", s->directory, strerror(-r)) < 0)
                 *ret_error = NULL;
         return r;
 }
