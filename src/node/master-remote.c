@@ -239,9 +239,7 @@ static void on_join(struct remote *r, const struct hop_frame *frame) {
         }
 
         strcpy(r->transaction_id, join.transaction_id);
-        k = start_ticks(r, join.tick_usec);
-        if (k >= 0)
-                k = remote_begin(r, &accept.copy, &accept.entries, accept.transaction_id);
+        k = remote_begin(r, &accept.copy, &accept.entries, accept.transaction_id);
         if (k < 0) {
                 (void) snprintf(text, sizeof(text), "%s", strerror(-k));
                 refuse(r, HA_ERROR_CLOSED, text);
@@ -249,6 +247,12 @@ static void on_join(struct remote *r, const struct hop_frame *frame) {
         }
         if (r->state == REMOTE_GONE)
                 return;
+        /* Only now: a refused one keeps the stranger's deadline. */
+        k = start_ticks(r, join.tick_usec);
+        if (k < 0) {
+                remote_drop(r, strerror(-k));
+                return;
+        }
         if (accept.copy)
                 log_info("slave %s joins from %s and is sent all data (%llu entries)", node_id_text(&r->id, name),
                          address_text(r, address), (unsigned long long) accept.entries);

@@ -232,7 +232,8 @@ static void send_transaction(struct remote *r) {
 static bool has_caught_up(const struct remote *r) {
         uint64_t patience = MAX(TICKS_MISSED_MAX * r->master->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
 
-        return !remote_lags(r) || now_monotonic() - r->catching_up_since > patience;
+        /* One that copies nothing takes no transactions before it is admitted. */
+        return !r->copied || !remote_lags(r) || now_monotonic() - r->catching_up_since > patience;
 }
 
 void remote_pump(struct remote *r) {
