@@ -7,8 +7,7 @@
 #include "basic/ini-config.h"
 #include "basic/time-util.h"
 #include "node/config.h"
-
-enum { TICK_USEC_MIN = 10 * 1000 };
+#include "node/message.h"
 
 static const char usage[] =
         "confd-ha-node [OPTIONS]\n"

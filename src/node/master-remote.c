@@ -14,11 +14,6 @@ static bool is_joined(const struct remote *r) {
         return r->state >= REMOTE_COPYING;
 }
 
-static bool address_is_loopback(const struct node_address *a) {
-        return (a->family == AF_INET && (ntohl(a->ip4.s_addr) >> 24) == 127) ||
-               (a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->ip6));
-}
-
 static const char *address_text(const struct remote *r, char buf[static NODE_ADDRESS_TEXT_MAX]) {
         return node_address_text(&r->address, buf);
 }
@@ -110,10 +105,6 @@ static void refuse(struct remote *r, enum ha_error code, const char *reason) {
         peer_refuse(r->peer, code, reason);
 }
 
-static uint64_t smaller_interval(uint64_t a, uint64_t b) {
-        return a == 0 ? b : b == 0 ? a : MIN(a, b);
-}
-
 static const struct commit *oldest_awaited(const struct remote *r) {
         for (const struct entry *e = r->unacked.head; e; e = e->next)
                 if (e->counts)
@@ -170,7 +161,7 @@ static int on_stranger_timeout(sd_event_source *source, uint64_t usec, void *use
 
 static int start_ticks(struct remote *r, uint64_t theirs) {
         struct master *m = r->master;
-        uint64_t interval = smaller_interval(m->config.tick_usec, theirs);
+        uint64_t interval = tick_interval(m->config.tick_usec, theirs);
 
         r->timer = sd_event_source_disable_unref(r->timer);
         r->tick_usec = interval;
@@ -258,7 +249,7 @@ static void on_join(struct remote *r, const struct hop_frame *frame) {
                          address_text(r, address), (unsigned long long) accept.entries);
         else
                 log_info("slave %s joins from %s and has our data already", node_id_text(&r->id, name), address_text(r, address));
-        if (!address_is_loopback(&r->address) && !m->warned) {
+        if (!node_address_is_loopback(&r->address) && !m->warned) {
                 log_warning("data travels to slave %s at %s in clear: the connection is authenticated, but not encrypted; keep it "
                             "within a network that you trust, or a tunnel", node_id_text(&r->id, name), address_text(r, address));
                 m->warned = true;

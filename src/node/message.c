@@ -11,6 +11,14 @@ bool node_path_contains(const struct node_path *path, const struct node_id *id) 
         return false;
 }
 
+uint64_t tick_interval(uint64_t own, uint64_t theirs) {
+        if (theirs == 0)
+                return own;
+        theirs = MAX(theirs, TICK_USEC_MIN);
+        theirs = MIN(theirs, TICK_USEC_MAX);
+        return own == 0 ? theirs : MIN(own, theirs);
+}
+
 static uint8_t *put64(uint8_t *p, uint64_t v) {
         v = htobe64(v);
         memcpy(p, &v, sizeof(v));

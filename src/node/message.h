@@ -24,6 +24,12 @@ struct node_path {
 
 bool node_path_contains(const struct node_path *path, const struct node_id *id);
 
+/* How often ticks go between two nodes: the shorter of the two intervals, where 0 means none. What the other side says is
+ * believed as far as it makes sense. */
+#define TICK_USEC_MIN (UINT64_C(10) * 1000)
+#define TICK_USEC_MAX (UINT64_C(86400) * 1000000)
+uint64_t tick_interval(uint64_t own, uint64_t theirs);
+
 struct join_message {
         uint8_t schema[SCHEMA_DIGEST_SIZE];
         uint64_t tick_usec;

@@ -103,10 +103,6 @@ static int set_deadline(struct slave *s) {
                                           on_deadline, s);
 }
 
-static uint64_t smaller_interval(uint64_t a, uint64_t b) {
-        return a == 0 ? b : b == 0 ? a : MIN(a, b);
-}
-
 static void send_tick(struct slave *s) {
         uint8_t depth = (uint8_t) (s->relay ? master_depth(s->relay) : 0);
 
@@ -173,7 +169,7 @@ static void on_accept(struct slave *s, const struct hop_frame *frame) {
         }
         s->path = accept.path;
         s->deadline = sd_event_source_disable_unref(s->deadline);
-        s->tick_usec = smaller_interval(s->config.tick_usec, accept.tick_usec);
+        s->tick_usec = tick_interval(s->config.tick_usec, accept.tick_usec);
         s->last_tick = now_monotonic();
         s->state = SLAVE_COPYING;
         s->copied = accept.copy;
@@ -368,11 +364,6 @@ static void on_settled(int result, void *userdata) {
                 slave_end(s, HA_ERROR_CONNECT, "%s", strerror(-r));
 }
 
-static bool address_is_loopback(const struct node_address *a) {
-        return (a->family == AF_INET && (ntohl(a->ip4.s_addr) >> 24) == 127) ||
-               (a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->ip6));
-}
-
 int slave_new(sd_event *event, struct store *store, const struct replication_config *config, const struct node_id *id,
               const struct node_id *master_id, const struct node_address *address, const struct secret *token,
               const struct slave_callbacks *slave_callbacks, void *userdata, struct slave **ret) {
@@ -409,7 +400,7 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
                 return r;
         if (token->size == 0)
                 slave_end(s, HA_ERROR_BADTOKEN, "%s", hop_reason(s->hop));
-        if (s->state != SLAVE_OVER && !address_is_loopback(address))
+        if (s->state != SLAVE_OVER && !node_address_is_loopback(address))
                 log_warning("data of master %s travels in clear: the connection is authenticated, but not encrypted; keep it "
                             "within a network that you trust, or a tunnel", MASTER_TEXT(s));
         *ret = TAKE_PTR(s);

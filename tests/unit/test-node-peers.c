@@ -366,8 +366,26 @@ static void test_strangers(void **state) {
         assert_int_equal(b->lost, 0);
 }
 
+static void test_tick_interval(void **state) {
+        const uint64_t own = 3 * USEC_PER_SEC;
+
+        assert_int_equal(tick_interval(0, 0), 0);
+        assert_int_equal(tick_interval(own, 0), own);
+        assert_int_equal(tick_interval(0, own), own);
+        assert_int_equal(tick_interval(own, USEC_PER_SEC), USEC_PER_SEC);
+        assert_int_equal(tick_interval(own, own + 1), own);
+        /* Who wants ticks without end, or never, does not get them. */
+        assert_int_equal(tick_interval(own, TICK_USEC_MIN), TICK_USEC_MIN);
+        assert_int_equal(tick_interval(own, TICK_USEC_MIN - 1), TICK_USEC_MIN);
+        assert_int_equal(tick_interval(own, 1), TICK_USEC_MIN);
+        assert_int_equal(tick_interval(0, TICK_USEC_MAX), TICK_USEC_MAX);
+        assert_int_equal(tick_interval(0, TICK_USEC_MAX + 1), TICK_USEC_MAX);
+        assert_int_equal(tick_interval(0, UINT64_MAX), TICK_USEC_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_tick_interval),
                 cmocka_unit_test_setup_teardown(test_254_slaves, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nonsense_from_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nonsense_from_a_master, setup, teardown),
