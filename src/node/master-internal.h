@@ -12,6 +12,7 @@ enum {
         BACKLOG_BYTES_MAX = 8 * 1024 * 1024,  /* kept in memory for a slave that is still copying; beyond, on disk */
         CATCH_UP_SEC = 10,                    /* or three ticks, if that is longer: then the writers wait for the slave */
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
+        PUMP_FRAMES = 32,                     /* sent to one slave before others have their turn */
 };
 
 enum remote_state {
@@ -79,6 +80,7 @@ struct remote {
         uint64_t log_after, log_until;
         struct transaction *current; /* sent up to current_sent */
         size_t current_sent;
+        bool path_due;               /* the path has changed, and there was no room to say so */
 
         struct remote *next;
 };
@@ -142,7 +144,7 @@ void remote_drop(struct remote *r, const char *why); /* logs, reports the death 
 void remote_drop_all(struct master *m); /* silently */
 void remote_bury(struct master *m);      /* frees those that are gone */
 void remote_admit(struct remote *r);
-void remote_send_path(struct remote *r, const struct node_path *path);
+void remote_send_path(struct remote *r, const struct node_path *path); /* later, if there is no room now */
 
 /* master-send.c: what a remote is sent, as fast as it takes it. */
 _must_check_ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]);

@@ -141,7 +141,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         if (r->last_tick + r->tick_usec <= now + r->tick_usec / 8) {
                 r->last_tick = now;
-                if (peer_output(r->peer) < PEER_OUTPUT_LOW) /* else it is busy, and what is on its way is as good as a tick */
+                if (peer_has_room(r->peer)) /* else it is busy, and what is on its way is as good as a tick */
                         peer_send(r->peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
         }
         next = MIN(next, r->last_tick + r->tick_usec);
@@ -174,7 +174,10 @@ static int start_ticks(struct remote *r, uint64_t theirs) {
 void remote_send_path(struct remote *r, const struct node_path *path) {
         uint8_t buf[MESSAGE_SIZE_MAX];
 
-        if (is_joined(r))
+        if (!is_joined(r))
+                return;
+        r->path_due = !peer_has_room(r->peer);
+        if (!r->path_due)
                 peer_send(r->peer, HOP_PATH, &(struct iovec) { buf, node_path_encode(path, buf) }, 1);
 }
 
@@ -322,7 +325,14 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
 }
 
 static void on_writable(struct peer *p, void *userdata) {
-        remote_pump(userdata);
+        struct remote *r = userdata;
+        struct node_path path;
+
+        if (r->path_due) {
+                master_path(r->master, &path);
+                remote_send_path(r, &path);
+        }
+        remote_pump(r);
 }
 
 static void on_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {

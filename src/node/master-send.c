@@ -236,8 +236,13 @@ static bool has_caught_up(const struct remote *r) {
         return !r->copied || !remote_lags(r) || now_monotonic() - r->catching_up_since > patience;
 }
 
+/* A slave that reads as fast as we send would keep the loop to itself for a whole copy. */
 void remote_pump(struct remote *r) {
-        while (r->state != REMOTE_GONE && peer_output(r->peer) < PEER_OUTPUT_LOW)
+        for (unsigned frames = 0; r->state != REMOTE_GONE && peer_has_room(r->peer); frames++) {
+                if (frames == PUMP_FRAMES) {
+                        peer_want_writable(r->peer);
+                        return;
+                }
                 switch (r->state) {
                 case REMOTE_COPYING:
                         if (r->snapshot && send_copy(r))
@@ -264,6 +269,7 @@ void remote_pump(struct remote *r) {
                 default:
                         return;
                 }
+        }
 }
 
 int remote_acknowledged(struct remote *r, uint64_t n) {

@@ -333,6 +333,15 @@ size_t peer_output(const struct peer *p) {
         return buffer_size(hop_output(p->hop));
 }
 
+bool peer_has_room(const struct peer *p) {
+        return !p->over && !p->finishing && p->error >= 0 && peer_output(p) < PEER_OUTPUT_LOW;
+}
+
+void peer_want_writable(struct peer *p) {
+        p->wants_writable = true;
+        (void) sd_event_source_set_enabled(p->kick, SD_EVENT_ONESHOT);
+}
+
 void peer_pause(struct peer *p) {
         p->paused = true;
         set_events(p);

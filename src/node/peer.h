@@ -35,6 +35,13 @@ struct hop *peer_hop(struct peer *p);
 void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, size_t n_parts);
 size_t peer_output(const struct peer *p);
 
+/* Whether more is worth sending now: less than the low mark waits, and the connection has not failed. */
+bool peer_has_room(const struct peer *p);
+
+/* `writable` comes when the loop has come round, even if nothing is kept from being sent: for senders who let others have
+ * their turn. */
+void peer_want_writable(struct peer *p);
+
 /* No frames come until resumed; the sender feels it through TCP. */
 void peer_pause(struct peer *p);
 void peer_resume(struct peer *p);

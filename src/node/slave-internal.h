@@ -76,4 +76,5 @@ void slave_on_copy(struct slave *s, const struct hop_frame *frame);
 void slave_on_end(struct slave *s);
 void slave_on_admit(struct slave *s);
 int slave_begin_copy(struct slave *s, const struct accept_message *accept);
+void slave_acknowledge(struct slave *s); /* what is due, in one frame; later, if there is no room now */
 void slave_receive_done(struct slave *s);

@@ -16,9 +16,11 @@ static void follow_unlink(struct follow *f) {
                 f->next->previous = f->previous;
 }
 
-static void acknowledge(struct slave *s) {
+void slave_acknowledge(struct slave *s) {
         uint64_t n = htobe64(s->to_acknowledge);
 
+        if (s->to_acknowledge == 0 || !peer_has_room(s->peer))
+                return;
         s->to_acknowledge = 0;
         peer_send(s->peer, HOP_ACK, &(struct iovec) { &n, sizeof(n) }, 1);
 }
@@ -38,7 +40,7 @@ static void followed(struct follow *f, int result) {
                 return;
         }
         s->to_acknowledge++;
-        acknowledge(s);
+        slave_acknowledge(s);
         if (s->stuck) {
                 t = TAKE_PTR(s->stuck);
                 if (follow_submit(s, t) && s->state != SLAVE_OVER) {

@@ -107,7 +107,7 @@ static void send_tick(struct slave *s) {
         uint8_t depth = (uint8_t) (s->relay ? master_depth(s->relay) : 0);
 
         s->last_tick = now_monotonic();
-        if (peer_output(s->peer) < PEER_OUTPUT_LOW)
+        if (peer_has_room(s->peer))
                 peer_send(s->peer, HOP_TICK, &(struct iovec) { &depth, sizeof(depth) }, 1);
 }
 
@@ -293,6 +293,10 @@ static void on_authenticated(struct peer *p, void *userdata) {
         peer_send(p, HOP_JOIN, &(struct iovec) { buf, join_message_encode(&join, buf) }, 1);
 }
 
+static void on_writable(struct peer *p, void *userdata) {
+        slave_acknowledge(userdata);
+}
+
 static void on_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
         slave_end(userdata, error, "%s", reason);
 }
@@ -301,6 +305,7 @@ static const struct peer_callbacks callbacks = {
         .connected = on_connected,
         .authenticated = on_authenticated,
         .frame = on_frame,
+        .writable = on_writable,
         .closed = on_closed,
 };
 
