@@ -113,7 +113,7 @@ struct store {
         /* Between them. */
         pthread_mutex_t mutex;
         pthread_cond_t wake;
-        struct job_queue todo, done; /* todo.n and .bytes count until the job is done */
+        struct job_queue waiting, done; /* waiting.n and .bytes count until the job is done */
         bool stop;
 };
 

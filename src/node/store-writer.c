@@ -90,7 +90,7 @@ static void commit_alone(struct store *s, struct job *j) {
         }
 }
 
-/* Runs the commit at the head of todo and those right behind it. Returns how many jobs were done. */
+/* Runs the commit at the head of those that wait and those right behind it. Returns how many jobs were done. */
 static size_t run_commits(struct store *s, struct job *first) {
         size_t n = 0, bytes = 0, i;
         bool broken = false;
@@ -138,9 +138,9 @@ void *store_writer(void *userdata) {
 
         pthread_mutex_lock(&s->mutex);
         for (;;) {
-                while (!s->todo.head && !s->stop)
+                while (!s->waiting.head && !s->stop)
                         pthread_cond_wait(&s->wake, &s->mutex);
-                j = s->todo.head;
+                j = s->waiting.head;
                 if (!j)
                         break;
                 pthread_mutex_unlock(&s->mutex);
@@ -152,7 +152,7 @@ void *store_writer(void *userdata) {
                 }
                 pthread_mutex_lock(&s->mutex);
                 while (n-- > 0)
-                        job_queue_push(&s->done, job_queue_pop(&s->todo));
+                        job_queue_push(&s->done, job_queue_pop(&s->waiting));
                 (void) eventfd_write(s->event_fd, 1);
         }
         pthread_mutex_unlock(&s->mutex);

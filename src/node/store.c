@@ -48,7 +48,7 @@ struct job *job_free(struct job *j) {
 
 void store_submit(struct store *s, struct job *j) {
         pthread_mutex_lock(&s->mutex);
-        job_queue_push(&s->todo, j);
+        job_queue_push(&s->waiting, j);
         pthread_cond_signal(&s->wake);
         pthread_mutex_unlock(&s->mutex);
 }
@@ -429,8 +429,8 @@ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t,
         if (!transaction_is_sealed(t))
                 return -EINVAL;
         pthread_mutex_lock(&s->mutex);
-        full = s->todo.n >= STORE_QUEUE_MAX ||
-               (s->todo.n > 0 && s->todo.bytes + transaction_size(t) > STORE_QUEUE_BYTES_MAX);
+        full = s->waiting.n >= STORE_QUEUE_MAX ||
+               (s->waiting.n > 0 && s->waiting.bytes + transaction_size(t) > STORE_QUEUE_BYTES_MAX);
         pthread_mutex_unlock(&s->mutex);
         if (full)
                 return -EBUSY;
@@ -465,7 +465,7 @@ int store_barrier(struct store *s, store_barrier_fn fn, void *userdata) {
 void store_barrier_cancel(struct store *s, void *userdata) {
         pthread_mutex_lock(&s->mutex);
         for (size_t i = 0; i < 3; i++) {
-                struct job_queue *q = i == 0 ? &s->todo : i == 1 ? &s->done : &s->delivering;
+                struct job_queue *q = i == 0 ? &s->waiting : i == 1 ? &s->done : &s->delivering;
 
                 for (struct job *j = q->head; j; j = j->next)
                         if (j->kind == JOB_BARRIER && j->userdata == userdata)
