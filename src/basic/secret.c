@@ -13,6 +13,19 @@ void secret_done(struct secret *s) {
         *s = (struct secret) {};
 }
 
+int secret_copy(const struct secret *from, struct secret *to) {
+        uint8_t *data = malloc(from->size + 1);
+
+        if (!data)
+                return -ENOMEM;
+        if (from->size > 0)
+                memcpy(data, from->data, from->size);
+        data[from->size] = 0;
+        secret_done(to);
+        *to = (struct secret) { .data = data, .size = from->size };
+        return 0;
+}
+
 bool secret_equal(const struct secret *a, const struct secret *b) {
         return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
 }

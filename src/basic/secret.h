@@ -16,6 +16,9 @@ struct secret {
 void secret_done(struct secret *s);
 #define _cleanup_secret_ _cleanup_(secret_done)
 
+/* A copy, NUL-terminated too, that replaces what *to holds. -ENOMEM, and *to is as it was. */
+_must_check_ int secret_copy(const struct secret *from, struct secret *to);
+
 bool secret_equal(const struct secret *a, const struct secret *b);
 
 /* Reads a whole regular file of at most max bytes. A file that others than owner and group may read or write is

@@ -129,6 +129,7 @@ static int send_plain(struct hop *h, enum hop_type type, const struct iovec *par
         return r;
 }
 
+        int r;
 static int prove(struct hop *h, const char *label, uint8_t ret[static HMAC_SIZE]) {
         struct iovec parts[] = {
                 { (void *) label, strlen(label) + 1 },
@@ -175,13 +176,9 @@ static int hop_alloc(const struct node_id *own, const struct secret *token, stru
         h->in = BUFFER_INIT(0);
         h->out = BUFFER_INIT(0);
         h->transcript = BUFFER_INIT(TRANSCRIPT_MAX);
-        if (token->size > 0) {
-                h->token.data = malloc(token->size);
-                if (!h->token.data)
-                        return -ENOMEM;
-                memcpy(h->token.data, token->data, token->size);
-                h->token.size = token->size;
-        }
+        r = secret_copy(token, &h->token);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(h);
         return 0;
 }

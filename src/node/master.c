@@ -221,20 +221,9 @@ static int listen_all(struct master *m, char **ret_error) {
 }
 
 int master_set_token(struct master *m, const struct secret *token) {
-        struct secret copy = {};
-
         if (token->size > TOKEN_SIZE_MAX)
                 return -EINVAL;
-        if (token->size > 0) {
-                copy.data = malloc(token->size);
-                if (!copy.data)
-                        return -ENOMEM;
-                memcpy(copy.data, token->data, token->size);
-                copy.size = token->size;
-        }
-        secret_done(&m->token);
-        m->token = copy;
-        return 0;
+        return secret_copy(token, &m->token);
 }
 
 /* Until now connections only queued: what is on its way to the disk is neither in a snapshot nor among our commits. */

@@ -197,17 +197,10 @@ void peers_set_role(struct peers *p, struct role *role) {
 }
 
 int peers_set_token(struct peers *p, const struct secret *token) {
-        _cleanup_secret_ struct secret copy = { .size = token->size };
+        int r;
 
-        copy.data = malloc(token->size + 1);
-        if (!copy.data)
-                return -ENOMEM;
-        memcpy(copy.data, token->data, token->size);
-        copy.data[token->size] = 0;
-        if (p->master && master_set_token(p->master, &copy) < 0)
-                return -ENOMEM;
-        secret_done(&p->token);
-        p->token = copy;
-        copy = (struct secret) {};
-        return 0;
+        r = secret_copy(token, &p->token);
+        if (r >= 0 && p->master)
+                r = master_set_token(p->master, token);
+        return r;
 }
