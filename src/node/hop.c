@@ -7,12 +7,12 @@
  * compared only afterwards, a wrong token shows as such and so does a wrong name, and nobody in between can turn one
  * into the other. The keys for the two directions depend on both nonces and on the token, so nothing from
  * another connection, or from the other direction, is taken for a frame of this one. */
-#include <endian.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "basic/big-endian.h"
 #include "basic/escape.h"
 #include "node/hop-crypto.h"
 #include "node/hop.h"
@@ -61,42 +61,6 @@ struct hop {
         char reason[HOP_REASON_MAX * 4 + 64];
 };
 
-static void put16(uint8_t *p, uint16_t v) {
-        v = htobe16(v);
-        memcpy(p, &v, sizeof(v));
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-        v = htobe32(v);
-        memcpy(p, &v, sizeof(v));
-}
-
-static void put64(uint8_t *p, uint64_t v) {
-        v = htobe64(v);
-        memcpy(p, &v, sizeof(v));
-}
-
-static uint16_t get16(const uint8_t *p) {
-        uint16_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return be16toh(v);
-}
-
-static uint32_t get32(const uint8_t *p) {
-        uint32_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return be32toh(v);
-}
-
-static uint64_t get64(const uint8_t *p) {
-        uint64_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return be64toh(v);
-}
-
 _printf_(3, 4) static int over(struct hop *h, enum ha_error error, const char *format, ...) {
         va_list ap;
 
@@ -129,7 +93,6 @@ static int send_plain(struct hop *h, enum hop_type type, const struct iovec *par
         return r;
 }
 
-        int r;
 static int prove(struct hop *h, const char *label, uint8_t ret[static HMAC_SIZE]) {
         struct iovec parts[] = {
                 { (void *) label, strlen(label) + 1 },
@@ -166,6 +129,7 @@ static int derive_keys(struct hop *h) {
 
 static int hop_alloc(const struct node_id *own, const struct secret *token, struct hop **ret) {
         _cleanup_(hop_freep) struct hop *h = NULL;
+        int r;
 
         if (token->size > TOKEN_SIZE_MAX || own->size == 0)
                 return -EINVAL;

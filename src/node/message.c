@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the encoding of what nodes tell each other when they join. */
-#include <endian.h>
-
+#include "basic/big-endian.h"
 #include "node/message.h"
 
 bool node_path_contains(const struct node_path *path, const struct node_id *id) {
@@ -19,9 +18,8 @@ uint64_t tick_interval(uint64_t own, uint64_t theirs) {
         return own == 0 ? theirs : MIN(own, theirs);
 }
 
-static uint8_t *put64(uint8_t *p, uint64_t v) {
-        v = htobe64(v);
-        memcpy(p, &v, sizeof(v));
+static uint8_t *put_number(uint8_t *p, uint64_t v) {
+        put64(p, v);
         return p + sizeof(v);
 }
 
@@ -63,11 +61,8 @@ static uint8_t take8(struct reader *r) {
 
 static uint64_t take64(struct reader *r) {
         const uint8_t *p = take(r, sizeof(uint64_t));
-        uint64_t v = 0;
 
-        if (p)
-                memcpy(&v, p, sizeof(v));
-        return be64toh(v);
+        return p ? get64(p) : 0;
 }
 
 static void take_transaction_id(struct reader *r, char ret[static TRANSACTION_ID_MAX + 1]) {
@@ -107,7 +102,7 @@ size_t join_message_encode(const struct join_message *m, uint8_t buf[static MESS
         uint8_t *p = buf;
 
         memcpy(p, m->schema, sizeof(m->schema));
-        p = put64(p + sizeof(m->schema), m->tick_usec);
+        p = put_number(p + sizeof(m->schema), m->tick_usec);
         p = put_bytes(p, m->transaction_id, strlen(m->transaction_id));
         return (size_t) (p - buf);
 }
@@ -131,8 +126,8 @@ size_t accept_message_encode(const struct accept_message *m, uint8_t buf[static 
         uint8_t *p = buf;
 
         *p++ = m->copy;
-        p = put64(p, m->tick_usec);
-        p = put64(p, m->entries);
+        p = put_number(p, m->tick_usec);
+        p = put_number(p, m->entries);
         p = put_bytes(p, m->transaction_id, strlen(m->transaction_id));
         p = put_path(p, &m->path);
         return (size_t) (p - buf);
@@ -170,21 +165,14 @@ int node_path_decode(const uint8_t *p, size_t n, struct node_path *ret) {
 }
 
 void record_header_encode(size_t key_size, size_t value_size, uint8_t buf[static RECORD_HEADER_SIZE]) {
-        uint16_t k = htobe16((uint16_t) key_size);
-        uint32_t v = htobe32((uint32_t) value_size);
-
-        memcpy(buf, &k, sizeof(k));
-        memcpy(buf + sizeof(k), &v, sizeof(v));
+        put16(buf, (uint16_t) key_size);
+        put32(buf + sizeof(uint16_t), (uint32_t) value_size);
 }
 
 int record_header_decode(const uint8_t buf[static RECORD_HEADER_SIZE], size_t *ret_key_size, size_t *ret_value_size) {
-        uint16_t k;
-        uint32_t v;
+        uint16_t k = get16(buf);
+        uint32_t v = get32(buf + sizeof(k));
 
-        memcpy(&k, buf, sizeof(k));
-        memcpy(&v, buf + sizeof(k), sizeof(v));
-        k = be16toh(k);
-        v = be32toh(v);
         if (k < 1 || k > KEY_SIZE_MAX || v > VALUE_SIZE_MAX)
                 return -EBADMSG;
         *ret_key_size = k;

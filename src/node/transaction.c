@@ -4,11 +4,11 @@
  * id length (1 byte), id, number of changes (4), then each change: kind (1: set, 2: delete), key length (2), key, and
  * for a set value length (4), value. Integers are big-endian. The id is put in front when the transaction is sealed,
  * for which the space is left from the start. */
-#include <endian.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "basic/big-endian.h"
 #include "basic/buffer.h"
 #include "basic/escape.h"
 #include "node/transaction.h"
@@ -74,30 +74,6 @@ struct transaction *transaction_unref(struct transaction *t) {
                 free(t);
         }
         return NULL;
-}
-
-static void put16(uint8_t *p, uint16_t v) {
-        v = htobe16(v);
-        memcpy(p, &v, sizeof(v));
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-        v = htobe32(v);
-        memcpy(p, &v, sizeof(v));
-}
-
-static uint16_t get16(const uint8_t *p) {
-        uint16_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return be16toh(v);
-}
-
-static uint32_t get32(const uint8_t *p) {
-        uint32_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return be32toh(v);
 }
 
 static int transaction_add(struct transaction *t, const char *key, const char *value) {
