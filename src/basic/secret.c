@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the reading and the erasing of secrets. */
+/* Owns the reading, copying and erasing of secrets. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "basic/secret.h"
@@ -30,7 +29,7 @@ bool secret_equal(const struct secret *a, const struct secret *b) {
         return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
 }
 
-static int read_secret(const char *path, size_t max, bool strip_newline, mode_t refused, struct secret *ret) {
+int secret_read(const char *path, size_t max, bool strip_newline, mode_t refused, struct secret *ret) {
         _cleanup_secret_ struct secret s = {};
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -71,19 +70,4 @@ static int read_secret(const char *path, size_t max, bool strip_newline, mode_t 
         *ret = s;
         s = (struct secret) {};
         return 0;
-}
-
-int secret_read_file(const char *path, size_t max, bool strip_newline, struct secret *ret) {
-        return read_secret(path, max, strip_newline, S_IRWXO, ret);
-}
-
-int secret_read_credential(const char *name, size_t max, bool strip_newline, struct secret *ret) {
-        const char *dir = getenv("CREDENTIALS_DIRECTORY");
-        _cleanup_free_ char *path = NULL;
-
-        if (!dir || dir[0] != '/')
-                return -ENOENT;
-        if (asprintf(&path, "%s/%s", dir, name) < 0)
-                return -ENOMEM;
-        return read_secret(path, max, strip_newline, 0, ret);
 }

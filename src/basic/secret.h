@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading of secrets from files and from systemd credentials. For programs. */
+/* Secrets in memory: read from files, copied, compared, erased. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "basic/util.h"
 
@@ -21,11 +22,8 @@ _must_check_ int secret_copy(const struct secret *from, struct secret *to);
 
 bool secret_equal(const struct secret *a, const struct secret *b);
 
-/* Reads a whole regular file of at most max bytes. A file that others than owner and group may read or write is
- * refused. With strip_newline one trailing newline is dropped.
+/* Reads a whole regular file of at most max bytes. With strip_newline one trailing newline is dropped. A file that has one of
+ * the `refused` bits in its mode is refused.
  * -ENOENT, -EACCES (not ours to read), -EPERM (mode too open), -EFBIG, -EINVAL (not a regular file), others.
- * An empty result is success with size 0. */
-_must_check_ int secret_read_file(const char *path, size_t max, bool strip_newline, struct secret *ret);
-
-/* The credential `name` in $CREDENTIALS_DIRECTORY. -ENOENT if there is none; modes are systemd's business. */
-_must_check_ int secret_read_credential(const char *name, size_t max, bool strip_newline, struct secret *ret);
+ * An empty result is success with size 0; data is not NULL then either. */
+_must_check_ int secret_read(const char *path, size_t max, bool strip_newline, mode_t refused, struct secret *ret);

@@ -353,10 +353,9 @@ static int connect_and_shake(int sock, const struct socket_address *address, str
 
 int blocking_connect(int sock, const struct sockaddr *srv, int srv_sz, uint8_t kind, uint64_t deadline, const char *what) {
         struct socket_address address = {};
+        _cleanup_secret_ struct secret secret = {};
         _cleanup_free_ char *peer = NULL;
         const char *path = NULL;
-        void *secret = NULL;
-        size_t secret_size;
         struct ipc ipc;
         int r;
 
@@ -367,16 +366,14 @@ int blocking_connect(int sock, const struct sockaddr *srv, int srv_sz, uint8_t k
         peer = format_socket_address(&address);
         if (!peer)
                 return blocking_fail(sock, CONFD_ERR_MALLOC, "%s: out of memory", what);
-        r = access_file_read(&secret, &secret_size, &path);
+        r = access_file_read(&secret, &path);
         if (r < 0) {
                 errno = -r;
                 return blocking_fail(sock, r == -ENOMEM ? CONFD_ERR_MALLOC : CONFD_ERR_ACCESS_DENIED,
                                      "%s: cannot read the IPC access file %s: %s", what, path, strerror(-r));
         }
-        ipc_begin(&ipc, kind, (uint16_t) blocking_protocol_version(), secret, secret_size);
-        r = connect_and_shake(sock, &address, &ipc, deadline, what, peer);
-        access_secret_free(secret, secret_size);
-        return r;
+        ipc_begin(&ipc, kind, (uint16_t) blocking_protocol_version(), secret.data, secret.size);
+        return connect_and_shake(sock, &address, &ipc, deadline, what, peer);
 }
 
 int blocking_disconnect(int sock) {

@@ -5,6 +5,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
+#include "basic/secret-sources.h"
 #include "node/bus.h"
 #include "node/ipc-server.h"
 #include "node/node.h"

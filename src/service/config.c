@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "basic/ini-config.h"
+#include "basic/secret-sources.h"
 #include "basic/time-util.h"
 #include "service/config.h"
 

@@ -11,7 +11,7 @@
 
 #include "basic/ini-config.h"
 #include "basic/log.h"
-#include "basic/secret.h"
+#include "basic/secret-sources.h"
 
 static char dir[] = "/tmp/confd-ha-test.XXXXXX";
 
