@@ -170,7 +170,7 @@ static const struct peer_callbacks nonsense_callbacks = {
 };
 
 static const uint8_t nonsense_bytes[300] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const size_t nonsense_sizes[] = { 0, 1, 4, 8, 41, 300 };
+static const size_t nonsense_sizes[] = { 0, 8, 300 };
 
 static void test_nonsense_from_a_slave(void **state) {
         struct fixture *f = *state;
@@ -187,7 +187,7 @@ static void test_nonsense_from_a_slave(void **state) {
                                 struct hop *hop;
 
                                 /* what would not be nonsense there */
-                                if (type == HOP_TICK && n.size == 1 && when > 0)
+                                if (type == HOP_TICK && n.size == 1)
                                         continue;
                                 if (type == HOP_READY && (when == 2 || when == 1))
                                         continue;
