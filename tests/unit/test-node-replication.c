@@ -560,7 +560,16 @@ static void test_disk_full_at_slave(void **state) {
         pid = fork_slave(f, 2, a, false, 1024 * 1024);
         WAIT(f, a->arrived == 1);
         assert_int_equal(node_set(a, "/y", "1"), 0);
-        assert_int_equal(node_set(a, "/big", big), 0); /* the slave's death does not fail it */
+        {
+                /* The slave's death fails neither; and it must not store the small one without the large one. */
+                struct writer w = { .node = a, .value = big };
+
+                assert_int_equal(write_more(&w), 0);
+                w.value = (char *) "small";
+                assert_int_equal(write_more(&w), 0);
+                WAIT(f, w.done == 2);
+                assert_int_equal(w.failed, 0);
+        }
         WAIT(f, a->died == 1);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         f->children[0] = 0;

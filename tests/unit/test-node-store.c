@@ -469,6 +469,26 @@ static void full_disk(struct fixture *f) {
                 assert_int_equal(out[2].result, 0);
         }
 
+        /* But in a chain what comes after it fails, too. */
+        {
+                struct transaction *t[4] = { one("/x", "2"), one("/big", big), one("/y", "2"), one("/z", "2") };
+                uint64_t chain = store_chain_new(f->store), next = store_chain_new(f->store);
+                struct outcome out[4] = {};
+
+                for (size_t i = 0; i < 4; i++) {
+                        assert_int_equal(store_commit_chained(f->store, i < 3 ? chain : next, t[i], on_commit, &out[i]), 0);
+                        transaction_unref(t[i]);
+                }
+                run_until(f->event, &out[3].done);
+                assert_int_equal(out[0].result, 0);
+                assert_int_equal(out[1].result, -ENOSPC);
+                assert_int_equal(out[2].result, -ENOSPC);
+                assert_int_equal(out[3].result, 0);
+                assert_value(f, "/x", "2");
+                assert_value(f, "/y", "1");
+                assert_value(f, "/z", "2");
+        }
+
         assert_int_equal(store_copy_new(f->store, &c), 0);
         r = store_copy_put(c, "/big", 4, big, strlen(big));
         assert_int_equal(r, 0);
