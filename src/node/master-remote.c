@@ -350,27 +350,46 @@ static const struct peer_callbacks callbacks = {
         .closed = on_closed,
 };
 
-/* Many strangers must not keep out the one that has the token: who has the most connections loses its oldest. */
-static void make_room(struct master *m) {
-        struct remote *victim = NULL;
-        size_t n = 0, most = 0;
+static bool same_host(const struct node_address *a, const struct node_address *b) {
+        return a->family == b->family &&
+               memcmp(&a->ip6, &b->ip6, a->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0;
+}
 
-        for (struct remote *r = m->remotes; r; r = r->next) {
-                size_t same = 0;
+static struct remote *oldest_stranger(struct master *m, const struct node_address *host, size_t *ret_n) {
+        struct remote *oldest = NULL;
+        size_t n = 0;
 
-                if (is_joined(r))
-                        continue;
-                n++;
-                for (struct remote *other = m->remotes; other; other = other->next)
-                        same += !is_joined(other) && other->address.family == r->address.family &&
-                                memcmp(&other->address.ip6, &r->address.ip6,
-                                       r->address.family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0;
-                if (same > most) {
-                        most = same;
-                        victim = r;
+        for (struct remote *r = m->remotes; r; r = r->next)
+                if (!is_joined(r) && (!host || same_host(&r->address, host))) {
+                        if (!oldest)
+                                oldest = r;
+                        n++;
                 }
-        }
-        if (n >= STRANGERS_MAX && victim)
+        *ret_n = n;
+        return oldest;
+}
+
+/* Many strangers must not keep out the one that has the token: the host that has the most connections loses its oldest.
+ * Usually that is the one that comes with yet another. */
+static void make_room(struct master *m, const struct node_address *newcomer) {
+        struct remote *victim;
+        size_t n, most;
+
+        (void) oldest_stranger(m, NULL, &n);
+        if (n < STRANGERS_MAX)
+                return;
+        victim = oldest_stranger(m, newcomer, &most);
+        if (most <= STRANGERS_MAX / 2)
+                for (struct remote *r = m->remotes; r; r = r->next)
+                        if (!is_joined(r)) {
+                                struct remote *oldest = oldest_stranger(m, &r->address, &n);
+
+                                if (n > most) {
+                                        most = n;
+                                        victim = oldest;
+                                }
+                        }
+        if (victim)
                 remote_drop(victim, "");
 }
 
@@ -379,7 +398,7 @@ int remote_new(struct master *m, int fd, const struct node_address *address) {
         struct hop *hop;
         int k;
 
-        make_room(m);
+        make_room(m, address);
         r = calloc(1, sizeof(*r));
         if (!r) {
                 safe_close(fd);

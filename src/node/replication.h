@@ -10,7 +10,7 @@
 
 enum {
         SLAVES_MAX = 254,     /* connected at a time; one more is refused and hears HA_CONNECT */
-        STRANGERS_MAX = 64,   /* connections that have not proven the token; beyond, the oldest is closed */
+        STRANGERS_MAX = 320,  /* connections that have not joined: a whole cluster may come at once; beyond, one is closed */
         STRANGER_SEC = 5,     /* how long a stranger has for its proof */
         EXTRA_LISTEN_MAX = 16,
         TICKS_MISSED_MAX = 3,

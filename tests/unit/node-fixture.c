@@ -354,9 +354,9 @@ pid_t fork_master(struct fixture *f, unsigned number, size_t entries) {
                 return pid;
         n = child_node(f, number);
         n->config.tick_usec = tick;
-        node_be_master(n);
         if (entries > 0)
                 node_fill(n, entries, 1000);
+        node_be_master(n); /* whoever finds it listening finds it with all its data */
         for (;;)
                 if (sd_event_run(f->event, UINT64_MAX) < 0)
                         _exit(99);

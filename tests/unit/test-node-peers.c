@@ -345,7 +345,7 @@ static void test_mute_slave(void **state) {
 static void test_strangers(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
-        int fds[300];
+        int fds[STRANGERS_MAX + 20];
 
         node_be_master(a);
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
