@@ -10,6 +10,7 @@ set -u
 if [ "${1:-}" != inside ]; then
         unshare --mount --map-root-user true 2>/dev/null || unshare --mount true 2>/dev/null ||
                 skip_all "this machine allows no mount namespaces"
+        rmdir "$work" # the test inside has its own
         [ "$(id -u)" = 0 ] || exec unshare --mount --map-root-user "$0" inside
         exec unshare --mount "$0" inside
 fi
