@@ -167,7 +167,7 @@ bus_dies() {
 documented_drop_ins() {
     local dir=/etc/systemd/system/confd-ha.service.d
     trap 'n1 rm -rf '$dir'; n1 systemctl daemon-reload; n1 systemctl restart confd-ha.service' EXIT
-    equal "127.0.0.0/8 ::1/128" "$(unit n1 confd-ha.service IPAddressAllow)"
+    equal "127.0.0.0/8 ::1/128" "$(unit n1 confd-ha.service IPAddressAllow | tr ' ' '\n' | sort | paste -s -d ' ')"
     contains "$(unit n1 confd-ha.service IPAddressDeny)" "0.0.0.0/0"
     contains "$(unit n1 confd-ha.service IPAddressDeny)" "::/0"
     n1 mkdir -p $dir
