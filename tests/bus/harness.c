@@ -168,6 +168,37 @@ void bus_start(struct fixture *f) {
         f->root = client_new(f, 0);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+/* Whatever ends us, a timeout's SIGKILL included, closes the pipe; the directory goes then. */
+static void janitor_start(struct fixture *f) {
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0 || (f->janitor = fork()) < 0)
+                abort();
+        if (f->janitor == 0) {
+                char c;
+
+                /* Out of reach of who kills our process group. */
+                (void) setsid();
+                (void) close(fds[1]);
+                while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+                        ;
+                (void) nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+                _exit(0);
+        }
+        safe_close(fds[0]);
+        f->janitor_fd = fds[1];
+}
+
+static void janitor_end(struct fixture *f) {
+        f->janitor_fd = safe_close(f->janitor_fd);
+        while (waitpid(f->janitor, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
 static struct fixture *current; /* for a setup that failed: no teardown follows it */
 
 static void destroy(struct fixture *f);
@@ -190,6 +221,7 @@ static int setup(void **state, bool with_sim) {
                 abort();
         *state = f;
         f->dir = (char *) kept(f, "%s", dir);
+        janitor_start(f);
         f->service.trace.name = "service";
         f->notify.name = "notify";
         f->journal.trace.name = "journal";
@@ -229,10 +261,6 @@ int setup_connected(void **state) {
         return r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
-
 static void destroy(struct fixture *f) {
         child_done(&f->service);
         child_done(&f->sim);
@@ -250,7 +278,7 @@ static void destroy(struct fixture *f) {
         safe_close(f->notify_fd);
         trace_done(&f->notify);
         sd_event_unref(f->event);
-        (void) nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        janitor_end(f);
         for (size_t i = 0; i < f->n_kept; i++)
                 free(f->kept[i]);
         free(f->kept);

@@ -37,6 +37,8 @@ enum { PATIENCE_SEC = 15, NOBODY = 65534, OTHER_USER = 1 /* the bus knows only u
 struct fixture {
         sd_event *event;
         char *dir;           /* of this test alone, removed at the end */
+        int janitor_fd;      /* its other end removes the directory when we end without having done so */
+        pid_t janitor;
         char *bus_address;
         char *config;        /* the service's configuration file; its drop-in is written by configure() */
         char *sim_address;   /* as the configuration has it */
