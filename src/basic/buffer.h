@@ -2,6 +2,7 @@
 /* A growing byte queue with a limit: bytes are appended at the end and consumed from the front. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,10 +14,14 @@ struct buffer {
         size_t end;       /* one past the last byte */
         size_t allocated;
         size_t limit;     /* most unread bytes it may hold; 0 means no limit of its own */
+        bool secret;      /* what is consumed or moved is erased behind it */
 };
 
 /* An empty buffer; needs no allocation, buffer_done() on it is fine. */
 #define BUFFER_INIT(max) ((struct buffer) { .limit = (max) })
+
+/* One through which a secret passes: no copy of it stays in freed memory, or in the buffer after it was consumed. */
+#define BUFFER_INIT_SECRET(max) ((struct buffer) { .limit = (max), .secret = true })
 
 void buffer_done(struct buffer *b);
 static inline _unused_ void buffer_donep(struct buffer *b) { buffer_done(b); }

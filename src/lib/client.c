@@ -147,9 +147,6 @@ static void end(struct confd_ha_client *c, int error, int code, const char *mess
         c->ending_was_ready = c->state == CLIENT_READY;
         c->state = CLIENT_CLOSED;
         c->fd = safe_close(c->fd);
-        /* The token may be among what is unsent. */
-        if (c->out.data)
-                explicit_bzero(c->out.data, c->out.allocated);
         buffer_done(&c->out);
         buffer_done(&c->in);
         queue_move(&c->ending_orders, &c->orders);
@@ -348,7 +345,7 @@ static int new_client(confd_ha_client **ret) {
         c->protocol_version = CONFD_LIB_PROTO_VSN;
         c->connect_deadline = CONFD_HA_CLIENT_NO_DEADLINE;
         c->in = BUFFER_INIT(FRAME_HEADER_SIZE + FRAME_BODY_MAX + CLIENT_READ_SIZE);
-        c->out = BUFFER_INIT(CLIENT_UNSENT_MAX + CONFD_HA_TOKEN_MAX);
+        c->out = BUFFER_INIT_SECRET(CLIENT_UNSENT_MAX + CONFD_HA_TOKEN_MAX); /* the token */
         queue_init(&c->orders);
         queue_init(&c->ending_orders);
         *ret = c;

@@ -13,7 +13,7 @@
 
 _public_ int confd_ha_connect(int sock, const struct sockaddr *srv, int srv_sz, const char *token) {
         const char *what = "confd_ha_connect";
-        _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
+        _cleanup_buffer_ struct buffer b = BUFFER_INIT_SECRET(0);
         uint64_t deadline;
         size_t n;
         int r;
@@ -30,7 +30,6 @@ _public_ int confd_ha_connect(int sock, const struct sockaddr *srv, int srv_sz, 
         if (order_append_token(&b, token, n) < 0)
                 return blocking_fail(sock, CONFD_ERR_MALLOC, "%s: out of memory", what);
         r = blocking_send(sock, &b, deadline, what);
-        explicit_bzero(buffer_head(&b), buffer_size(&b));
         if (r != CONFD_OK)
                 blocking_give_up(sock);
         return r;

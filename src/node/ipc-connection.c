@@ -30,8 +30,6 @@ struct connection *ipc_connection_free(struct connection *c) {
         sd_event_source_disable_unref(c->heartbeat);
         sd_event_source_disable_unref(c->health_check);
         safe_close(c->fd);
-        if (c->in.data)
-                explicit_bzero(c->in.data, c->in.allocated); /* it may have held a token */
         buffer_done(&c->in);
         buffer_done(&c->out);
         free(c);
@@ -166,7 +164,6 @@ void ipc_take_frames(struct connection *c) {
                 return;
         c->taking = true;
         while (!c->broken && c->stage != STAGE_CLOSING && !is_paused(c)) {
-                bool is_first = c->stage == STAGE_FIRST_FRAME;
                 const uint8_t *body;
                 size_t size;
                 int r;
@@ -180,8 +177,6 @@ void ipc_take_frames(struct connection *c) {
                         break;
                 }
                 take_frame(c, body, size);
-                if (is_first)
-                        explicit_bzero((void *) body, size);
                 frame_consume(&c->in, size);
         }
         c->taking = false;

@@ -65,7 +65,7 @@ static void welcome(struct ipc_server *s, int fd, const struct socket_address *p
         c->fd = fd;
         c->number = ++s->last_number;
         c->events = EPOLLIN;
-        c->in = BUFFER_INIT(FRAME_HEADER_SIZE + IPC_TOKEN_MAX + IPC_READ_SIZE);
+        c->in = BUFFER_INIT_SECRET(FRAME_HEADER_SIZE + IPC_TOKEN_MAX + IPC_READ_SIZE); /* the token */
         c->out = BUFFER_INIT(STRANGER_QUEUE_MAX);
         c->handshake = IPC_HANDSHAKE_INIT(s->secret);
         describe_peer(c, peer);

@@ -86,12 +86,44 @@ static void test_memory_follows_content(void **state) {
         assert_true(b.allocated <= 1024);
 }
 
+static bool has(const struct buffer *b, const char *word) {
+        return b->data && memmem(b->data, b->allocated, word, strlen(word));
+}
+
+/* Looks at memory behind the unread bytes, too. */
+static void test_secret(void **state) {
+        struct buffer b = BUFFER_INIT_SECRET(0);
+        uint8_t *p;
+
+        assert_int_equal(buffer_append(&b, "first.secret.", 13), 0);
+        assert_int_equal(buffer_append(&b, "second", 6), 0);
+        buffer_consume(&b, 13);
+        assert_false(has(&b, "first"));
+        assert_false(has(&b, "secret."));
+        assert_memory_equal(buffer_head(&b), "second", 6);
+        /* moved to the front, within the same allocation */
+        assert_int_equal(buffer_reserve(&b, b.allocated - 6, &p), 0);
+        assert_int_equal(b.begin, 0);
+        assert_memory_equal(buffer_head(&b), "second", 6);
+        assert_false(memmem(b.data + 6, b.allocated - 6, "ond", 3));
+        /* and into another one */
+        assert_int_equal(buffer_reserve(&b, 2 * b.allocated, &p), 0);
+        assert_memory_equal(buffer_head(&b), "second", 6);
+        assert_int_equal(buffer_size(&b), 6);
+        buffer_clear(&b);
+        assert_false(has(&b, "second"));
+        buffer_shrink(&b);
+        assert_true(b.secret);
+        assert_null(b.data);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_queue),
                 cmocka_unit_test(test_limit),
                 cmocka_unit_test(test_limit_lowered),
                 cmocka_unit_test(test_memory_follows_content),
+                cmocka_unit_test(test_secret),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
