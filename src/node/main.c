@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program confd-ha-node: settings, signals, and the loop. */
 #include <signal.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
+#include "node/ipc-server.h"
 #include "node/node.h"
+#include "node/replication.h"
 
 static int on_phase_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         node_next_phase(userdata);
@@ -22,12 +25,26 @@ static int block_signals(void) {
         return 0;
 }
 
+/* All that the limits of both ports let in, and the store's files, are more than the 1024 descriptors that processes usually
+ * begin with. What fails for want of one fails by itself, so that this need not succeed. */
+static void raise_descriptor_limit(void) {
+        const rlim_t wanted = IPC_CONNECTIONS_MAX + STRANGERS_MAX + SLAVES_MAX + 64;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+                return;
+        limit.rlim_cur = MIN(wanted, limit.rlim_max);
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_debug("Cannot raise the limit of file descriptors: %m");
+}
+
 static int run(const struct node_config *config) {
         __attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
         _cleanup_(node_freep) struct node *node = NULL;
         _cleanup_free_ char *error = NULL;
         int r;
 
+        raise_descriptor_limit();
         r = block_signals();
         if (r >= 0)
                 r = sd_event_default(&event);
