@@ -237,6 +237,15 @@ static int read_credentials(sd_bus_message *m, struct caller *ret) {
         return 0;
 }
 
+/* Who has a hundred connections must not take the room of all others with unanswered questions. */
+static bool may_ask_polkit(const struct authorization *a) {
+        size_t n = 0;
+
+        for (const struct authorization *o = a->authorizer->pending; o; o = o->next)
+                n += o->polkit_asked && o->caller.uid == a->caller.uid;
+        return n < AUTHORIZE_PER_USER_MAX;
+}
+
 static int ask_bus(struct authorization *a);
 
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -264,6 +273,11 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         }
         if (a->caller.uid == 0 || a->caller.uid == geteuid()) {
                 finish(a, 0, NULL);
+                return 0;
+        }
+        if (!may_ask_polkit(a)) {
+                deny(a, failure_make(ERROR_LIMITS_EXCEEDED, "too many orders of uid %u wait for polkit already: at most %d",
+                                     (unsigned) a->caller.uid, AUTHORIZE_PER_USER_MAX));
                 return 0;
         }
         r = ask_polkit(a);

@@ -10,6 +10,9 @@
 /* A person may have to type a password. */
 #define AUTHORIZE_INTERACTIVE_USEC (300 * UINT64_C(1000000))
 
+/* A user may have many connections, each of which may keep polkit's question open for minutes: so many of one user. */
+enum { AUTHORIZE_PER_USER_MAX = 32 };
+
 /* What rules may look at; NULL for what the method does not have. */
 struct authorize_details {
         const char *node_id, *master_id, *master_address;

@@ -289,6 +289,36 @@ static void a_flood_of_the_unauthorized(void **state) {
                 WAIT_FOR(f, calls[i]->done);
 }
 
+/* Whoever has connections without number has no more questions open than a user may, and is in nobody's way. */
+static void a_flood_from_many_connections(void **state) {
+        struct fixture *f = *state;
+        struct client *c[20];
+        struct call *calls[ELEMENTSOF(c)][15];
+        size_t open = 0;
+
+        c[0] = somebody(f, POLKIT_HOLD);
+        for (size_t k = 1; k < ELEMENTSOF(c); k++)
+                c[k] = client_new(f, NOBODY);
+        for (size_t k = 0; k < ELEMENTSOF(c); k++) {
+                for (size_t i = 0; i < ELEMENTSOF(calls[k]); i++)
+                        calls[k][i] = give_order(c[k], 0);
+                barrier(f, c[k]);
+        }
+        barrier(f, f->root);
+        CALL_OK(f, "BeMaster", "s", "mine");
+        for (size_t k = 0; k < ELEMENTSOF(c); k++)
+                for (size_t i = 0; i < ELEMENTSOF(calls[k]); i++)
+                        if (calls[k][i]->done)
+                                CHECK_TEXT(f, calls[k][i]->error, "org.freedesktop.DBus.Error.LimitsExceeded");
+                        else
+                                open++;
+        CHECK(f, open == 32);
+        polkit_release(&f->polkit, POLKIT_NO);
+        for (size_t k = 0; k < ELEMENTSOF(c); k++)
+                for (size_t i = 0; i < ELEMENTSOF(calls[k]); i++)
+                        WAIT_FOR(f, calls[k][i]->done);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST(each_method_has_its_action_and_details),
@@ -310,6 +340,7 @@ int main(void) {
                 BUS_TEST(what_is_authorized_is_what_is_ordered),
                 BUS_TEST(denied_orders_supersede_nothing),
                 BUS_TEST(a_flood_of_the_unauthorized),
+                BUS_TEST(a_flood_from_many_connections),
         };
 
         return cmocka_run_group_tests_name("authorization", tests, NULL, NULL);
