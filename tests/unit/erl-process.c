@@ -165,3 +165,22 @@ void server_close(struct server *s) {
         if (*s->path)
                 unlink(s->path);
 }
+
+int server_socket(const struct server *s) {
+        int fd = socket(s->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        return fd;
+}
+
+struct server server;
+
+int server_setup(void **state) {
+        server_start(&server, AF_INET);
+        return 0;
+}
+
+int server_teardown(void **state) {
+        server_stop(&server);
+        return 0;
+}

@@ -40,3 +40,11 @@ void server_done(struct server *s);
 
 /* Stops to listen. */
 void server_close(struct server *s);
+
+/* A socket that could be connected to it. */
+int server_socket(const struct server *s);
+
+/* One for all tests of a program, on TCP; set up and torn down with its group of tests. */
+extern struct server server;
+int server_setup(void **state);
+int server_teardown(void **state);

@@ -12,18 +12,6 @@
 #include "client-driver.h"
 #include "erl-process.h"
 
-static struct server server;
-
-static int start(void **state) {
-        server_start(&server, AF_INET);
-        return 0;
-}
-
-static int stop(void **state) {
-        server_stop(&server);
-        return 0;
-}
-
 static void test_events(void **state) {
         const struct confd_notifications_data data = { 100, 200 };
         const int mask = CONFD_NOTIF_HA_INFO | CONFD_NOTIF_HEARTBEAT | CONFD_NOTIF_HEALTH_CHECK | CONFD_NOTIF_HA_INFO_SYNC;
@@ -154,5 +142,5 @@ int main(void) {
         };
 
         signal(SIGPIPE, SIG_DFL); /* one would end the test */
-        return cmocka_run_group_tests(tests, start, stop);
+        return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

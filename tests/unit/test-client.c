@@ -17,18 +17,6 @@
 #include "client-driver.h"
 #include "erl-process.h"
 
-static struct server server;
-
-static int start(void **state) {
-        server_start(&server, AF_INET);
-        return 0;
-}
-
-static int stop(void **state) {
-        server_stop(&server);
-        return 0;
-}
-
 static confd_ha_client *ready_client(const char *token) {
         struct heard h = {};
         confd_ha_client *c;
@@ -659,5 +647,5 @@ int main(void) {
         };
 
         signal(SIGPIPE, SIG_DFL); /* one would end the test */
-        return cmocka_run_group_tests(tests, start, stop);
+        return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

@@ -12,26 +12,8 @@
 
 #include <confd_events.h>
 
+#include "assert-confd.h"
 #include "erl-process.h"
-
-static struct server server;
-
-static int start(void **state) {
-        server_start(&server, AF_INET);
-        return 0;
-}
-
-static int stop(void **state) {
-        server_stop(&server);
-        return 0;
-}
-
-static int new_socket(const struct server *s) {
-        int fd = socket(s->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        assert_true(fd >= 0);
-        return fd;
-}
 
 static int subscribe(const struct server *s, int fd, int mask, struct confd_notifications_data *data) {
         const struct sockaddr *a = (const struct sockaddr *) &s->address;
@@ -39,20 +21,6 @@ static int subscribe(const struct server *s, int fd, int mask, struct confd_noti
         return data ? confd_notifications_connect2(fd, a, (int) s->address_size, mask, data)
                     : confd_notifications_connect(fd, a, (int) s->address_size, mask);
 }
-
-#define assert_failed(call, result, code) \
-        do { \
-                confd_errno = 0; \
-                assert_int_equal(call, result); \
-                assert_int_equal(confd_errno, code); \
-                assert_true(strlen(confd_lasterr()) > 0); \
-        } while (0)
-
-#define assert_ok(call) \
-        do { \
-                if ((call) != CONFD_OK) \
-                        fail_msg("%s", confd_lasterr()); \
-        } while (0)
 
 static void test_every_event(void **state) {
         static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
@@ -72,7 +40,7 @@ static void test_every_event(void **state) {
                               "{send,{64,{5,{any,term}}}},{send,{64,{6,1.5}}},{send,{64,{7,0}}},{send,{64,{7,71}}},"
                               "{send,{1,[#{a=>b},\"audit\",1.5,<<1>>]}},{send,hello},{send,{64,{8,x}}},{send,{8192}},{send,{262144}},"
                               "{frame,<<131,104,2,97,2,255>>},{send,{64,{6,0}}}]", mask);
-                fd = new_socket(&s);
+                fd = server_socket(&s);
                 assert_ok(subscribe(&s, fd, mask, &data));
 
                 assert_ok(confd_read_notification(fd, &n));
@@ -125,7 +93,7 @@ static void test_every_event(void **state) {
 
 static void test_arguments(void **state) {
         struct confd_notifications_data data = { -1, 0 };
-        int fd = new_socket(&server);
+        int fd = server_socket(&server);
 
         assert_failed(subscribe(&server, fd, 0, NULL), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         assert_failed(subscribe(&server, fd, CONFD_NOTIF_HEARTBEAT, NULL), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
@@ -143,7 +111,7 @@ static void test_old_servers(void **state) {
         /* A server that closes on the present form hears the old one, on the same socket. */
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}},{send,ok},{send,{64,{6,0}}}]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_ok(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL));
         assert_ok(confd_read_notification(fd, &n));
         assert_failed(confd_read_notification(fd, &n), CONFD_EOF, CONFD_ERR_EOF);
@@ -154,7 +122,7 @@ static void test_old_servers(void **state) {
         /* With a reset, and not for ever. */
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},reset]");
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined}},reset]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL), CONFD_EOF, CONFD_ERR_EOF);
         assert_failed(confd_read_notification(fd, &n), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         close(fd);
@@ -163,7 +131,7 @@ static void test_old_servers(void **state) {
 
         server_start(&s, AF_UNIX);
         server_script(&s, "[{accept,11},{expect,{64,0,0,undefined,0}}]");
-        fd = new_socket(&s);
+        fd = server_socket(&s);
         assert_failed(subscribe(&s, fd, CONFD_NOTIF_HA_INFO, NULL), CONFD_EOF, CONFD_ERR_EOF);
         assert_failed(confd_sync_ha_notification(fd), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         close(fd);
@@ -175,7 +143,7 @@ static void test_refusals(void **state) {
         int fd;
 
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,{error,17,<<\"why\">>}},closed]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL), CONFD_ERR, CONFD_ERR_BADSTATE);
         assert_non_null(strstr(confd_lasterr(), "why"));
         assert_failed(confd_sync_ha_notification(fd), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
@@ -183,7 +151,7 @@ static void test_refusals(void **state) {
         server_done(&server);
 
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,{what}},closed]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         close(fd);
         server_done(&server);
@@ -204,7 +172,7 @@ static void test_bad_events(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 struct confd_notification n = { .type = 77 };
-                int fd = new_socket(&server);
+                int fd = server_socket(&server);
 
                 server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,ok},%s]", cases[i].step);
                 assert_ok(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL));
@@ -219,7 +187,7 @@ static void test_bad_events(void **state) {
 static void test_nodes_that_do_not_fit(void **state) {
         struct confd_notification n = { .type = 77 };
         char id[129];
-        int fd = new_socket(&server);
+        int fd = server_socket(&server);
 
         memset(id, 'i', 128);
         id[128] = 0;
@@ -237,7 +205,7 @@ static void test_nodes_that_do_not_fit(void **state) {
 static void test_timeout(void **state) {
         const struct timeval tv = { .tv_usec = 50 * 1000 };
         struct confd_notification n;
-        int fd = new_socket(&server);
+        int fd = server_socket(&server);
 
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,ok},{part,{64,{6,0}},5},closed]");
         assert_ok(subscribe(&server, fd, CONFD_NOTIF_HA_INFO, NULL));
@@ -262,5 +230,5 @@ int main(void) {
         unsetenv("CONFD_IPC_ACCESS_FILE");
         unsetenv("NCS_IPC_ACCESS_FILE");
         signal(SIGPIPE, SIG_DFL); /* one would end the test */
-        return cmocka_run_group_tests(tests, start, stop);
+        return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

@@ -15,46 +15,20 @@
 #include <confd_ha.h>
 
 #include "basic/time-util.h"
+#include "assert-confd.h"
 #include "erl-process.h"
-
-static struct server server;
-
-static int start(void **state) {
-        server_start(&server, AF_INET);
-        return 0;
-}
-
-static int stop(void **state) {
-        server_stop(&server);
-        return 0;
-}
-
-static int new_socket(const struct server *s) {
-        int fd = socket(s->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        assert_true(fd >= 0);
-        return fd;
-}
 
 static int try_connect_to(const struct server *s, int fd, const char *token) {
         return confd_ha_connect(fd, (const struct sockaddr *) &s->address, (int) s->address_size, token);
 }
 
 static int connected(const char *token) {
-        int fd = new_socket(&server);
+        int fd = server_socket(&server);
 
         if (try_connect_to(&server, fd, token) != CONFD_OK)
                 fail_msg("%s", confd_lasterr());
         return fd;
 }
-
-#define assert_failed(call, result, code) \
-        do { \
-                confd_errno = 0; \
-                assert_int_equal(call, result); \
-                assert_int_equal(confd_errno, code); \
-                assert_true(strlen(confd_lasterr()) > 0); \
-        } while (0)
 
 /* After a failure that ends a socket's use nothing works on it any more, and the reason is kept apart from an EOF. */
 static void assert_useless(int fd) {
@@ -88,7 +62,7 @@ static void test_every_order(void **state) {
                               "{expect,{4}},{slowly,{4,[{<<\"n1\">>,{10,0,0,1}},{\"n4\",{64768,0,0,0,0,0,0,4}},{{13,18446744073709551615},"
                               "<<\"h:1\">>},{7,\"host\"},{{39,<<0,1>>},[]},{true,[104,105]},{{1,2,3,4},{0,0,0,0}}]}},"
                               "{expect,{4}},{send,{1,[]}},closed]");
-                fd = new_socket(&s);
+                fd = server_socket(&s);
                 assert_int_equal(try_connect_to(&s, fd, "secret"), CONFD_OK);
                 CONFD_SET_STR(&id, "n1");
                 assert_int_equal(confd_ha_bemaster(fd, &id), CONFD_OK);
@@ -291,7 +265,7 @@ static void test_connects_that_fail(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 server_script(&server, "%s", cases[i].script);
-                fd = new_socket(&server);
+                fd = server_socket(&server);
                 confd_errno = 0;
                 if (try_connect_to(&server, fd, "t") != cases[i].result || confd_errno != cases[i].code)
                         fail_msg("%s: %i %s", cases[i].script, confd_errno, confd_lasterr());
@@ -305,7 +279,7 @@ static void test_connects_that_fail(void **state) {
         ((struct sockaddr_in *) &nowhere)->sin_port = 0;
         assert_int_equal(bind(listener, (struct sockaddr *) &nowhere, sizeof(struct sockaddr_in)), 0);
         assert_int_equal(getsockname(listener, (struct sockaddr *) &nowhere, &n), 0);
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(confd_ha_connect(fd, (struct sockaddr *) &nowhere, (int) n, "t"), CONFD_ERR, CONFD_ERR_OS);
         assert_int_equal(errno, ECONNREFUSED);
         assert_non_null(strstr(confd_lasterr(), "127.0.0.1:"));
@@ -325,7 +299,7 @@ static void test_connects_that_fail(void **state) {
         close(fd);
 
         /* Never connected, and no socket at all. */
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_int_not_equal(confd_ha_benone(fd), CONFD_OK);
         close(fd);
         assert_failed(confd_ha_benone(fd), CONFD_ERR, CONFD_ERR_OS);
@@ -338,7 +312,7 @@ static void test_version_refused(void **state) {
         int fd;
 
         server_script(&server, "[{hello,17},{answer,1,71}]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(try_connect_to(&server, fd, "t"), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         assert_non_null(strstr(confd_lasterr(), "82"));
         assert_non_null(strstr(confd_lasterr(), "71"));
@@ -383,7 +357,7 @@ static void test_access_check(void **state) {
         close(connected("t"));
         server_done(&server);
         server_script(&server, "[{hello,209},{access,<<\"pass\">>}]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(try_connect_to(&server, fd, "t"), CONFD_ERR, CONFD_ERR_ACCESS_DENIED);
         assert_null(strstr(confd_lasterr(), "pass"));
         assert_useless(fd);
@@ -396,13 +370,13 @@ static void test_access_check(void **state) {
         close(connected("t"));
         server_done(&server);
         write_file(path, big, sizeof(big));
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(try_connect_to(&server, fd, "t"), CONFD_ERR, CONFD_ERR_ACCESS_DENIED);
         assert_non_null(strstr(confd_lasterr(), path));
         assert_useless(fd);
         close(fd);
         unsetenv("CONFD_IPC_ACCESS_FILE");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(try_connect_to(&server, fd, "t"), CONFD_ERR, CONFD_ERR_ACCESS_DENIED);
         assert_non_null(strstr(confd_lasterr(), "/nonexistent"));
         close(fd);
@@ -424,7 +398,7 @@ static void test_timeouts(void **state) {
         server_done(&server);
 
         server_script(&server, "[{hello,17},closed]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)), 0);
         assert_failed(try_connect_to(&server, fd, "t"), CONFD_ERR, CONFD_ERR_TIMEOUT);
         assert_useless(fd);
@@ -468,7 +442,7 @@ static void test_sockets_that_do_not_block(void **state) {
         int fd;
 
         server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{4}},{slowly,{1,[]}},closed]");
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
         assert_int_equal(try_connect_to(&server, fd, "t"), CONFD_OK);
         assert_int_equal(confd_ha_status(fd, &status), CONFD_OK);
@@ -488,7 +462,7 @@ static void test_long_tokens(void **state) {
         int fd;
 
         memset(token, 't', CONFD_HA_TOKEN_MAX + 1);
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_failed(try_connect_to(&server, fd, token), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
         close(fd);
         token[CONFD_HA_TOKEN_MAX] = 0;
@@ -514,7 +488,7 @@ static void test_traces_tell_no_secrets(void **state) {
         close(fd);
         server_done(&server);
         assert_int_equal(confd_set_debug(CONFD_SILENT, NULL), CONFD_OK);
-        fd = new_socket(&server);
+        fd = server_socket(&server);
         assert_int_equal(confd_ha_connect(fd, NULL, 0, "x"), CONFD_ERR);
         close(fd);
         confd_init(NULL, NULL, CONFD_SILENT);
@@ -549,5 +523,5 @@ int main(void) {
         unsetenv("CONFD_IPC_ACCESS_FILE");
         unsetenv("NCS_IPC_ACCESS_FILE");
         signal(SIGPIPE, SIG_DFL); /* one would end the test */
-        return cmocka_run_group_tests(tests, start, stop);
+        return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }
