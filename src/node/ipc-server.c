@@ -170,11 +170,3 @@ struct ipc_server *ipc_server_free(struct ipc_server *s) {
         free(s);
         return NULL;
 }
-
-bool ipc_server_has_controller(const struct ipc_server *s) {
-        return s->controller;
-}
-
-unsigned ipc_server_n_subscribers(const struct ipc_server *s) {
-        return s->n_subscribers;
-}

@@ -67,7 +67,3 @@ bool ipc_server_event(struct ipc_server *s, const struct role_event *event);
 
 /* may_order() may say yes again. */
 void ipc_server_resume(struct ipc_server *s);
-
-/* For the STATUS text. */
-bool ipc_server_has_controller(const struct ipc_server *s);
-unsigned ipc_server_n_subscribers(const struct ipc_server *s);

@@ -119,8 +119,7 @@ struct master {
         struct remote *gone;
         uint64_t refusals_since;   /* what strangers can have us write into the log is limited */
         unsigned refusals;
-        struct remote *arrived[SLAVES_MAX];
-        size_t n_arrived;
+        size_t n_arrived;          /* of those, the ones that follow */
         unsigned told_depth;
         struct commit *commits, *last_commit;
         size_t n_commits, commit_bytes;

@@ -46,12 +46,8 @@ static void unlist(struct remote *r) {
                         *p = r->next;
                         break;
                 }
-        for (size_t i = 0; i < m->n_arrived; i++)
-                if (m->arrived[i] == r) {
-                        memmove(m->arrived + i, m->arrived + i + 1, (m->n_arrived - i - 1) * sizeof(*m->arrived));
-                        m->n_arrived--;
-                        break;
-                }
+        if (r->state == REMOTE_FOLLOWING)
+                m->n_arrived--;
 }
 
 static void bury_later(struct remote *r) {
@@ -272,7 +268,7 @@ void remote_admit(struct remote *r) {
                 return;
         }
         r->state = REMOTE_FOLLOWING;
-        m->arrived[m->n_arrived++] = r;
+        m->n_arrived++;
         log_notice("slave %s has arrived", node_id_text(&r->id, name));
         peer_send(r->peer, HOP_ADMIT, NULL, 0);
         master_event(m, /* arrived= */ true, &r->id, &r->address);

@@ -331,11 +331,3 @@ void master_slave_dead(struct master *m, const struct node_id *id) {
 size_t master_n_slaves(const struct master *m) {
         return m->n_arrived;
 }
-
-int master_slave(const struct master *m, size_t index, struct node_id *ret_id, struct node_address *ret_address) {
-        if (index >= m->n_arrived)
-                return -ENOENT;
-        *ret_id = m->arrived[index]->id;
-        *ret_address = m->arrived[index]->address;
-        return 0;
-}

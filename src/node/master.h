@@ -64,9 +64,8 @@ void master_slave_dead(struct master *m, const struct node_id *id);
  * deaths go on; the waiting slave hears no more than ticks. */
 void master_set_hold(struct master *m, bool hold);
 
-/* The arrived slaves, in the order of their arrival; index from 0. -ENOENT past the end. */
+/* How many slaves have arrived. */
 size_t master_n_slaves(const struct master *m);
-_must_check_ int master_slave(const struct master *m, size_t index, struct node_id *ret_id, struct node_address *ret_address);
 
 /* Commits a transaction that is filled but not sealed: gives it an id in our name and calls fn once it is durable here
  * and at every arrived slave (0), or could not be made durable here (-ENOSPC, -EIO: nobody keeps it).
@@ -77,5 +76,5 @@ _must_check_ int master_commit(struct master *m, struct transaction *t, master_c
 /* For the follower of a relay: as master_commit(), with a transaction that was sealed by the real master. */
 _must_check_ int master_pass_on(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata);
 
-/* For the follower of a relay: how many levels of nodes are below us (0: no slaves), and a callback for when that changes. */
+/* For the follower of a relay: how many levels of nodes are below us (0: no slaves). Changes go to slave_depth_changed(). */
 unsigned master_depth(const struct master *m);

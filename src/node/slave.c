@@ -434,14 +434,6 @@ bool slave_is_joined(const struct slave *s) {
         return s->state == SLAVE_FOLLOWING;
 }
 
-const struct node_id *slave_master_id(const struct slave *s) {
-        return &s->master_id;
-}
-
-const struct node_address *slave_master_address(const struct slave *s) {
-        return &s->address;
-}
-
 /* For the relay. */
 
 const struct node_path *slave_path(const struct slave *s) {

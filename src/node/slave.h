@@ -40,9 +40,5 @@ _must_check_ int slave_new(sd_event *event, struct store *store, const struct re
 struct slave *slave_free(struct slave *s);
 DEFINE_CLEANUP(struct slave *, slave_free)
 
-/* Connected slaves stay when the token changes: it was theirs only for the proof.
- *
- * Where we are. A joined slave can be relayed from (master_new()). */
+/* A joined slave can be relayed from (master_new()). It stays when the token changes, which was only for the proof. */
 bool slave_is_joined(const struct slave *s);
-const struct node_id *slave_master_id(const struct slave *s);
-const struct node_address *slave_master_address(const struct slave *s); /* as connected to */
