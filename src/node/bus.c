@@ -6,6 +6,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/bus.h"
+#include "node/bus-reads.h"
 #include "node/transaction.h"
 
 #define ERROR_PREFIX "org.confd.HANode.Error."
@@ -21,6 +22,7 @@ struct node_bus {
         sd_event_source *reconnect;
         sd_event_source *emit;
         bool refused; /* the name, when we came back */
+        struct bus_reads *reads;
         unsigned n_applies;
         struct apply *applies;
 
@@ -66,7 +68,16 @@ static int set_commit_error(sd_bus_error *error, int r) {
 
 /* ---- reading ---- */
 
-static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* The handlers check the arguments; what they ask for is looked up once there is room for it on its way out. */
+static int read_later(struct node_bus *b, sd_bus_message *m, bus_read_fn fn, sd_bus_error *error) {
+        int r = bus_reads_add(b->reads, m, fn, b);
+
+        if (r == -EBUSY)
+                return fail(error, ERROR_PREFIX "Busy", "Too many answers wait to be taken, read them first");
+        return r < 0 ? r : 1;
+}
+
+static int answer_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *value = NULL;
         struct node_bus *b = userdata;
         const char *key;
@@ -75,8 +86,6 @@ static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = sd_bus_message_read(m, "s", &key);
         if (r < 0)
                 return r;
-        if (!key_is_valid(key, strlen(key)))
-                return bad_key(error);
         r = store_get(b->store, key, &value);
         if (r == -ENOENT)
                 return sd_bus_error_setf(error, ERROR_PREFIX "NotFound", "There is no %s", key);
@@ -85,11 +94,24 @@ static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return sd_bus_reply_method_return(m, "s", value);
 }
 
+static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *key;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+                return r;
+        if (!key_is_valid(key, strlen(key)))
+                return bad_key(error);
+        r = sd_bus_message_rewind(m, /* complete= */ true);
+        return r < 0 ? r : read_later(userdata, m, answer_get, error);
+}
+
 static int add_entry(const char *key, const char *value, void *userdata) {
         return sd_bus_message_append(userdata, "{ss}", key, value);
 }
 
-static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int answer_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
         _cleanup_free_ char *next = NULL;
         const char *prefix, *after;
@@ -98,11 +120,8 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         int r;
 
         r = sd_bus_message_read(m, "ssu", &prefix, &after, &max);
-        if (r < 0)
-                return r;
-        if ((*prefix && !key_is_valid(prefix, strlen(prefix))) || (*after && !key_is_valid(after, strlen(after))))
-                return bad_key(error);
-        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "{ss}");
         if (r >= 0)
@@ -114,6 +133,20 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r >= 0)
                 r = sd_bus_message_send(reply);
         return r;
+}
+
+static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *prefix, *after;
+        uint32_t max;
+        int r;
+
+        r = sd_bus_message_read(m, "ssu", &prefix, &after, &max);
+        if (r < 0)
+                return r;
+        if ((*prefix && !key_is_valid(prefix, strlen(prefix))) || (*after && !key_is_valid(after, strlen(after))))
+                return bad_key(error);
+        r = sd_bus_message_rewind(m, /* complete= */ true);
+        return r < 0 ? r : read_later(userdata, m, answer_list, error);
 }
 
 /* ---- writing ---- */
@@ -377,6 +410,7 @@ static void reconnect_later(struct node_bus *b) {
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct node_bus *b = userdata;
 
+        bus_reads_clear(b->reads);
         log_error("D-Bus: the bus is gone; the node goes on, its data is not offered until there is a bus again");
         reconnect_later(b);
         return 0;
@@ -427,6 +461,7 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
         struct node_bus *b = userdata;
         int r;
 
+        bus_reads_clear(b->reads);
         b->bus = sd_bus_close_unref(b->bus);
         r = open_bus(b);
         if (r >= 0)
@@ -453,7 +488,9 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         b->name = strdup(name);
         if (!b->name)
                 return -ENOMEM;
-        r = sd_event_add_defer(event, &b->emit, on_emit, b);
+        r = bus_reads_new(event, &b->reads);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &b->emit, on_emit, b);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &b->reconnect, CLOCK_MONOTONIC, 0, 0, on_reconnect, b);
         if (r >= 0)
@@ -485,6 +522,7 @@ struct node_bus *node_bus_free(struct node_bus *b) {
         store_set_changed_callback(b->store, NULL, NULL);
         for (struct apply *a = b->applies; a; a = a->next)
                 a->bus = NULL;
+        bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
         sd_event_source_disable_unref(b->reconnect);
         sd_bus_flush_close_unref(b->bus);
