@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "basic/bus-flush.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/bus.h"
@@ -525,7 +526,8 @@ struct node_bus *node_bus_free(struct node_bus *b) {
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
         sd_event_source_disable_unref(b->reconnect);
-        sd_bus_flush_close_unref(b->bus);
+        bus_flush(b->bus);
+        sd_bus_close_unref(b->bus);
         sd_event_unref(b->event);
         free(b->transaction_id);
         free(b->name);

@@ -7,12 +7,9 @@
 #include <systemd/sd-event.h>
 #include <sysexits.h>
 
+#include "basic/bus-flush.h"
 #include "basic/log.h"
-#include "basic/time-util.h"
 #include "service/service.h"
-
-/* How long the last replies may take to leave. */
-#define FLUSH_USEC (500 * USEC_PER_MSEC)
 
 static void help(void) {
         printf("confd-had [--config=FILE]\n"
@@ -81,15 +78,6 @@ static int add_signals(sd_event *event, struct service *s) {
         return r;
 }
 
-/* sd_bus_flush() would wait for as long as the bus likes. */
-static void flush_bus(sd_bus *bus) {
-        uint64_t end = now_monotonic() + FLUSH_USEC, queued = 0;
-
-        while (sd_bus_get_n_queued_write(bus, &queued) >= 0 && queued > 0 && now_monotonic() < end)
-                if (sd_bus_process(bus, NULL) < 0 || sd_bus_wait(bus, 10 * USEC_PER_MSEC) < 0)
-                        return;
-}
-
 static int run(const char *config_file) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
@@ -137,7 +125,7 @@ static int run(const char *config_file) {
                 return EXIT_FAILURE;
         }
         r = sd_event_loop(event);
-        flush_bus(bus);
+        bus_flush(bus);
         if (r < 0) {
                 log_error("The event loop failed: %s", strerrordesc_np(-r));
                 return EXIT_FAILURE;

@@ -327,7 +327,7 @@ static void test_mute_slave(void **state) {
                 assert_int_equal(master_commit(a->master, t, on_committed, &done), 0);
                 transaction_unref(t);
                 while (!done) {
-                        assert_true(now_monotonic() - begin < 2 * USEC_PER_SEC);
+                        assert_true(now_monotonic() - begin < FIXTURE_DEADLINE_SEC * USEC_PER_SEC); /* a slow disk is in it, too */
                         if (now_monotonic() - last_tick > 100 * USEC_PER_MSEC && !l.closed) {
                                 last_tick = now_monotonic();
                                 peer_send(l.peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
