@@ -100,8 +100,11 @@ void pager_open(struct ctl *c) {
                 return;
         fflush(stdout);
         c->pager = fork();
-        if (c->pager == 0)
+        if (c->pager == 0) {
+                /* Where there is no pager nothing is executed, which would close this end; its end would never come. */
+                close(fds[1]);
                 exec_pager(parent, fds[0], configured, secure, trust);
+        }
         close(fds[0]);
         if (c->pager < 0 || dup2(fds[1], STDOUT_FILENO) < 0) {
                 close(fds[1]);

@@ -16,11 +16,19 @@ program() { # NAME; its text on standard input
 }
 
 # The agent is for people who are not root, so those cases run as somebody else.
-somebody=()
-[ "$(id -u)" != 0 ] || somebody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+somebody=(timeout --foreground "$DEADLINE")
+[ "$(id -u)" != 0 ] || somebody+=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
-# terminal COMMAND...: with a terminal for standard input and output; prints what the terminal shows.
-terminal() { script -qec "$(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'; }
+# Until it is the pager's turn there is none: which one would be found depends on the machine, and it may wait for a key.
+export SYSTEMD_PAGER=cat
+export DEADLINE
+
+# terminal COMMAND...: with a terminal for standard input and output; prints what the terminal shows. With the deadline
+# the terminal goes away, and so does what waits there.
+terminal() (
+        set -o pipefail
+        timeout --kill-after=1 "$DEADLINE" script -qec "$(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
+)
 
 start_bus bus '<policy context="default">
   <deny send_destination="org.confd.HA" send_interface="org.confd.HA" send_member="SlaveDead"/>
@@ -95,10 +103,12 @@ program pkttyagent <<'AGENT'
 echo "started, $(busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" call org.confd.Mock /mock org.confd.Mock Calls)" >>"$log"
 if [ -t 0 ] && [ -t 1 ] && [ -t 2 ]; then echo 'on a terminal' >>"$log"; fi
 [ -z "$BROKEN" ] || exit 1
+# Opened here, for a signal in the middle of it breaks what bash makes of the trap.
+exec {never}<> <(:)
 trap 'echo ended >>"$log"; exit 0' TERM
 eval "exec $2>&-"
 echo $$ >"$log.pid"
-while :; do read -rt 1 <><(:) || :; done
+while :; do read -rt 1 -u "$never" || :; done
 AGENT
 as_somebody() { terminal "${somebody[@]}" "$bin/confd-hactl" "$@"; }
 : >"$log.pid"
@@ -121,8 +131,7 @@ without() { # NAME COMMAND...
         local name=$1
         shift
         : >"$log"
-        "$@" >/dev/null 2>&1
-        is "no agent $name" "$(cat "$log")" ''
+        is "no agent $name" "$("$@" >/dev/null 2>&1; echo $?; cat "$log")" 0
 }
 without 'with --no-ask-password' as_somebody --no-ask-password be-none
 without 'for status' as_somebody status
@@ -164,6 +173,10 @@ unpaged 'with SYSTEMD_PAGER=cat' env SYSTEMD_PAGER=cat bash -c "$(declare -f ter
 unpaged 'on a dumb terminal' env TERM=dumb bash -c "$(declare -f terminal); terminal '$bin/confd-hactl'"
 unpaged 'into a file' "$bin/confd-hactl"
 unset SYSTEMD_PAGER SYSTEMD_PAGERSECURE
+for secure in 0 1; do
+        is "no pager at all, secure: $secure" "$(SYSTEMD_PAGERSECURE=$secure terminal env PATH="$bin" "$bin/confd-hactl" |
+                grep -o 'Node: n1'; echo "${PIPESTATUS[0]}")" $'Node: n1\n0'
+done
 program less <<'LESS'
 echo "less with LESSSECURE=$LESSSECURE"
 cat >/dev/null
