@@ -74,6 +74,19 @@ set_property() { mock Set sv "$@"; }
 
 succeed() { mock Fail sss "$1" "" ""; }
 
+# name_of PID: the unique name of that process on the bus. (`busctl list` shows no process where no cgroups are mounted.)
+name_of() {
+        local name
+        for name in $(ask_bus ListNames | grep -o '":[0-9.]*"' | tr -d '"'); do
+                [ "$(ask_bus GetConnectionUnixProcessID s "$name" 2>/dev/null)" != "u $1" ] || printf '%s\n' "$name"
+        done
+}
+
+ask_bus() {
+        busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" call org.freedesktop.DBus /org/freedesktop/DBus \
+                org.freedesktop.DBus "$@"
+}
+
 # What waits for ever is wrong, and shows as exit status 124.
 hactl() { timeout --foreground "$DEADLINE" "$CONFD_HACTL" "$@"; }
 
