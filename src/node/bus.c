@@ -445,6 +445,9 @@ static int open_bus(struct node_bus *b) {
         int r;
 
         r = sd_bus_open_system(&bus);
+        /* sd-bus would flush when the loop ends, and a bus that takes nothing would never let us go. */
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(bus, false);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, NODE_BUS_PATH, NODE_BUS_INTERFACE, vtable, b);
         if (r >= 0)
