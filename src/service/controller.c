@@ -287,6 +287,10 @@ int controller_start(struct controller *c) {
         return link_configure(c->link, c->config, /* reconnect= */ true);
 }
 
+void controller_connect(struct controller *c) {
+        link_start(c->link);
+}
+
 void controller_stop(struct controller *c) {
         _cleanup_failure_ struct failure f = failure_make(ERROR_NOT_CONNECTED, "confd-had is being stopped; an order that it "
                                                           "has given ConfD may still take effect");

@@ -44,8 +44,9 @@ _must_check_ int controller_new(struct controller **ret, sd_event *event, struct
 struct controller *controller_free(struct controller *c);
 DEFINE_CLEANUP(struct controller *, controller_free)
 
-/* Starts to connect. */
+/* Takes orders, and says what is wrong with the configuration; connects from controller_connect() on. */
 _must_check_ int controller_start(struct controller *c);
+void controller_connect(struct controller *c);
 
 /* Gives an order on behalf of a sender (its unique name). `done` is called once, perhaps within this call; and by
  * controller_stop() at the latest. */

@@ -35,6 +35,7 @@ struct link {
         uint64_t not_before; /* after displacements */
         uint64_t displaced_at;
         uint64_t well_at; /* when ConfD was last heard on the event connection */
+        bool started;
         bool ready;
         bool kicked;  /* somebody waits for the verdict to try */
         bool closing; /* it is us who close */
@@ -292,6 +293,8 @@ int link_kick(struct link *l) {
                 l->kicked = true;
                 return 0;
         case PHASE_WAITING:
+                if (!l->started)
+                        return 0;
                 if (sd_event_source_get_time(l->timer, &when) < 0)
                         return -ENOTCONN;
                 now = MAX(now, l->attempt_ended + LINK_KICK_USEC);
@@ -429,8 +432,15 @@ int link_configure(struct link *l, const struct config *config, bool reconnect) 
                 return r;
         }
         l->phase = PHASE_WAITING;
-        set_timer(l->timer, now_monotonic());
+        if (l->started)
+                set_timer(l->timer, now_monotonic());
         return 0;
+}
+
+void link_start(struct link *l) {
+        l->started = true;
+        if (l->phase == PHASE_WAITING)
+                set_timer(l->timer, now_monotonic());
 }
 
 int link_new(struct link **ret, sd_event *event, const struct link_handlers *handlers, void *userdata) {

@@ -39,7 +39,7 @@ struct link_handlers {
         void (*event)(void *userdata, const struct confd_ha_event *event);
 };
 
-/* Does nothing before link_configure(). -ENOMEM and what sd-event says. */
+/* Does nothing before link_configure() and link_start(). -ENOMEM and what sd-event says. */
 _must_check_ int link_new(struct link **ret, sd_event *event, const struct link_handlers *handlers, void *userdata);
 struct link *link_free(struct link *l);
 DEFINE_CLEANUP(struct link *, link_free)
@@ -47,6 +47,9 @@ DEFINE_CLEANUP(struct link *, link_free)
 /* Uses this configuration from now on (borrowed until the next call or link_free()). With `reconnect` existing
  * connections are closed without a word to the handlers, and an attempt is made at once. -ENOMEM. */
 _must_check_ int link_configure(struct link *l, const struct config *config, bool reconnect);
+
+/* Attempts are made from now on. Who wants a connection before waits for it. */
+void link_start(struct link *l);
 
 /* Somebody wants a connection: tries now if it may, or joins the attempt under way. Returns 0 if there is, or will be,
  * an attempt, -ENOTCONN if there will be none (no secrets: failed() is not called, link_cause() tells). */

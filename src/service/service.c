@@ -117,6 +117,9 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (sd_bus_message_read(m, "u", &result) < 0 || (result != PRIMARY_OWNER && result != ALREADY_OWNER))
                 return give_up(s, "The bus name " BUS_NAME " belongs to somebody else: is another confd-had running?");
         s->name_acquired = true;
+        /* Not before: a second service, which gets no name, would take ConfD's one controller's place all the same. The call
+         * that activated us may have come already; it waits. */
+        controller_connect(s->controller);
         tell_systemd(s);
         (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
         return 0;

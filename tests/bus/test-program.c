@@ -184,6 +184,7 @@ static void the_name_is_held_once(void **state) {
         f->service = first;
         sd_event_source_set_userdata(f->service.source, &f->service);
         CALL_OK(f, "BeMaster", "s", "n1");
+        CHECK(f, sim_count(f, "{hello,ha,*") == 1); /* the second one never came near ConfD */
 }
 
 /* Secrets */
