@@ -108,6 +108,9 @@ static int run(const char *config_file) {
                 return EXIT_FAILURE;
         }
         r = sd_bus_open_system_with_description(&bus, "confd-had");
+        /* sd-bus would flush without a limit when the loop ends; bus_flush() below has one. */
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(bus, false);
         if (r >= 0)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0) {
