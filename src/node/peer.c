@@ -112,7 +112,7 @@ static void flush(struct peer *p) {
         }
 }
 
-/* Hands out the frames that are there. Returns false when the peer is not to be touched any more, or not for now. */
+/* Hands out the frames that are there. Returns false when the peer is not to be touched any more, or not in this turn. */
 static bool process(struct peer *p) {
         struct hop_frame frame;
         int r;
