@@ -24,8 +24,8 @@ is "every file that can has its licence" "$(all '' | grep -vE \
 is "no file is longer than 800 lines" "$(all '\.(c|h|sh|py|erl|md|in)$|^(check|quickstart)$|^tools/' |
         xargs awk 'FNR == 801 { print FILENAME }')" ""
 
-# includes DIR: what the files of a directory include of ours, and of libraries.
-includes() { all "^$1[^/]*\.[ch]\$" | xargs -r grep -hoE '^#include +["<][^">]+' | sed -E 's/^#include +["<]//' | sort -u; }
+# includes PREFIX: what the files of a directory and all below it include of ours, and of libraries.
+includes() { all "^$1.*\.[ch]\$" | xargs -r grep -hoE '^#include +["<][^">]+' | sed -E 's/^#include +["<]//' | sort -u; }
 knows() { # NAME DIR ALLOWED-OF-OURS
         is "$1" "$(includes "$2" | grep -E '^(basic|lib|service|node|ctl)/' | grep -vE "$3")" ""
 }
