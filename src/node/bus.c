@@ -8,7 +8,7 @@
 #include "basic/time-util.h"
 #include "node/bus.h"
 #include "node/bus-reads.h"
-#include "node/transaction.h"
+#include "node/store/transaction.h"
 
 #define ERROR_PREFIX "org.confd.HANode.Error."
 

@@ -5,7 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "node/peers.h"
-#include "node/store.h"
+#include "node/store/store.h"
 
 #define NODE_BUS_PATH "/org/confd/HANode"
 #define NODE_BUS_INTERFACE "org.confd.HANode"

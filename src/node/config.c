@@ -7,7 +7,7 @@
 #include "basic/ini-config.h"
 #include "basic/time-util.h"
 #include "node/config.h"
-#include "node/message.h"
+#include "node/replication/message.h"
 
 static const char usage[] =
         "confd-ha-node [OPTIONS]\n"

@@ -4,7 +4,7 @@
 
 #include "basic/parse.h"
 #include "basic/util.h"
-#include "node/replication.h"
+#include "node/replication/replication.h"
 
 #define NODE_CONFIG_FILE CONFD_HA_SYSCONFDIR "/confd-ha/node.conf"
 

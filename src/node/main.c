@@ -5,9 +5,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
-#include "node/ipc-server.h"
+#include "node/ipc/server.h"
 #include "node/node.h"
-#include "node/replication.h"
+#include "node/replication/replication.h"
 
 static int on_phase_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         node_next_phase(userdata);

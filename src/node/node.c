@@ -7,7 +7,7 @@
 #include "basic/log.h"
 #include "basic/secret-sources.h"
 #include "node/bus.h"
-#include "node/ipc-server.h"
+#include "node/ipc/server.h"
 #include "node/node.h"
 #include "node/peers.h"
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "basic/log.h"
-#include "node/master.h"
+#include "node/replication/master.h"
 #include "node/peers.h"
-#include "node/slave.h"
+#include "node/replication/slave.h"
 
 struct peers {
         sd_event *event;

@@ -5,9 +5,9 @@
 #include <systemd/sd-event.h>
 
 #include "basic/secret.h"
-#include "node/replication.h"
+#include "node/replication/replication.h"
 #include "node/role.h"
-#include "node/store.h"
+#include "node/store/store.h"
 
 struct peers;
 

@@ -4,7 +4,7 @@
  * The first byte chooses: bit 0 the side, bits 1 and 2 how many messages of a true handshake come before, bits 3 and up
  * in how large pieces the rest arrives. */
 #include "fuzz.h"
-#include "node/hop.h"
+#include "node/replication/hop.h"
 
 static void name(struct node_id *id, char last) {
         uint8_t term[] = { 109, 0, 0, 0, 2, 'n', (uint8_t) last };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bodies of frames between nodes: what is read is written as the same bytes again, and nothing else is taken. */
 #include "fuzz.h"
-#include "node/hop.h"
-#include "node/message.h"
+#include "node/replication/hop.h"
+#include "node/replication/message.h"
 
 static void same(const uint8_t *p, size_t n, const uint8_t *q, size_t m) {
         if (n != m || memcmp(p, q, n) != 0)

@@ -34,6 +34,11 @@ knows "src/lib knows basic" src/lib/ '^(basic|lib)/'
 knows "src/service knows basic and lib" src/service/ '^(basic|lib|service)/'
 knows "src/node knows basic, and of lib the terms and frames" src/node/ \
         '^(basic|node)/|^lib/(eterm|value|frame|errors|protocol|sink)\.h$'
+knows "node/store knows basic only" src/node/store/ '^basic/|^node/store/'
+knows "node/replication knows the store, not the role, the IPC port or whoever ties them together" src/node/replication/ \
+        '^basic/|^node/(replication|store)/|^node/node-id\.h$'
+knows "node/ipc knows terms, ids and the role's words, not the store or the replication" src/node/ipc/ \
+        '^(basic|lib)/|^node/ipc/|^node/(node-id|role)\.h$'
 knows "src/ctl knows basic, not the library" src/ctl/ '^(basic|ctl)/'
 is "the command line knows D-Bus only" "$(includes src/ctl/ | grep -E '^confd_')" ""
 without_systemd() { includes "$1" | grep -E '^systemd/'; }

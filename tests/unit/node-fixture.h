@@ -2,8 +2,8 @@
 /* Several nodes' replication engines in one process, on loopback addresses and one event loop. */
 #pragma once
 
-#include "node/master.h"
-#include "node/slave.h"
+#include "node/replication/master.h"
+#include "node/replication/slave.h"
 
 enum { FIXTURE_PORT = 4570, FIXTURE_DEADLINE_SEC = 40 };
 

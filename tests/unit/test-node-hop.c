@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "node/hop.h"
-#include "node/replication.h"
+#include "node/replication/hop.h"
+#include "node/replication/replication.h"
 
 static struct node_id id_of(const char *name) {
         uint8_t term[64] = { 109, 0, 0, 0, (uint8_t) strlen(name) };

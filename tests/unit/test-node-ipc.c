@@ -10,8 +10,8 @@
 
 #include "basic/time-util.h"
 #include "lib/frame.h"
-#include "node/ipc-handshake.h"
-#include "node/ipc-terms.h"
+#include "node/ipc/handshake.h"
+#include "node/ipc/terms.h"
 
 /* Written by Erlang's term_to_binary() (shared vectors of the protocol). */
 static const struct {

@@ -9,8 +9,8 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "node/message.h"
-#include "node/peer.h"
+#include "node/replication/message.h"
+#include "node/replication/peer.h"
 #include "node-fixture.h"
 
 static int setup(void **state) {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "node/schema.h"
+#include "node/replication/schema.h"
 
 struct fixture {
         char a[64], b[64];

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "basic/time-util.h"
-#include "node/store.h"
+#include "node/store/store.h"
 
 enum { DEADLINE_USEC = 30 * 1000 * 1000 };
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "node/transaction.h"
+#include "node/store/transaction.h"
 
 static void test_limits(void **state) {
         char key[KEY_SIZE_MAX + 2], *big = malloc(VALUE_SIZE_MAX + 2);

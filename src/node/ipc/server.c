@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the IPC port: who may connect, how many, and what is freed when. */
+#include <netinet/tcp.h>
+#include <stdio.h>
+
+#include "node/ipc/internal.h"
+
+enum { STRANGER_QUEUE_MAX = 256 };
+
+static int on_sweep(sd_event_source *source, void *userdata) {
+        struct ipc_server *s = userdata;
+        struct connection *c = TAILQ_FIRST(&s->connections);
+
+        while (c) {
+                struct connection *next = TAILQ_NEXT(c, connections);
+
+                if (c->broken) {
+                        TAILQ_REMOVE(&s->connections, c, connections);
+                        ipc_connection_free(c);
+                }
+                c = next;
+        }
+        return 0;
+}
+
+/* ---- new connections ---- */
+
+static void describe_peer(struct connection *c, const struct socket_address *peer) {
+        struct ucred cred = {};
+        socklen_t n = sizeof(cred);
+
+        if (peer->sa.sa_family == AF_UNIX) {
+                (void) getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n);
+                (void) snprintf(c->peer, sizeof(c->peer), "pid %d uid %d", (int) cred.pid, (int) cred.uid);
+        } else {
+                _cleanup_free_ char *text = format_socket_address(peer);
+
+                (void) snprintf(c->peer, sizeof(c->peer), "%s", text ?: "a peer");
+        }
+}
+
+/* There has to be room for new ones: whoever is known stays, and of the strangers the oldest goes. */
+static void make_room(struct ipc_server *s) {
+        struct connection *c;
+
+        if (s->n_strangers < IPC_STRANGERS_MAX && s->n_connections < IPC_CONNECTIONS_MAX)
+                return;
+        TAILQ_FOREACH(c, &s->connections, connections)
+                if (!c->broken && (ipc_is_stranger(c) || c->stage == STAGE_CLOSING)) {
+                        complain(c, "IPC: too many connections in their handshake, closing the oldest, %s", c->peer);
+                        ipc_drop(c);
+                        return;
+                }
+}
+
+static void welcome(struct ipc_server *s, int fd, const struct socket_address *peer) {
+        _cleanup_(ipc_connection_freep) struct connection *c = calloc(1, sizeof(*c));
+        int one = 1;
+
+        if (!c) {
+                safe_close(fd);
+                return;
+        }
+        c->server = s;
+        c->fd = fd;
+        c->number = ++s->last_number;
+        c->events = EPOLLIN;
+        c->in = BUFFER_INIT_SECRET(FRAME_HEADER_SIZE + IPC_TOKEN_MAX + IPC_READ_SIZE); /* the token */
+        c->out = BUFFER_INIT(STRANGER_QUEUE_MAX);
+        c->handshake = IPC_HANDSHAKE_INIT(s->secret);
+        describe_peer(c, peer);
+        if (peer->sa.sa_family != AF_UNIX) {
+                (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+                (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+        }
+        make_room(s);
+        if (s->n_connections >= IPC_CONNECTIONS_MAX) {
+                complain(c, "IPC: too many connections, %s is refused", c->peer);
+                return;
+        }
+        if (sd_event_add_io(s->event, &c->io, fd, EPOLLIN, ipc_on_io, c) < 0 ||
+            sd_event_add_time_relative(s->event, &c->deadline, CLOCK_MONOTONIC, IPC_HANDSHAKE_SEC * USEC_PER_SEC, 0,
+                                       ipc_on_deadline, c) < 0) {
+                log_error("IPC: cannot watch the connection of %s: out of memory", c->peer);
+                return;
+        }
+        TAILQ_INSERT_TAIL(&s->connections, c, connections);
+        s->n_connections++;
+        s->n_strangers++;
+        TAKE_PTR(c);
+}
+
+static int on_accept_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct ipc_server *s = userdata;
+
+        return sd_event_source_set_enabled(s->accept, SD_EVENT_ON);
+}
+
+static int on_accept(sd_event_source *source, int listener, uint32_t revents, void *userdata) {
+        struct ipc_server *s = userdata;
+        struct socket_address peer = { .length = sizeof(peer.storage) };
+        int fd;
+
+        fd = accept4(listener, &peer.sa, &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+                welcome(s, fd, &peer);
+                return 0;
+        }
+        if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+                return 0;
+        /* Out of descriptors or memory: the connection stays in the backlog, and the loop must not spin on it. */
+        if (ipc_may_complain(s))
+                log_error("IPC: cannot accept a connection: %m");
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        (void) sd_event_source_set_time_relative(s->accept_again, USEC_PER_SEC / 10);
+        (void) sd_event_source_set_enabled(s->accept_again, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+int ipc_server_new(sd_event *event, const struct socket_address *address, const struct secret *secret,
+                   const struct ipc_callbacks *callbacks, void *userdata, struct ipc_server **ret) {
+        _cleanup_(ipc_server_freep) struct ipc_server *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        s->listener.fd = -EBADF;
+        s->event = sd_event_ref(event);
+        s->secret = secret;
+        s->callbacks = callbacks;
+        s->userdata = userdata;
+        TAILQ_INIT(&s->connections);
+        r = ipc_listen(address, &s->listener);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &s->accept, s->listener.fd, EPOLLIN, on_accept, s);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &s->accept_again, CLOCK_MONOTONIC, 0, 0, on_accept_again, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->accept_again, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &s->sync_timer, CLOCK_MONOTONIC, 0, 0, ipc_on_sync_timer, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->sync_timer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &s->sweep, on_sweep, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->sweep, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+struct ipc_server *ipc_server_free(struct ipc_server *s) {
+        struct connection *c;
+
+        if (!s)
+                return NULL;
+        while ((c = TAILQ_FIRST(&s->connections))) {
+                TAILQ_REMOVE(&s->connections, c, connections);
+                ipc_connection_free(c);
+        }
+        sd_event_source_disable_unref(s->accept);
+        sd_event_source_disable_unref(s->accept_again);
+        sd_event_source_disable_unref(s->sync_timer);
+        sd_event_source_disable_unref(s->sweep);
+        ipc_listener_done(&s->listener);
+        sd_event_unref(s->event);
+        free(s);
+        return NULL;
+}

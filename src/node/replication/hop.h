@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The protocol between nodes: frames, the handshake that proves both sides, and authenticated frames after it.
+ *
+ * A pure state machine over bytes: it has no socket and no clock. The bytes are described in docs/node-protocol.md.
+ *
+ *     joining side                                 serving side
+ *         HELLO (versions, nonce, both names)  ->
+ *                                              <-  CHALLENGE (version, nonce, name, proof)     or REFUSE
+ *         PROOF                                ->
+ *         every later frame, either way, with a sequence number and a MAC */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "basic/buffer.h"
+#include "basic/secret.h"
+#include "basic/util.h"
+#include "node/replication/ha-error.h"
+#include "node/node-id.h"
+
+enum {
+        HOP_VERSION_MIN = 1,
+        HOP_VERSION_MAX = 1,
+        HOP_NONCE_SIZE = 32,
+        HOP_STRANGER_FRAME_MAX = 1024,      /* before the proof: type and body */
+        HOP_BODY_MAX = 128 * 1024,          /* after it */
+        HOP_REASON_MAX = 255,               /* bytes of text in a refusal */
+};
+
+enum hop_type {
+        HOP_HELLO = 1,      /* the handshake */
+        HOP_CHALLENGE = 2,
+        HOP_PROOF = 3,
+        HOP_REFUSE = 4,     /* code (2), text; also in answer to JOIN, then authenticated */
+
+        HOP_JOIN = 16,      /* slave: schema, last transaction id, tick interval */
+        HOP_ACCEPT = 17,    /* master: copy or not, path, tick interval, transaction id and entries of the copy */
+        HOP_COPY = 18,      /* master: a piece of the stream of entries */
+        HOP_TRANSACTION = 19, /* master: the first piece of a transaction, with its size */
+        HOP_MORE = 20,      /* master: a further piece */
+        HOP_END = 21,       /* master: you now have what I have */
+        HOP_READY = 22,     /* slave: it is durable */
+        HOP_ADMIT = 23,     /* master: you are one of my slaves; put it in force */
+        HOP_ACK = 24,       /* slave: so many transactions since ADMIT are durable */
+        HOP_TICK = 25,      /* both: alive; the slave tells how many levels of nodes are below it */
+        HOP_PATH = 26,      /* master: the names from the real master down to me have changed */
+};
+
+struct hop;
+
+/* token: 1 to TOKEN_SIZE_MAX bytes; copied and erased in the end. With an empty one the joining side fails at once and the
+ * serving side refuses everybody, both with HA_BADTOKEN. -ENOMEM, -EINVAL (token too long), -EIO (no random numbers). */
+_must_check_ int hop_new_joining(const struct node_id *own, const struct node_id *expected, const struct secret *token,
+                                 struct hop **ret);
+_must_check_ int hop_new_serving(const struct node_id *own, const struct secret *token, struct hop **ret);
+struct hop *hop_free(struct hop *h);
+DEFINE_CLEANUP(struct hop *, hop_free)
+
+/* Input: where to put bytes that were read and how many fit at most (never 0 after hop_next() returned 0), then how
+ * many came. Little memory is taken before the proof. -ENOMEM */
+_must_check_ int hop_input(struct hop *h, uint8_t **ret, size_t *ret_size);
+void hop_input_done(struct hop *h, size_t n);
+
+/* The next frame in what came, verified.
+ * 1: *ret is one; its body stays good until the next call of hop_next() or hop_input().
+ * 0: more bytes are needed.
+ * -EPROTO: the connection is over, hop_error() and hop_reason() tell why. What is in the output then (a refusal) should
+ *          still be sent. -EIO, -ENOMEM. */
+struct hop_frame {
+        enum hop_type type;
+        const uint8_t *body;
+        size_t size;
+};
+_must_check_ int hop_next(struct hop *h, struct hop_frame *ret);
+
+/* Both sides have proven themselves. On the joining side that is known when the serving side's proof was right. */
+bool hop_is_authenticated(const struct hop *h);
+const struct node_id *hop_peer(const struct hop *h);     /* the other's name, proven once authenticated */
+const struct node_id *hop_expected(const struct hop *h); /* serving side: whom the joining side wanted to reach */
+
+/* Why it is over. Text may quote the peer: it is escaped. */
+enum ha_error hop_error(const struct hop *h);
+const char *hop_reason(const struct hop *h);
+
+/* Appends an authenticated frame to the output. -EMSGSIZE past HOP_BODY_MAX, -EINVAL before authentication, -ENOMEM, -EIO.
+ * (Before it, a refusal may be sent, which is then not authenticated.) */
+_must_check_ int hop_send(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts);
+_must_check_ int hop_refuse(struct hop *h, enum ha_error code, const char *reason);
+
+/* What is to be written to the peer; consume what was. */
+struct buffer *hop_output(struct hop *h);
+
+/* Reads the body of a refusal: the code (any the peer likes) and the text, escaped (free it). -EBADMSG, -ENOMEM */
+_must_check_ int hop_parse_refuse(const uint8_t *body, size_t size, enum ha_error *ret_code, char **ret_reason);

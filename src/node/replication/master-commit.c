@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns commits: from the call until the transaction is durable here and at every arrived slave.
+ *
+ * A transaction is given to the store and to the slaves at the same moment, so that all fsyncs overlap. Should the store then fail,
+ * those slaves that were given it have something that nobody else has: they are cut off and copy anew. And because a slave
+ * that has applied A and B must not look equal to a master that has B only, all transactions of one chain fail together
+ * once one of them has failed (store.h). When space is short, the store is asked first, and no slave is lost by it. */
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "node/replication/master-internal.h"
+
+void commit_unref(struct commit *c) {
+        struct master *m = c->master;
+
+        if (--c->refs > 0)
+                return;
+        transaction_unref(c->transaction);
+        free(c);
+        master_unref(m);
+}
+
+static void check_finished(struct commit *c) {
+        if (c->finished || !c->stored || (c->result >= 0 && c->waiting > 0))
+                return;
+        c->finished = true;
+        master_wake(c->master);
+}
+
+void commit_released(struct commit *c) {
+        c->waiting--;
+        check_finished(c);
+}
+
+void commits_deliver(struct master *m) {
+        struct commit *c;
+
+        /* In their order; one whose callback frees the master ends nothing: the others' come still. */
+        while ((c = m->commits) && c->finished) {
+                m->commits = c->next;
+                if (!m->commits)
+                        m->last_commit = NULL;
+                m->n_commits--;
+                m->commit_bytes -= transaction_size(c->transaction);
+                if (c->fn)
+                        c->fn(c->result, transaction_id(c->transaction), c->userdata);
+                commit_unref(c);
+        }
+}
+
+void commits_abandon(struct master *m) {
+        for (struct commit *c = m->commits; c; c = c->next) {
+                c->waiting = 0;
+                check_finished(c);
+        }
+}
+
+static bool was_given(const struct remote *r, const struct commit *c) {
+        if (r->state == REMOTE_FOLLOWING)
+                return c->sequence > r->snapshot_sequence;
+        for (const struct entry *e = r->unsent.head; e; e = e->next)
+                if (e->commit == c)
+                        return true;
+        /* Those that were sent before it was admitted are in no queue any more. */
+        return r->state == REMOTE_CATCHING_UP || r->state == REMOTE_ENDED || r->state == REMOTE_HELD;
+}
+
+static void broadcast(struct master *m, struct commit *c) {
+        for (struct remote *r = m->remotes, *next; r; r = next) {
+                next = r->next;
+                if (r->state >= REMOTE_COPYING && c->sequence > r->snapshot_sequence)
+                        remote_queue(r, c, r->state == REMOTE_FOLLOWING);
+        }
+        c->sent = true;
+}
+
+static void on_stored(int result, struct transaction *t, void *userdata) {
+        struct commit *c = userdata;
+        struct master *m = c->master;
+
+        c->stored = true;
+        c->result = result;
+        if (result < 0) {
+                log_error("cannot commit transaction %s: %s%s", transaction_id(t), strerror(-result),
+                          result == -ENOSPC ? "; the data is as it was; make space in the data directory" : "");
+                if (m->chain > 0 && c->chain == m->chain)
+                        m->chain = store_chain_new(m->store);
+        }
+        if (!m->dead) {
+                if (result < 0 && c->sent) {
+                        for (struct remote *r = m->remotes, *next; r; r = next) {
+                                next = r->next; /* dropping one takes only that one off the list */
+                                if (r->state >= REMOTE_COPYING && was_given(r, c))
+                                        remote_drop(r, "it was sent a transaction that could not be stored here, and has to copy anew");
+                        }
+                } else if (result >= 0 && !c->sent)
+                        broadcast(m, c);
+                /* A slave that is sent what is in the log may go on. */
+                for (struct remote *r = m->remotes, *next; r; r = next) {
+                        next = r->next;
+                        if (remote_lags(r))
+                                remote_pump(r);
+                }
+        }
+        check_finished(c);
+        commit_unref(c);
+}
+
+static bool is_full(const struct master *m, const struct transaction *t) {
+        return m->n_commits >= COMMITS_MAX ||
+               (m->n_commits > 0 && m->commit_bytes + transaction_size(t) > COMMIT_BYTES_MAX);
+}
+
+static int commit_submit(struct master *m, struct transaction *t, uint64_t chain, master_commit_fn fn, void *userdata) {
+        bool slaves = false, first;
+        struct commit *c;
+        int r;
+
+        if (is_full(m, t))
+                return -EBUSY;
+        for (struct remote *remote = m->remotes; remote; remote = remote->next)
+                slaves = slaves || remote->state >= REMOTE_COPYING;
+        /* Ask the store first when it may have no space, behind one that waits for that, and when there is nobody else
+         * to ask (a slave that joins meanwhile is then sent it once it is stored). */
+        first = !slaves || (m->last_commit && !m->last_commit->sent) || store_is_tight(m->store, transaction_size(t));
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        c->master = m;
+        c->refs = 2; /* the list's and the store's */
+        c->transaction = t;
+        c->chain = chain > 0 ? chain : first ? 0 : m->chain;
+        c->fn = fn;
+        c->userdata = userdata;
+        c->since = now_monotonic();
+        master_update_log(m);
+        c->logged = m->log;
+        r = store_commit_chained(m->store, c->chain, t, on_stored, c);
+        if (r < 0) {
+                free(c);
+                return r;
+        }
+        transaction_ref(t);
+        m->refs++;
+        c->sequence = m->last_sequence = store_sequence(m->store);
+        if (m->last_commit)
+                m->last_commit->next = c;
+        else
+                m->commits = c;
+        m->last_commit = c;
+        m->n_commits++;
+        m->commit_bytes += transaction_size(t);
+        if (!first)
+                broadcast(m, c);
+        return 0;
+}
+
+int master_commit(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata) {
+        char name[NODE_ID_TEXT_MAX];
+        int r;
+
+        if (m->upstream)
+                return -EROFS;
+        if (transaction_is_sealed(t) || transaction_changes(t) == 0)
+                return -EINVAL;
+        if (is_full(m, t))
+                return -EBUSY;
+        r = transaction_seal(t, node_id_text(&m->id, name));
+        if (r < 0)
+                return r;
+        return commit_submit(m, t, 0, fn, userdata);
+}
+
+int master_pass_on(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata) {
+        if (!transaction_is_sealed(t))
+                return -EINVAL;
+        return commit_submit(m, t, slave_chain(m->upstream), fn, userdata);
+}
+
+/* The log is on while some slave copies or has fallen behind what is kept for it in memory. */
+void master_update_log(struct master *m) {
+        bool on = false;
+
+        for (struct remote *r = m->remotes; r; r = r->next)
+                on = on || remote_lags(r) || (r->state >= REMOTE_COPYING && r->state < REMOTE_FOLLOWING);
+        if (on != m->log) {
+                m->log = on;
+                store_set_log(m->store, on);
+        }
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the following side share. */
+#pragma once
+
+#include "node/replication/master-internal.h"
+#include "node/replication/slave.h"
+
+enum {
+        COPY_PENDING_MAX = 16 * 1024 * 1024, /* so much may wait to be written before we read no further */
+        COPY_PENDING_LOW = 4 * 1024 * 1024,
+};
+
+enum slave_state {
+        SLAVE_SETTLING,  /* what was submitted to the store before is waited for */
+        SLAVE_CONNECTING,
+        SLAVE_PROVING,   /* until ACCEPT */
+        SLAVE_COPYING,   /* until END; also when there is nothing to copy */
+        SLAVE_FINISHING, /* the copy is made durable */
+        SLAVE_READY,     /* ADMIT is awaited */
+        SLAVE_SWAPPING,  /* the copy is put in force */
+        SLAVE_FOLLOWING,
+        SLAVE_OVER,
+};
+
+/* A transaction that was received and is not durable yet. Outlives the slave, as the store's callback does. */
+struct follow {
+        struct slave *slave; /* NULL: gone */
+        struct follow *previous, *next;
+};
+
+struct slave {
+        sd_event *event;
+        struct store *store;
+        struct replication_config config;
+        struct node_id id, master_id;
+        struct node_address address;
+        struct slave_callbacks callbacks;
+        void *userdata;
+        enum slave_state state;
+        struct hop *hop; /* until we connect */
+        struct peer *peer;
+        struct master *relay;
+        uint64_t chain;
+        struct node_path path;
+        sd_event_source *defer, *deadline, *timer;
+        uint64_t tick_usec, last_tick;
+        bool in_force;         /* the data is in place: `joined` is to be told, or was */
+        bool joined;           /* it was told */
+
+        struct store_copy *copy;
+        bool copied;
+        uint64_t entries;      /* of the copy, still to come */
+        struct buffer stream;  /* an incomplete record of the copy */
+        char transaction_id[TRANSACTION_ID_MAX + 1]; /* that the copy has when it is complete */
+
+        struct buffer incoming; /* an incomplete transaction */
+        size_t incoming_size;   /* 0: none */
+        struct transaction *stuck; /* one that the queue had no room for */
+        struct follow *following; /* not durable yet */
+        uint64_t to_acknowledge;
+
+        enum ha_error code;    /* the outcome that `defer` is to tell */
+        char *reason;
+};
+
+/* slave.c: lets go of everything, and tells the outcome from the loop. */
+_printf_(3, 4) void slave_end(struct slave *s, enum ha_error code, const char *format, ...);
+void slave_end_store(struct slave *s, int error);
+void slave_malformed(struct slave *s, const char *what);
+void slave_set_timer(struct slave *s);
+void slave_tell(struct slave *s);
+
+/* slave-receive.c: one frame each. */
+void slave_on_piece(struct slave *s, const struct hop_frame *frame); /* TRANSACTION, MORE */
+void slave_on_copy(struct slave *s, const struct hop_frame *frame);
+void slave_on_end(struct slave *s);
+void slave_on_admit(struct slave *s);
+int slave_begin_copy(struct slave *s, const struct accept_message *accept);
+void slave_acknowledge(struct slave *s); /* what is due, in one frame; later, if there is no room now */
+void slave_receive_done(struct slave *s);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what a slave receives: the copy and the transactions, until they are durable. */
+#include <endian.h>
+
+#include "basic/log.h"
+#include "node/replication/slave-internal.h"
+
+/* Transactions. */
+
+static void follow_unlink(struct follow *f) {
+        if (f->previous)
+                f->previous->next = f->next;
+        else if (f->slave)
+                f->slave->following = f->next;
+        if (f->next)
+                f->next->previous = f->previous;
+}
+
+void slave_acknowledge(struct slave *s) {
+        uint64_t n = htobe64(s->to_acknowledge);
+
+        if (s->to_acknowledge == 0 || !peer_has_room(s->peer))
+                return;
+        s->to_acknowledge = 0;
+        peer_send(s->peer, HOP_ACK, &(struct iovec) { &n, sizeof(n) }, 1);
+}
+
+static bool follow_submit(struct slave *s, struct transaction *t);
+
+static void followed(struct follow *f, int result) {
+        struct slave *s = f->slave;
+        struct transaction *t;
+
+        follow_unlink(f);
+        free(f);
+        if (!s || s->state == SLAVE_OVER)
+                return;
+        if (result < 0) {
+                slave_end_store(s, result);
+                return;
+        }
+        s->to_acknowledge++;
+        slave_acknowledge(s);
+        if (s->stuck) {
+                t = TAKE_PTR(s->stuck);
+                if (follow_submit(s, t) && s->state != SLAVE_OVER) {
+                        peer_resume(s->peer);
+                        slave_set_timer(s);
+                }
+                transaction_unref(t);
+        }
+}
+
+static void on_follow_stored(int result, struct transaction *t, void *userdata) {
+        followed(userdata, result);
+}
+
+static void on_follow_passed_on(int result, const char *transaction_id, void *userdata) {
+        followed(userdata, result);
+}
+
+/* Returns false when it has to be tried again once another is through. */
+static bool follow_submit(struct slave *s, struct transaction *t) {
+        struct follow *f;
+        int r;
+
+        f = calloc(1, sizeof(*f));
+        if (!f) {
+                slave_end(s, HA_ERROR_CLOSED, "out of memory");
+                return true;
+        }
+        f->slave = s;
+        r = s->relay ? master_pass_on(s->relay, t, on_follow_passed_on, f)
+                     : store_commit_chained(s->store, s->chain, t, on_follow_stored, f);
+        if (r < 0) {
+                free(f);
+                if (r == -EBUSY && s->following) {
+                        s->stuck = transaction_ref(t);
+                        peer_pause(s->peer);
+                        return false;
+                }
+                slave_end_store(s, r);
+                return true;
+        }
+        f->next = s->following;
+        if (f->next)
+                f->next->previous = f;
+        s->following = f;
+        return true;
+}
+
+static void on_transaction(struct slave *s) {
+        struct transaction *t;
+        int r;
+
+        r = transaction_from_data(buffer_head(&s->incoming), buffer_size(&s->incoming), &t);
+        buffer_clear(&s->incoming);
+        if (s->incoming.allocated > 1024 * 1024)
+                buffer_shrink(&s->incoming);
+        s->incoming_size = 0;
+        if (r < 0) {
+                slave_malformed(s, "transaction");
+                return;
+        }
+        if (s->state == SLAVE_COPYING) {
+                strcpy(s->transaction_id, transaction_id(t));
+                r = store_copy_apply(s->copy, t);
+                if (r < 0)
+                        slave_end_store(s, r);
+                else if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
+                        peer_pause(s->peer);
+        } else
+                (void) follow_submit(s, t);
+        transaction_unref(t);
+}
+
+void slave_on_piece(struct slave *s, const struct hop_frame *frame) {
+        const uint8_t *p = frame->body;
+        size_t n = frame->size;
+        uint32_t size;
+
+        if (frame->type == HOP_TRANSACTION) {
+                if (s->incoming_size > 0 || n < sizeof(size)) {
+                        slave_malformed(s, "transaction");
+                        return;
+                }
+                memcpy(&size, p, sizeof(size));
+                s->incoming_size = be32toh(size);
+                p += sizeof(size);
+                n -= sizeof(size);
+                if (s->incoming_size == 0 || s->incoming_size > TRANSACTION_DATA_MAX) {
+                        slave_malformed(s, "transaction");
+                        return;
+                }
+        }
+        if (n == 0 || n > s->incoming_size - MIN(s->incoming_size, buffer_size(&s->incoming))) {
+                slave_malformed(s, "transaction");
+                return;
+        }
+        if (buffer_append(&s->incoming, p, n) < 0) {
+                slave_end(s, HA_ERROR_CLOSED, "out of memory");
+                return;
+        }
+        if (buffer_size(&s->incoming) == s->incoming_size)
+                on_transaction(s);
+}
+
+/* The copy. */
+
+static void on_drained(int result, void *userdata) {
+        struct slave *s = userdata;
+
+        if (result < 0)
+                slave_end_store(s, result);
+        else if (peer_is_paused(s->peer) && store_copy_pending(s->copy) <= COPY_PENDING_LOW) {
+                peer_resume(s->peer);
+                slave_set_timer(s);
+        }
+}
+
+void slave_on_copy(struct slave *s, const struct hop_frame *frame) {
+        const uint8_t *p;
+        size_t have, key_size, value_size;
+        int r;
+
+        if (!s->copy || (s->entries == 0) || buffer_append(&s->stream, frame->body, frame->size) < 0) {
+                slave_malformed(s, "piece of the copy");
+                return;
+        }
+        while ((have = buffer_size(&s->stream)) >= RECORD_HEADER_SIZE) {
+                p = buffer_head(&s->stream);
+                if (record_header_decode(p, &key_size, &value_size) < 0 || s->entries == 0) {
+                        slave_malformed(s, "entry of the copy");
+                        return;
+                }
+                if (have < RECORD_HEADER_SIZE + key_size + value_size)
+                        break;
+                p += RECORD_HEADER_SIZE;
+                r = store_copy_put(s->copy, (const char *) p, key_size, p + key_size, value_size);
+                if (r < 0) {
+                        if (r == -EINVAL)
+                                slave_malformed(s, "entry of the copy");
+                        else
+                                slave_end_store(s, r);
+                        return;
+                }
+                s->entries--;
+                buffer_consume(&s->stream, RECORD_HEADER_SIZE + key_size + value_size);
+        }
+        if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
+                peer_pause(s->peer);
+}
+
+static void be_ready(struct slave *s) {
+        s->state = SLAVE_READY;
+        peer_send(s->peer, HOP_READY, NULL, 0);
+}
+
+static void on_finished(int result, void *userdata) {
+        struct slave *s = userdata;
+
+        if (result == -EBADMSG)
+                slave_malformed(s, "copy (entries out of order)");
+        else if (result < 0)
+                slave_end_store(s, result);
+        else
+                be_ready(s);
+}
+
+void slave_on_end(struct slave *s) {
+        int r;
+
+        if (s->entries > 0 || buffer_size(&s->stream) > 0 || s->incoming_size > 0) {
+                slave_malformed(s, "end of the copy");
+                return;
+        }
+        if (!s->copy) {
+                be_ready(s);
+                return;
+        }
+        buffer_shrink(&s->stream);
+        s->state = SLAVE_FINISHING;
+        r = store_copy_finish(s->copy, s->transaction_id, on_finished, s);
+        if (r < 0)
+                slave_end_store(s, r);
+}
+
+static void follow(struct slave *s) {
+        s->in_force = true;
+        if (s->state != SLAVE_OVER) {
+                s->state = SLAVE_FOLLOWING;
+                slave_set_timer(s);
+        }
+        slave_tell(s);
+}
+
+static void on_swapped(int result, void *userdata) {
+        struct slave *s = userdata;
+
+        s->copy = store_copy_free(s->copy);
+        if (result >= 0)
+                follow(s);
+        else if (s->state == SLAVE_OVER)
+                slave_tell(s);
+        else {
+                s->state = SLAVE_READY; /* nothing is being swapped any more */
+                slave_end_store(s, result);
+        }
+}
+
+void slave_on_admit(struct slave *s) {
+        int r;
+
+        if (!s->copy) {
+                follow(s);
+                return;
+        }
+        r = store_copy_swap(s->copy, on_swapped, s);
+        if (r < 0)
+                slave_end_store(s, r);
+        else
+                s->state = SLAVE_SWAPPING; /* transactions that come from here on are written behind the swap */
+}
+
+int slave_begin_copy(struct slave *s, const struct accept_message *accept) {
+        int r;
+
+        r = store_copy_new(s->store, &s->copy);
+        if (r < 0)
+                return r;
+        store_copy_set_drained_callback(s->copy, on_drained, s);
+        s->entries = accept->entries;
+        strcpy(s->transaction_id, accept->transaction_id);
+        return 0;
+}
+
+/* The owner goes: the store's callbacks for what is under way find nobody. */
+void slave_receive_done(struct slave *s) {
+        for (struct follow *f = s->following; f; f = f->next)
+                f->slave = NULL;
+        s->copy = store_copy_free(s->copy);
+        s->stuck = transaction_unref(s->stuck);
+        buffer_done(&s->stream);
+        buffer_done(&s->incoming);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The following side of replication: joins a master or relay, copies its data if it differs, and follows.
+ *
+ * One object is one be-slave order: it joins once, and after failed or lost it is only good for slave_free(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "basic/secret.h"
+#include "basic/util.h"
+#include "node/replication/ha-error.h"
+#include "node/node-id.h"
+#include "node/replication/replication.h"
+#include "node/store/store.h"
+
+struct master;
+struct slave;
+
+/* Events. They come from the event loop, never from within a function of this header. Exactly one of joined and failed,
+ * then at most one lost. The callbacks may call any of the functions, slave_free() included. */
+struct slave_callbacks {
+        /* The data is in place and durable, the master counts us among its slaves, and we follow. */
+        void (*joined)(struct slave *s, bool copied, void *userdata);
+        /* The order failed; the old data is whole. reason: text for the log and the reply. */
+        void (*failed)(struct slave *s, enum ha_error code, const char *reason, void *userdata);
+        /* After joined: HA_ERROR_CLOSED (closed, or we cannot store what we receive) or HA_ERROR_NOTICK. */
+        void (*lost)(struct slave *s, enum ha_error code, const char *reason, void *userdata);
+};
+
+/* Starts the join. `address`: port 0 means that of our own HA address. The token must not be empty: the join then fails with
+ * HA_ERROR_BADTOKEN (through the callback, as every other outcome). -ENOMEM. */
+_must_check_ int slave_new(sd_event *event, struct store *store, const struct replication_config *config,
+                           const struct node_id *id, const struct node_id *master_id, const struct node_address *address,
+                           const struct secret *token, const struct slave_callbacks *callbacks, void *userdata,
+                           struct slave **ret);
+
+/* Leaves: closes the connection and drops a copy that is under way. No callback comes any more. Returns NULL, takes NULL. */
+struct slave *slave_free(struct slave *s);
+DEFINE_CLEANUP(struct slave *, slave_free)
+
+/* A joined slave can be relayed from (master_new()). It stays when the token changes, which was only for the proof. */
+bool slave_is_joined(const struct slave *s);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: key-value data in LMDB with the id of the last transaction, changed by one writer thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "basic/util.h"
+#include "node/store/transaction.h"
+
+/* In the data directory: "lock" (held by the process that has it open), "current" (names the generation in force),
+ * "store-N.mdb" and "store-N.mdb-lock" (generation N). A copy from a master is written into a generation of its own and
+ * swapped in by replacing "current": a crash at any moment leaves the old data or the new one, whole.
+ *
+ * Everything is called from the thread of the event loop, and all callbacks come from that loop, in the order of the
+ * calls, never from within the call itself. Only the fsyncs and writes happen in the writer thread. */
+struct store;
+
+/* Opens (and creates, mode 0700) the directory and starts the writer.
+ * -EBUSY: another process has it; -EUCLEAN: what is there is not ours or is damaged; -ENOSPC, -EACCES and others.
+ * *ret_error is then a message that names directory, file and cause (free it). */
+_must_check_ int store_open(const char *directory, sd_event *event, struct store **ret, char **ret_error);
+
+/* Waits until what has been submitted is written (their callbacks do not come), and closes. Returns NULL, takes NULL. */
+struct store *store_free(struct store *s);
+DEFINE_CLEANUP(struct store *, store_free)
+#define _cleanup_store_ _cleanup_(store_freep)
+
+/* The state as of the last commit or swap whose callback has come. Id: "" while nothing has ever been committed. */
+const char *store_transaction_id(const struct store *s);
+uint64_t store_entries(const struct store *s);
+
+/* Called whenever one of these two may have changed (before the commit's own callback). NULL: nobody wants to know. */
+typedef void (*store_changed_fn)(struct store *s, void *userdata);
+void store_set_changed_callback(struct store *s, store_changed_fn fn, void *userdata);
+
+/* One value, NUL-terminated copy (free it). -ENOENT, -EINVAL (bad key), -ENOMEM, -EIO. */
+_must_check_ int store_get(struct store *s, const char *key, char **ret_value);
+
+/* Entries in key order whose key starts with prefix ("" = all) and is greater than after ("" = from the start), at most
+ * `max` (0 = no limit of number), as many as fit 4 MiB (key, value and 16 bytes each; one that alone is larger comes
+ * alone). fn gets NUL-terminated copies; a negative return ends the walk and is returned. *ret_next: "" when there
+ * are no more, else what to pass as `after` to go on (free it). -ENOMEM, -EIO. */
+enum { STORE_LIST_BUDGET = 4 * 1024 * 1024 };
+typedef int (*store_list_fn)(const char *key, const char *value, void *userdata);
+_must_check_ int store_list(struct store *s, const char *prefix, const char *after, uint32_t max,
+                            store_list_fn fn, void *userdata, char **ret_next);
+
+/* Makes a sealed transaction durable, all or nothing. result: 0, -ENOSPC (the data is as it was; works again once there
+ * is space), -EIO, -ENOMEM. Several that wait share one fsync; each keeps its own id and its place in the order.
+ * With a role, transactions go through master_commit(); in state none they come here directly.
+ * Errors: -EBUSY when STORE_QUEUE_MAX transactions or STORE_QUEUE_BYTES_MAX bytes wait already, -EINVAL (not sealed). */
+enum { STORE_QUEUE_MAX = 1024, STORE_QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
+typedef void (*store_commit_fn)(int result, struct transaction *t, void *userdata);
+_must_check_ int store_commit(struct store *s, struct transaction *t, store_commit_fn fn, void *userdata);
+
+/* The same in a chain: when one of a chain fails, all that come after it in that chain fail with the same error, so that
+ * what follows a lost transaction is never applied without it. Chain 0 is none. */
+uint64_t store_chain_new(struct store *s);
+_must_check_ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, store_commit_fn fn, void *userdata);
+
+/* Calls fn once everything that was submitted before is done, unless it is cancelled (by the userdata) before. -ENOMEM */
+typedef void (*store_barrier_fn)(int result, void *userdata);
+_must_check_ int store_barrier(struct store *s, store_barrier_fn fn, void *userdata);
+void store_barrier_cancel(struct store *s, void *userdata);
+
+/* Whether a commit of that many bytes might fail for want of space: the last one did, or the file system is nearly full. */
+bool store_is_tight(struct store *s, size_t bytes);
+
+/* A consistent view of the data at one moment, read piece by piece while commits go on. Must be freed before the store. */
+struct store_snapshot;
+_must_check_ int store_snapshot_new(struct store *s, struct store_snapshot **ret);
+struct store_snapshot *store_snapshot_free(struct store_snapshot *p);
+DEFINE_CLEANUP(struct store_snapshot *, store_snapshot_free)
+const char *store_snapshot_transaction_id(const struct store_snapshot *p);
+uint64_t store_snapshot_entries(const struct store_snapshot *p);
+uint64_t store_snapshot_sequence(const struct store_snapshot *p); /* how far it is in store_sequence()'s count */
+/* The next entry; the pointers stay good until the next call. 1, 0 at the end, -EIO. */
+_must_check_ int store_snapshot_next(struct store_snapshot *p, struct change *ret);
+
+/* How many transactions were submitted in this generation so far: the one being submitted next has this plus one. */
+uint64_t store_sequence(const struct store *s);
+
+/* While the log is on, transactions that are submitted are kept in it, too, so that a reader that falls behind
+ * can be sent them from disk in constant memory. It is emptied when it is turned off. */
+void store_set_log(struct store *s, bool on);
+/* The first logged transaction whose number is greater than `after`, among those that are durable. 1, or 0 if there is none. */
+_must_check_ int store_log_next(struct store *s, uint64_t after, struct transaction **ret, uint64_t *ret_sequence);
+
+/* An incoming copy. One at a time (-EBUSY); reads see the old data until the swap. */
+struct store_copy;
+typedef void (*store_copy_fn)(int result, void *userdata);
+_must_check_ int store_copy_new(struct store *s, struct store_copy **ret);
+/* Drops it and removes what it has written. Its callbacks do not come. */
+struct store_copy *store_copy_free(struct store_copy *c);
+DEFINE_CLEANUP(struct store_copy *, store_copy_free)
+/* Adds entries, in key order, or a transaction on top of them (no entries then any more). An error shows in finish; pending tells how many bytes still wait to be
+ * written, so that the caller reads no further when it is much. */
+_must_check_ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const void *value, size_t size);
+_must_check_ int store_copy_apply(struct store_copy *c, struct transaction *t);
+size_t store_copy_pending(const struct store_copy *c);
+void store_copy_set_drained_callback(struct store_copy *c, store_copy_fn fn, void *userdata);
+/* Makes the copy durable with that transaction id, without putting it in force yet. */
+_must_check_ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_copy_fn fn, void *userdata);
+/* Puts a finished copy in force in place of the old data, durably. What was in force is removed. */
+_must_check_ int store_copy_swap(struct store_copy *c, store_copy_fn fn, void *userdata);
