@@ -10,7 +10,7 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "node-fixture.h"
+#include "fixture.h"
 
 struct script {
         pid_t pid;

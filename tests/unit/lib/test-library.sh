@@ -25,7 +25,7 @@ ok() { # STATUS DESCRIPTION: 0 is good; output of the check is in $dir/out
 
 warnings=(-Wall -Wextra -Werror -pedantic)
 include=(-I"$source/include")
-program=$source/tests/unit/man-page-program.c
+program=$source/tests/unit/lib/man-page-program.c
 link=(-L"$build/src/lib" -lconfd-ha "-Wl,-rpath,$build/src/lib")
 nm -D "$build/src/lib/libconfd-ha.so" | grep -q ' U __asan_init' && sanitized=1 || sanitized=
 

@@ -11,7 +11,7 @@
 #include "basic/time-util.h"
 #include "node/replication/message.h"
 #include "node/replication/peer.h"
-#include "node-fixture.h"
+#include "fixture.h"
 
 static int setup(void **state) {
         *state = fixture_new();

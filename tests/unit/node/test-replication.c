@@ -13,7 +13,7 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "node-fixture.h"
+#include "fixture.h"
 
 static int setup(void **state) {
         *state = fixture_new();

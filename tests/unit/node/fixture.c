@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "basic/time-util.h"
-#include "node-fixture.h"
+#include "fixture.h"
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
         return remove(path);
