@@ -40,7 +40,7 @@ static bool has_room(sd_bus *bus) {
 }
 
 static void answer(struct bus_reads *q, struct read *read) {
-        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
         q->turn = read->turn;

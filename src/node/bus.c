@@ -113,7 +113,7 @@ static int add_entry(const char *key, const char *value, void *userdata) {
 }
 
 static int answer_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_free_ char *next = NULL;
         const char *prefix, *after;
         struct node_bus *b = userdata;
@@ -168,7 +168,7 @@ static struct apply *apply_free(struct apply *a) {
 DEFINE_CLEANUP(struct apply *, apply_free)
 
 static void on_committed(int result, const char *transaction_id, void *userdata) {
-        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(apply_freep) struct apply *a = userdata;
         int r;
 
@@ -441,7 +441,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 static int open_bus(struct node_bus *b) {
-        __attribute__((cleanup(sd_bus_close_unrefp))) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
 
         r = sd_bus_open_system(&bus);

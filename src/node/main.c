@@ -39,7 +39,7 @@ static void raise_descriptor_limit(void) {
 }
 
 static int run(const struct node_config *config) {
-        __attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(node_freep) struct node *node = NULL;
         _cleanup_free_ char *error = NULL;
         int r;

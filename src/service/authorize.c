@@ -101,7 +101,7 @@ static void cancel_polkit(struct authorization *a) {
                                      "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
                                      "CancelCheckAuthorization", NULL, NULL, "s", a->cancellation_id);
         if (r < 0)
-                log_debug("Cannot tell polkit that its answer is no longer wanted: %s", strerrordesc_np(-r));
+                log_debug("Cannot tell polkit that its answer is no longer wanted: %s", strerror(-r));
 }
 
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -267,7 +267,7 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         }
         r = is_error(m, NULL) ? -sd_bus_message_get_errno(m) : read_credentials(m, &a->caller);
         if (r < 0) {
-                log_warning("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerrordesc_np(-r));
+                log_warning("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerror(-r));
                 deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
                 return 0;
         }
@@ -282,7 +282,7 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         }
         r = ask_polkit(a);
         if (r < 0) {
-                log_warning("Cannot ask polkit about %s: %s", a->action, strerrordesc_np(-r));
+                log_warning("Cannot ask polkit about %s: %s", a->action, strerror(-r));
                 deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked", a->action));
         }
         return 0;

@@ -104,7 +104,7 @@ struct failure failure_from_order(const char *what, const struct confd_ha_result
                 return failure_make(ERROR_NO_MEMORY, "no memory for %s", what);
         default:
                 return failure_make(ERROR_NOT_CONNECTED, "the connection to ConfD was lost during %s: %s; %s", what,
-                                    *result->message ? result->message : strerrordesc_np(-result->error),
+                                    *result->message ? result->message : strerror(-result->error),
                                     result->sent ? "the order may still take effect" : "the order was not given");
         }
 }
@@ -114,7 +114,7 @@ static struct failure from_connection(const char *which, const char *address, co
                                       const char *name, const char *advice) {
         if (*result->message)
                 return failure_make(name, "no %s connection: %s%s", which, result->message, advice);
-        return failure_make(name, "no %s connection: ConfD at %s: %s%s", which, address, strerrordesc_np(-result->error), advice);
+        return failure_make(name, "no %s connection: ConfD at %s: %s%s", which, address, strerror(-result->error), advice);
 }
 
 struct failure failure_from_connection(const char *which, const char *address, const struct confd_ha_result *result) {

@@ -9,7 +9,7 @@
 #include "service/bus.h"
 #include "service/convert.h"
 
-/* --- one call ------------------------------------------------------------------------------------------------------- */
+/* ---- one call ---- */
 
 struct request {
         struct service *service;
@@ -35,7 +35,7 @@ static void reply_failure(sd_bus_message *m, const struct failure *failure) {
         int r = sd_bus_reply_method_error(m, &e);
 
         if (r < 0)
-                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerrordesc_np(-r));
+                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerror(-r));
 }
 
 static void reply(sd_bus_message *m, const struct failure *failure) {
@@ -47,7 +47,7 @@ static void reply(sd_bus_message *m, const struct failure *failure) {
         }
         r = sd_bus_reply_method_return(m, NULL);
         if (r < 0)
-                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerrordesc_np(-r));
+                log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerror(-r));
 }
 
 static void on_done(void *userdata, const struct failure *failure) {
@@ -106,7 +106,7 @@ static int start(struct request *request, sd_bus_error *error) {
                 const struct failure f = { .name = ERROR_BUS_ACCESS_DENIED,
                                            .message = (char *) "the authorization could not be asked for" };
 
-                log_error("Cannot authorize %s: %s", sd_bus_message_get_member(q->message), strerrordesc_np(-r));
+                log_error("Cannot authorize %s: %s", sd_bus_message_get_member(q->message), strerror(-r));
                 journal_order_end(q->journal, &f);
                 return sd_bus_error_set(error, f.name, f.message);
         }
@@ -125,7 +125,7 @@ static struct request *request_new(struct service *s, sd_bus_message *m, enum or
         return q;
 }
 
-/* --- methods -------------------------------------------------------------------------------------------------------- */
+/* ---- methods ---- */
 
 static int no_memory(sd_bus_error *error) {
         return sd_bus_error_set(error, ERROR_NO_MEMORY, "no memory for the call");
@@ -239,7 +239,7 @@ static void on_status(void *userdata, const struct failure *failure, enum ha_sta
         if (r >= 0)
                 r = sd_bus_send(NULL, answer, NULL);
         if (r < 0)
-                log_warning("Cannot reply to Status: %s", strerrordesc_np(-r));
+                log_warning("Cannot reply to Status: %s", strerror(-r));
 }
 
 static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -249,7 +249,7 @@ static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-/* --- properties ----------------------------------------------------------------------------------------------------- */
+/* ---- properties ---- */
 
 #define PROPERTY(name, ...) \
         static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, \
@@ -305,10 +305,10 @@ void bus_emit_properties(sd_bus *bus, unsigned changed) {
         names[n] = NULL;
         r = sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, names);
         if (r < 0)
-                log_warning("Cannot emit PropertiesChanged: %s", strerrordesc_np(-r));
+                log_warning("Cannot emit PropertiesChanged: %s", strerror(-r));
 }
 
-/* --- signals -------------------------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 void bus_emit_signal(sd_bus *bus, const struct signal *g) {
         static const char *const names[] = {
@@ -339,10 +339,10 @@ void bus_emit_signal(sd_bus *bus, const struct signal *g) {
                 break;
         }
         if (r < 0)
-                log_warning("Cannot emit %s: %s", name, strerrordesc_np(-r));
+                log_warning("Cannot emit %s: %s", name, strerror(-r));
 }
 
-/* --- the interface; dbus/org.confd.HA.xml says the same in prose ---------------------------------------------------- */
+/* ---- the interface; dbus/org.confd.HA.xml says the same in prose ---- */
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 

@@ -74,7 +74,7 @@ void client_source_update(struct client_source *s) {
                 r = sd_event_source_set_enabled(s->timer,
                                                 deadline == CONFD_HA_CLIENT_NO_DEADLINE ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
         if (r < 0) {
-                log_error("Cannot watch the connection to ConfD: %s", strerrordesc_np(-r));
+                log_error("Cannot watch the connection to ConfD: %s", strerror(-r));
                 confd_ha_client_close(s->client);
                 s->io = sd_event_source_disable_unref(s->io);
         }

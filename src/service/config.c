@@ -97,7 +97,7 @@ static int read_secrets(struct config *c) {
         else if (r == -EINVAL)
                 words = "it is not a regular file";
         else if (r < 0)
-                words = strerrordesc_np(-r);
+                words = strerror(-r);
         else if (c->token.size == 0)
                 words = "it is empty";
         else if (memchr(c->token.data, 0, c->token.size))
@@ -124,7 +124,7 @@ static int read_secrets(struct config *c) {
                                                         "it (chmod o= it)"
                                           : r == -EFBIG ? "it is longer than 64 KiB"
                                           : r == -EINVAL ? "it is not a regular file"
-                                                         : strerrordesc_np(-r));
+                                                         : strerror(-r));
         else
                 c->has_access = true;
         return 0;

@@ -32,7 +32,7 @@ void controller_use_next_config(struct controller *c) {
         r = link_configure(c->link, c->config, reconnect);
         config_free(old);
         if (r < 0) {
-                log_error("Cannot connect with the new configuration: %s", strerrordesc_np(-r));
+                log_error("Cannot connect with the new configuration: %s", strerror(-r));
                 (void) sd_event_exit(c->event, EXIT_FAILURE);
         }
         controller_publish(c);

@@ -174,7 +174,7 @@ static void on_event(void *userdata, const struct confd_ha_event *event) {
         controller_pump(c);
 }
 
-/* --- connections ---------------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void on_up(void *userdata) {
         struct controller *c = userdata;

@@ -10,7 +10,7 @@ static void send_query(struct controller *c) {
 
         r = confd_ha_client_status(link_client(c->link), CONFD_HA_CLIENT_NO_DEADLINE, controller_on_status_reply, c);
         if (r < 0) {
-                log_error("Cannot ask ConfD for its status: %s", strerrordesc_np(-r));
+                log_error("Cannot ask ConfD for its status: %s", strerror(-r));
                 /* It stays wanted, and is tried again in a while. */
                 c->status_refused = true;
                 c->poll_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
@@ -62,7 +62,7 @@ static void send_order(struct controller *c, struct order *order) {
         if (r < 0) {
                 controller_finish(c, order, 0,
                                   failure_make(r == -ENOMEM ? ERROR_NO_MEMORY : ERROR_FAILED, "cannot give ConfD the order %s: %s",
-                                               order_kind_to_string(order->kind), strerrordesc_np(-r)));
+                                               order_kind_to_string(order->kind), strerror(-r)));
                 controller_settle(c, 0);
                 return;
         }

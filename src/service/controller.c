@@ -14,7 +14,7 @@ void controller_publish(struct controller *c) {
                 c->handlers->publish(c->userdata);
 }
 
-/* --- outcomes of orders --------------------------------------------------------------------------------------------- */
+/* ---- outcomes of orders ---- */
 
 /* The want of a connection is told by LastError as long as there is none. */
 static enum error_kind kind_of_error(const struct failure *f) {
@@ -99,7 +99,7 @@ struct failure controller_not_connected(struct controller *c) {
         return failure_make(ERROR_NOT_CONNECTED, "no connection to ConfD at %s yet", c->config->address_name);
 }
 
-/* --- who waits for a status ----------------------------------------------------------------------------------------- */
+/* ---- who waits for a status ---- */
 
 struct waiter *controller_take_waiter(struct controller *c) {
         struct waiter *w = c->waiters;
@@ -131,7 +131,7 @@ void controller_fail_waiters(struct controller *c, const struct failure *why, ui
         }
 }
 
-/* --- what callers want ---------------------------------------------------------------------------------------------- */
+/* ---- what callers want ---- */
 
 bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending) {
         return orders_has_room(&c->orders, sender, pending_of_sender, pending);
@@ -253,7 +253,7 @@ struct link *controller_link(const struct controller *c) {
         return c->link;
 }
 
-/* --- a controller --------------------------------------------------------------------------------------------------- */
+/* ---- a controller ---- */
 
 int controller_new(struct controller **ret, sd_event *event, struct state *state, struct config *config,
                    const struct controller_handlers *handlers, void *userdata) {

@@ -27,7 +27,7 @@ struct journal_order {
         struct failure outcome;
 };
 
-/* --- fields --------------------------------------------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 enum { FIELDS_MAX = 16 };
 
@@ -74,7 +74,7 @@ static void add_caller(struct fields *f, const struct caller *c, const char *uni
 #define ENTRY(level, always, id, fields, ...) \
         log_struct(level, always, id, (const char *const *) (fields)->f, (fields)->n, __VA_ARGS__)
 
-/* --- orders --------------------------------------------------------------------------------------------------------- */
+/* ---- orders ---- */
 
 static struct journal_order *journal_order_free(struct journal_order *o) {
         if (o->previous) {
@@ -193,7 +193,7 @@ void journal_order_end(struct journal_order *o, const struct failure *failure) {
                 write_order(o);
 }
 
-/* --- what happens --------------------------------------------------------------------------------------------------- */
+/* ---- what happens ---- */
 
 static void add_role(struct fields *f, const struct signal *g) {
         add(f, CONFD_HA_FIELD_NODE_ID, g->node_id);

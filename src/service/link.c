@@ -42,7 +42,7 @@ struct link {
         struct failure cause;
 };
 
-/* --- time ----------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void set_timer(sd_event_source *s, uint64_t when) {
         (void) sd_event_source_set_time(s, when);
@@ -77,7 +77,7 @@ void link_is_well(struct link *l) {
                 l->delay = l->config->reconnect_min;
 }
 
-/* --- the event connection ------------------------------------------------------------------------------------------- */
+/* ---- the event connection ---- */
 
 static void set_ready(struct link *l) {
         if (l->ready || l->phase != PHASE_UP)
@@ -174,7 +174,7 @@ static int on_events_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* --- the HA connection ---------------------------------------------------------------------------------------------- */
+/* ---- the HA connection ---- */
 
 static void set_cause(struct link *l, struct failure why) {
         failure_done(&l->cause);
@@ -369,7 +369,7 @@ void link_give_up(struct link *l, struct failure why) {
         l->handlers->down(l->userdata, &l->cause, /* undecided= */ false);
 }
 
-/* --- a link --------------------------------------------------------------------------------------------------------- */
+/* ---- a link ---- */
 
 static void release_clients(struct link *l) {
         l->closing = true;

@@ -89,7 +89,7 @@ static int run(const char *config_file) {
 
         r = config_load(&config, config_file, &error);
         if (r < 0) {
-                log_error("%s", error ?: strerrordesc_np(-r));
+                log_error("%s", error ?: strerror(-r));
                 return EX_CONFIG;
         }
         (void) sigemptyset(&signals);
@@ -104,7 +104,7 @@ static int run(const char *config_file) {
                 r = sd_event_set_watchdog(event, true);
         if (r < 0) {
                 config_free(config);
-                log_error("Cannot make an event loop: %s", strerrordesc_np(-r));
+                log_error("Cannot make an event loop: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         r = sd_bus_open_system_with_description(&bus, "confd-had");
@@ -115,7 +115,7 @@ static int run(const char *config_file) {
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0) {
                 config_free(config);
-                log_error("Cannot connect to the system bus: %s", strerrordesc_np(-r));
+                log_error("Cannot connect to the system bus: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         r = service_new(&s, event, bus, config_file, config);
@@ -124,13 +124,13 @@ static int run(const char *config_file) {
         if (r >= 0)
                 r = service_start(s);
         if (r < 0) {
-                log_error("Cannot start: %s", strerrordesc_np(-r));
+                log_error("Cannot start: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         r = sd_event_loop(event);
         bus_flush(bus);
         if (r < 0) {
-                log_error("The event loop failed: %s", strerrordesc_np(-r));
+                log_error("The event loop failed: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         return r;

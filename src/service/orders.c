@@ -49,7 +49,7 @@ void orders_done(struct orders *o) {
         *o = (struct orders) {};
 }
 
-/* --- admission ------------------------------------------------------------------------------------------------------ */
+/* ---- admission ---- */
 
 static int add_call(struct order *o, order_done_fn done, void *userdata, bool wait) {
         struct order_call **end = &o->calls, *c;
@@ -181,7 +181,7 @@ static void drop_slot(struct orders *o, size_t i) {
         o->n_slots--;
 }
 
-/* --- on the way ----------------------------------------------------------------------------------------------------- */
+/* ---- on the way ---- */
 
 bool orders_blocking(const struct orders *o) {
         return o->in_flight && o->in_flight->kind == ORDER_BE_SLAVE && o->in_flight->with_reply;
@@ -239,7 +239,7 @@ bool orders_under_way(const struct orders *o) {
         return o->in_flight || o->passing || o->following || o->finished;
 }
 
-/* --- outcomes ------------------------------------------------------------------------------------------------------- */
+/* ---- outcomes ---- */
 
 void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome) {
         if (order->has_outcome) {

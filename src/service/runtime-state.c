@@ -72,6 +72,6 @@ void runtime_state_save(const char *node_id) {
                 r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
         if (r < 0 && !said)
                 log_warning("%s: cannot be written, so NodeId will not outlive a restart of the service: %s", path,
-                            strerrordesc_np(-r));
+                            strerror(-r));
         said = r < 0;
 }

@@ -12,7 +12,7 @@
 #include "service/service.h"
 #include "service/status-text.h"
 
-/* --- telling -------------------------------------------------------------------------------------------------------- */
+/* ---- telling ---- */
 
 /* systemd is told the whole line, and only when it is another. */
 static void tell_systemd(struct service *s) {
@@ -48,7 +48,7 @@ static void on_connection(void *userdata, const struct failure *why) {
         journal_connection(s->journal, why, s->state, controller_config(s->controller)->token_file);
 }
 
-/* --- configuration -------------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 /* Whatever listens on a TCP port can be talked to by every local user. */
 static void warn_of_open_port(const struct config *c) {
@@ -69,7 +69,7 @@ struct failure service_reload(struct service *s, const struct caller *caller) {
                           (unsigned long long) now_monotonic());
         r = config_load(&c, s->config_file, &error);
         if (r < 0)
-                f = failure_make(ERROR_BAD_CONFIG, "%s", error ?: strerrordesc_np(-r));
+                f = failure_make(ERROR_BAD_CONFIG, "%s", error ?: strerror(-r));
         else if (failure_is_set(&c->problem))
                 f = failure_copy(&c->problem);
         journal_reload(file, &f, caller);
@@ -83,7 +83,7 @@ struct failure service_reload(struct service *s, const struct caller *caller) {
         return f;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static int give_up(struct service *s, const char *why) {
         log_error("%s", why);
@@ -193,7 +193,7 @@ int service_start(struct service *s) {
         if (r >= 0)
                 r = sd_bus_request_name_async(s->bus, NULL, BUS_NAME, 0, on_name, s);
         if (r < 0) {
-                log_error("Cannot set the bus up: %s", strerrordesc_np(-r));
+                log_error("Cannot set the bus up: %s", strerror(-r));
                 return r;
         }
         warn_of_open_port(c);
@@ -202,7 +202,7 @@ int service_start(struct service *s) {
         targets_update(s->targets, s->state->state, s->state->synchronizing);
         r = controller_start(s->controller);
         if (r < 0)
-                log_error("Cannot start to connect to ConfD: %s", strerrordesc_np(-r));
+                log_error("Cannot start to connect to ConfD: %s", strerror(-r));
         tell_systemd(s);
         return r;
 }

@@ -27,7 +27,7 @@ static bool is_slave(enum ha_state state) {
         return state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY;
 }
 
-/* --- signals -------------------------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static void signal_done(struct signal *g) {
         for (size_t i = 0; i < ELEMENTSOF(g->args); i++)
@@ -98,7 +98,7 @@ static int emit(struct state *s, struct signal g, const char *node_id, const cha
         return signal_list_add(&s->signals, g);
 }
 
-/* --- a state -------------------------------------------------------------------------------------------------------- */
+/* ---- a state ---- */
 
 static struct outcome *outcome_free(struct outcome *o) {
         if (!o)
@@ -229,7 +229,7 @@ void state_clear_error(struct state *s, enum error_kind kind) {
         state_set_error(s, ERROR_KIND_NONE, "", "", 0);
 }
 
-/* --- what ConfD reports --------------------------------------------------------------------------------------------- */
+/* ---- what ConfD reports ---- */
 
 /* Whether the event undoes one of its group that stands after it in the table. */
 static bool contradicts(const struct state *s, const struct signal *g) {
@@ -406,7 +406,7 @@ static int add_differences(struct state *s, struct signal_list *batch, enum ha_s
         return r;
 }
 
-/* --- taking effect -------------------------------------------------------------------------------------------------- */
+/* ---- taking effect ---- */
 
 static int set_slaves(struct state *s, const struct node *nodes, size_t n) {
         struct node_list *l = node_list_new(nodes, n);

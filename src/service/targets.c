@@ -80,7 +80,7 @@ static const struct {
 static void next_step(struct targets *t);
 static void call_failed(struct targets *t, const char *name, const char *message);
 
-/* --- jobs ----------------------------------------------------------------------------------------------------------- */
+/* ---- jobs ---- */
 
 static const char *verb(const struct step *step) {
         return step->start ? "StartUnit" : "StopUnit";
@@ -139,7 +139,7 @@ static void subscribe(struct targets *t) {
         if (r >= 0)
                 r = sd_bus_send(t->bus, m, NULL);
         if (r < 0)
-                log_warning("Cannot follow the jobs of the role targets: %s", strerrordesc_np(-r));
+                log_warning("Cannot follow the jobs of the role targets: %s", strerror(-r));
 }
 
 static int on_called(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -171,7 +171,7 @@ static void start_or_stop(struct targets *t) {
         if (r >= 0)
                 r = sd_bus_call_async(t->bus, &t->call, m, on_called, t, CALL_TIMEOUT_USEC);
         if (r < 0) {
-                call_failed(t, ERROR_FAILED, strerrordesc_np(-r));
+                call_failed(t, ERROR_FAILED, strerror(-r));
                 return;
         }
         if (step->start)
@@ -179,7 +179,7 @@ static void start_or_stop(struct targets *t) {
         t->started[step->target] = step->start;
 }
 
-/* --- whether there is anything to stop ------------------------------------------------------------------------------ */
+/* ---- whether there is anything to stop ---- */
 
 static int on_active_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct targets *t = userdata;
@@ -213,10 +213,10 @@ static void stop_if_active(struct targets *t) {
         if (r >= 0)
                 r = sd_bus_call_async(t->bus, &t->call, m, on_active_state, t, CALL_TIMEOUT_USEC);
         if (r < 0)
-                call_failed(t, ERROR_FAILED, strerrordesc_np(-r));
+                call_failed(t, ERROR_FAILED, strerror(-r));
 }
 
-/* --- plans ---------------------------------------------------------------------------------------------------------- */
+/* ---- plans ---- */
 
 /* The rest of the plan goes with it: it is made anew. */
 static void call_failed(struct targets *t, const char *name, const char *message) {

@@ -128,8 +128,8 @@ static void wait_for_name(struct fixture *f) {
 
 /* The error's name, or NULL with the reply's text in value (if wanted). */
 static const char *call(struct fixture *f, char **value, const char *member, const char *types, ...) {
-        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         const char *s = NULL;
         va_list ap;
         int r;
@@ -190,7 +190,7 @@ static char *filled(char c, size_t n) {
 
 /* One page of a List as "key=value ...", and the next. */
 static void list(struct fixture *f, const char *prefix, const char *after, uint32_t max, char **ret, char **ret_next) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *key, *value, *next;
         FILE *stream;
         size_t size;

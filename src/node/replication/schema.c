@@ -38,7 +38,7 @@ static int compare(const void *a, const void *b) {
 
 static int digest_file(int directory_fd, const char *name, uint8_t ret[static SCHEMA_DIGEST_SIZE]) {
         _cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        __attribute__((cleanup(md_freep))) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        _cleanup_(md_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         uint8_t buf[16384];
         struct stat st;
         off_t total = 0;
@@ -92,8 +92,8 @@ static int add_name(struct names *names, const char *name) {
 }
 
 static int digest_directory(const char *directory, struct schema *ret, char **ret_name) {
-        __attribute__((cleanup(closedirp))) DIR *d = opendir(directory);
-        __attribute__((cleanup(md_freep))) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        _cleanup_(closedirp) DIR *d = opendir(directory);
+        _cleanup_(md_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         _cleanup_(names_done) struct names names = {};
         struct schema schema = {};
         struct dirent *e;

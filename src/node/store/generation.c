@@ -114,7 +114,7 @@ static int check_length(struct generation *g) {
 
 static int open_databases(struct generation *g, bool create) {
         MDB_val key = { sizeof(KEY_FORMAT) - 1, (void *) KEY_FORMAT }, value = { sizeof(FORMAT) - 1, (void *) FORMAT };
-        __attribute__((cleanup(txn_abortp))) MDB_txn *txn = NULL;
+        _cleanup_(txn_abortp) MDB_txn *txn = NULL;
         unsigned flags = create ? MDB_CREATE : 0;
         struct generation_state state;
         int r;

@@ -46,7 +46,7 @@ static int write_log(struct generation *g, MDB_txn *txn, const struct job *j) {
 }
 
 static int commit_jobs(struct store *s, struct job *first, size_t n) {
-        __attribute__((cleanup(txn_abortp))) MDB_txn *txn = NULL;
+        _cleanup_(txn_abortp) MDB_txn *txn = NULL;
         struct generation *g = s->writing;
         struct job *j = first;
         int r;
