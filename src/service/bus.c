@@ -9,13 +9,23 @@
 #include "service/bus.h"
 #include "service/convert.h"
 
+struct bus {
+        sd_bus *bus;
+        sd_bus_slot *object;
+        const struct state *state;
+        struct authorizer *authorizer;
+        struct journal *journal;
+        const struct bus_ops *ops;
+        void *userdata;
+};
+
 /* ---- one call ---- */
 
 struct request {
-        struct service *service;
+        struct bus *bus;
         sd_bus_message *message;
+        void (*act)(struct request *q, const struct caller *caller); /* once it is authorized; takes the request over */
         struct order_request order; /* strings belong to the message, but for the address */
-        bool is_reload;
         char *address;
         struct journal_order *journal;
 };
@@ -59,7 +69,6 @@ static void on_done(void *userdata, const struct failure *failure) {
 
 static void on_authorized(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
         struct request *q = userdata;
-        struct service *s = q->service;
 
         journal_order_caller(q->journal, caller);
         if (r == -ECONNRESET) {
@@ -72,18 +81,18 @@ static void on_authorized(void *userdata, int r, const struct failure *failure, 
         }
         if (r < 0)
                 on_done(q, failure);
-        else if (q->is_reload) {
-                _cleanup_failure_ struct failure f = service_reload(s, caller);
+        else
+                q->act(q, caller);
+}
 
-                on_done(q, &f);
-        } else
-                controller_order(s->controller, &q->order, sd_bus_message_get_sender(q->message), on_done, q);
+static const struct config *config(struct bus *b) {
+        return b->ops->config(b->userdata);
 }
 
 /* Takes the request over; what is wrong from here on is replied. */
 static int start(struct request *request, sd_bus_error *error) {
         _cleanup_(request_freep) struct request *q = request;
-        struct service *s = q->service;
+        struct bus *b = q->bus;
         const struct authorize_details details = {
                 .node_id = q->order.node_id,
                 .master_id = q->order.master_id,
@@ -95,13 +104,13 @@ static int start(struct request *request, sd_bus_error *error) {
 
         if (!sender)
                 return sd_bus_error_set(error, ERROR_BUS_ACCESS_DENIED, "calls without a sender are not authorized");
-        authorizer_count(s->authorizer, sender, &mine, &all);
-        if (!controller_has_room(s->controller, sender, mine, all))
+        authorizer_count(b->authorizer, sender, &mine, &all);
+        if (!b->ops->has_room(sender, mine, all, b->userdata))
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "too many orders wait already: at most %d of a caller and %d "
                                          "in all", ORDERS_PER_SENDER_MAX, ORDERS_MAX);
 
-        q->journal = journal_order_begin(s->journal, sd_bus_message_get_member(q->message), &details);
-        r = authorize(s->authorizer, q->message, &details, controller_config(s->controller)->request_timeout, on_authorized, q);
+        q->journal = journal_order_begin(b->journal, sd_bus_message_get_member(q->message), &details);
+        r = authorize(b->authorizer, q->message, &details, config(b)->request_timeout, on_authorized, q);
         if (r < 0) {
                 const struct failure f = { .name = ERROR_BUS_ACCESS_DENIED,
                                            .message = (char *) "the authorization could not be asked for" };
@@ -114,13 +123,34 @@ static int start(struct request *request, sd_bus_error *error) {
         return 1;
 }
 
-static struct request *request_new(struct service *s, sd_bus_message *m, enum order_kind kind) {
+static void give_order(struct request *q, const struct caller *caller) {
+        struct bus *b = q->bus;
+
+        b->ops->order(&q->order, sd_bus_message_get_sender(q->message), on_done, q, b->userdata);
+}
+
+static void reload(struct request *q, const struct caller *caller) {
+        _cleanup_failure_ struct failure f = q->bus->ops->reload(caller, q->bus->userdata);
+
+        on_done(q, &f);
+}
+
+static struct request *request_new(struct bus *b, sd_bus_message *m) {
         struct request *q = calloc(1, sizeof(*q));
 
         if (!q)
                 return NULL;
-        q->service = s;
+        q->bus = b;
         q->message = sd_bus_message_ref(m);
+        return q;
+}
+
+static struct request *order_new(struct bus *b, sd_bus_message *m, enum order_kind kind) {
+        struct request *q = request_new(b, m);
+
+        if (!q)
+                return NULL;
+        q->act = give_order;
         q->order.kind = kind;
         return q;
 }
@@ -136,7 +166,7 @@ static int bad_id(sd_bus_error *error, const char *argument) {
                                  argument, NODE_ID_MAX);
 }
 
-static int order_with_id(struct service *s, sd_bus_message *m, enum order_kind kind, sd_bus_error *error) {
+static int order_with_id(struct bus *b, sd_bus_message *m, enum order_kind kind, sd_bus_error *error) {
         const char *id;
         struct request *q;
         int r;
@@ -146,7 +176,7 @@ static int order_with_id(struct service *s, sd_bus_message *m, enum order_kind k
                 return r;
         if (!node_id_is_valid(id))
                 return bad_id(error, "node_id");
-        q = request_new(s, m, kind);
+        q = order_new(b, m, kind);
         if (!q)
                 return no_memory(error);
         q->order.node_id = id;
@@ -154,16 +184,16 @@ static int order_with_id(struct service *s, sd_bus_message *m, enum order_kind k
 }
 
 static int method_be_master(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return order_with_id(userdata, m, ORDER_BE_MASTER, error);
+        return order_with_id(userdata, m, ORDER_KIND_BE_MASTER, error);
 }
 
 static int method_slave_dead(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return order_with_id(userdata, m, ORDER_SLAVE_DEAD, error);
+        return order_with_id(userdata, m, ORDER_KIND_SLAVE_DEAD, error);
 }
 
 static int method_be_slave(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct service *s = userdata;
-        bool strings = controller_config(s->controller)->allow_address_strings;
+        struct bus *b = userdata;
+        bool strings = config(b)->allow_address_strings;
         const char *id, *master_id, *address;
         _cleanup_(request_freep) struct request *q = NULL;
         int wait, r;
@@ -175,7 +205,7 @@ static int method_be_slave(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 return bad_id(error, "node_id");
         if (!node_id_is_valid(master_id))
                 return bad_id(error, "master_id");
-        q = request_new(s, m, ORDER_BE_SLAVE);
+        q = order_new(b, m, ORDER_KIND_BE_SLAVE);
         if (!q)
                 return no_memory(error);
         r = master_address_normalize(address, strings, &q->address);
@@ -193,23 +223,23 @@ static int method_be_slave(sd_bus_message *m, void *userdata, sd_bus_error *erro
 }
 
 static int method_be_relay(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct request *q = request_new(userdata, m, ORDER_BE_RELAY);
+        struct request *q = order_new(userdata, m, ORDER_KIND_BE_RELAY);
 
         return q ? start(q, error) : no_memory(error);
 }
 
 static int method_be_none(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct request *q = request_new(userdata, m, ORDER_BE_NONE);
+        struct request *q = order_new(userdata, m, ORDER_KIND_BE_NONE);
 
         return q ? start(q, error) : no_memory(error);
 }
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct request *q = request_new(userdata, m, ORDER_BE_NONE);
+        struct request *q = request_new(userdata, m);
 
         if (!q)
                 return no_memory(error);
-        q->is_reload = true;
+        q->act = reload;
         return start(q, error);
 }
 
@@ -243,18 +273,18 @@ static void on_status(void *userdata, const struct failure *failure, enum ha_sta
 }
 
 static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct service *s = userdata;
+        struct bus *b = userdata;
 
-        controller_status(s->controller, sd_bus_message_get_sender(m) ?: "", on_status, sd_bus_message_ref(m));
+        b->ops->status(sd_bus_message_get_sender(m) ?: "", on_status, sd_bus_message_ref(m), b->userdata);
         return 1;
 }
 
 /* ---- properties ---- */
 
 #define PROPERTY(name, ...) \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, \
+        static int property_##name(sd_bus *sd, const char *path, const char *interface, const char *property, \
                                    sd_bus_message *m, void *userdata, sd_bus_error *error) { \
-                const struct state *p = ((struct service *) userdata)->state; \
+                const struct state *p = ((struct bus *) userdata)->state; \
                 (void) p; \
                 return __VA_ARGS__; \
         }
@@ -274,7 +304,7 @@ PROPERTY(last_error, sd_bus_message_append(m, "(sst)", p->error_name, p->error_m
 PROPERTY(state_since, sd_bus_message_append(m, "t", p->since))
 PROPERTY(transitions, sd_bus_message_append(m, "t", p->transitions))
 
-void bus_emit_properties(sd_bus *bus, unsigned changed) {
+void bus_emit_properties(struct bus *b, unsigned changed) {
         static const struct {
                 unsigned bit;
                 const char *name;
@@ -303,14 +333,14 @@ void bus_emit_properties(sd_bus *bus, unsigned changed) {
         if (n == 0)
                 return;
         names[n] = NULL;
-        r = sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, names);
+        r = sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_INTERFACE, names);
         if (r < 0)
                 log_warning("Cannot emit PropertiesChanged: %s", strerror(-r));
 }
 
 /* ---- signals ---- */
 
-void bus_emit_signal(sd_bus *bus, const struct signal *g) {
+void bus_emit_signal(struct bus *b, const struct signal *g) {
         static const char *const names[] = {
                 [SIGNAL_MASTER_LOST] = "MasterLost",
                 [SIGNAL_SLAVE_DIED] = "SlaveDied",
@@ -324,18 +354,18 @@ void bus_emit_signal(sd_bus *bus, const struct signal *g) {
 
         switch (g->kind) {
         case SIGNAL_MASTER_LOST:
-                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "s", g->args[0]);
+                r = sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, name, "s", g->args[0]);
                 break;
         case SIGNAL_SLAVE_DIED:
         case SIGNAL_SLAVE_ARRIVED:
         case SIGNAL_BESLAVE_RESULT:
-                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "ss", g->args[0], g->args[1]);
+                r = sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, name, "ss", g->args[0], g->args[1]);
                 break;
         case SIGNAL_SLAVE_INITIALIZED:
-                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "b", (int) g->by_copy);
+                r = sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, name, "b", (int) g->by_copy);
                 break;
         case SIGNAL_STATE_CHANGED:
-                r = sd_bus_emit_signal(bus, BUS_PATH, BUS_INTERFACE, name, "sss", g->args[0], g->args[1], g->args[2]);
+                r = sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, name, "sss", g->args[0], g->args[1], g->args[2]);
                 break;
         }
         if (r < 0)
@@ -385,6 +415,31 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END
 };
 
-int bus_register(struct service *s) {
-        return sd_bus_add_object_vtable(s->bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, s);
+int bus_register(struct bus *b) {
+        return sd_bus_add_object_vtable(b->bus, &b->object, BUS_PATH, BUS_INTERFACE, vtable, b);
+}
+
+int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct authorizer *authorizer, struct journal *journal,
+            const struct bus_ops *ops, void *userdata) {
+        struct bus *b = calloc(1, sizeof(*b));
+
+        if (!b)
+                return -ENOMEM;
+        b->bus = sd_bus_ref(sd);
+        b->state = state;
+        b->authorizer = authorizer;
+        b->journal = journal;
+        b->ops = ops;
+        b->userdata = userdata;
+        *ret = b;
+        return 0;
+}
+
+struct bus *bus_free(struct bus *b) {
+        if (!b)
+                return NULL;
+        sd_bus_slot_unref(b->object);
+        sd_bus_unref(b->bus);
+        free(b);
+        return NULL;
 }

@@ -34,15 +34,15 @@ static int give(struct controller *c, struct order *order) {
         if (order->node_id)
                 node_id_fill(&id, order->node_id);
         switch (order->kind) {
-        case ORDER_BE_MASTER:
+        case ORDER_KIND_BE_MASTER:
                 return confd_ha_client_bemaster(client, &id, forever, controller_on_order_reply, order);
-        case ORDER_BE_RELAY:
+        case ORDER_KIND_BE_RELAY:
                 return confd_ha_client_berelay(client, forever, controller_on_order_reply, order);
-        case ORDER_BE_NONE:
+        case ORDER_KIND_BE_NONE:
                 return confd_ha_client_benone(client, forever, controller_on_order_reply, order);
-        case ORDER_SLAVE_DEAD:
+        case ORDER_KIND_SLAVE_DEAD:
                 return confd_ha_client_slave_dead(client, &id, forever, controller_on_order_reply, order);
-        case ORDER_BE_SLAVE:
+        case ORDER_KIND_BE_SLAVE:
                 /* Without a reply, so that ConfD stays free for other orders and questions, if we can hear the result. */
                 node_fill(&master, order->master_id, order->master_address);
                 order->with_reply = !link_events_up(c->link);
@@ -53,7 +53,7 @@ static int give(struct controller *c, struct order *order) {
 }
 
 static void send_order(struct controller *c, struct order *order) {
-        uint64_t timeout = order->kind == ORDER_BE_SLAVE ? c->config->sync_timeout : c->config->request_timeout;
+        uint64_t timeout = order->kind == ORDER_KIND_BE_SLAVE ? c->config->sync_timeout : c->config->request_timeout;
         int r;
 
         /* The client's callback finds the controller by the order. */
@@ -72,7 +72,7 @@ static void send_order(struct controller *c, struct order *order) {
                 /* The reply to a status question behind it shows that ConfD has it. */
                 order->accept_query = c->query.id + 1;
                 c->wanted = true;
-        } else if (order->kind == ORDER_BE_SLAVE) {
+        } else if (order->kind == ORDER_KIND_BE_SLAVE) {
                 /* Nothing will show that ConfD has it before it is done: who does not want to wait is not kept waiting. */
                 const struct failure none = FAILURE_NONE;
 

@@ -30,7 +30,7 @@ static enum error_kind kind_of_error(const struct failure *f) {
 void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome) {
         bool ok = !failure_is_set(&outcome);
         struct order_outcome told = {
-                .beslave = order->kind == ORDER_BE_SLAVE,
+                .beslave = order->kind == ORDER_KIND_BE_SLAVE,
                 .error_kind = kind_of_error(&outcome),
                 .error_name = outcome.name,
                 .error_message = outcome.message,
@@ -40,9 +40,9 @@ void controller_finish(struct controller *c, struct order *order, uint64_t stamp
                 failure_done(&outcome);
                 return;
         }
-        if (ok && (order->kind == ORDER_BE_SLAVE || order->kind == ORDER_BE_MASTER))
+        if (ok && (order->kind == ORDER_KIND_BE_SLAVE || order->kind == ORDER_KIND_BE_MASTER))
                 told.node_id = order->node_id;
-        if (ok && order->kind == ORDER_BE_SLAVE) {
+        if (ok && order->kind == ORDER_KIND_BE_SLAVE) {
                 told.master_id = order->master_id;
                 told.master_address = order->master_address;
         }
@@ -66,7 +66,7 @@ void controller_reply_finished(struct controller *c, uint64_t covers) {
                 const struct failure none = FAILURE_NONE;
 
                 /* Who did not want to wait asked whether ConfD has the order, and it has. */
-                if (order->kind == ORDER_BE_SLAVE && order->accepted)
+                if (order->kind == ORDER_KIND_BE_SLAVE && order->accepted)
                         order_reply(order, &none, /* accepted_only= */ true);
                 order_reply(order, &order->outcome, /* accepted_only= */ false);
                 release(order);
@@ -182,7 +182,7 @@ void controller_order(struct controller *c, const struct order_request *request,
                                                       order_kind_to_string(request->kind)));
                 controller_settle(c, 0);
         }
-        if (request->kind == ORDER_BE_SLAVE) {
+        if (request->kind == ORDER_KIND_BE_SLAVE) {
                 state_set_synchronizing(c->state, true);
                 controller_publish(c);
         }

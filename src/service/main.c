@@ -62,8 +62,7 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 }
 
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
-        _cleanup_failure_ _unused_ struct failure f = service_reload(userdata, NULL); /* which has logged it */
-
+        service_reload(userdata);
         return 0;
 }
 

@@ -6,11 +6,11 @@
 #include "service/orders.h"
 
 static const char *const kind_names[] = {
-        [ORDER_BE_MASTER] = "BeMaster",
-        [ORDER_BE_SLAVE] = "BeSlave",
-        [ORDER_BE_RELAY] = "BeRelay",
-        [ORDER_BE_NONE] = "BeNone",
-        [ORDER_SLAVE_DEAD] = "SlaveDead",
+        [ORDER_KIND_BE_MASTER] = "BeMaster",
+        [ORDER_KIND_BE_SLAVE] = "BeSlave",
+        [ORDER_KIND_BE_RELAY] = "BeRelay",
+        [ORDER_KIND_BE_NONE] = "BeNone",
+        [ORDER_KIND_SLAVE_DEAD] = "SlaveDead",
 };
 
 const char *order_kind_to_string(enum order_kind kind) {
@@ -69,9 +69,9 @@ static int add_call(struct order *o, order_done_fn done, void *userdata, bool wa
 
 static struct order *live_beslave(const struct orders *o) {
         for (struct order *q = o->queue; q; q = q->next)
-                if (q->kind == ORDER_BE_SLAVE)
+                if (q->kind == ORDER_KIND_BE_SLAVE)
                         return q;
-        if (o->in_flight && o->in_flight->kind == ORDER_BE_SLAVE)
+        if (o->in_flight && o->in_flight->kind == ORDER_KIND_BE_SLAVE)
                 return o->in_flight;
         return o->following;
 }
@@ -116,7 +116,7 @@ static bool same_address(const char *a, const char *b) {
 }
 
 static bool same_beslave(const struct order *o, const struct order_request *request) {
-        return o && request->kind == ORDER_BE_SLAVE && streq(o->node_id, request->node_id) &&
+        return o && request->kind == ORDER_KIND_BE_SLAVE && streq(o->node_id, request->node_id) &&
                streq(o->master_id, request->master_id) && same_address(o->master_address, request->master_address);
 }
 
@@ -130,7 +130,7 @@ bool orders_has_room(const struct orders *o, const char *sender, size_t pending_
 }
 
 static bool is_role(enum order_kind kind) {
-        return kind != ORDER_SLAVE_DEAD;
+        return kind != ORDER_KIND_SLAVE_DEAD;
 }
 
 int orders_submit(struct orders *o, const struct order_request *request, const char *sender, order_done_fn done,
@@ -138,7 +138,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
         struct order *live = live_beslave(o), *n;
         int r;
 
-        if (live && request->kind == ORDER_BE_RELAY)
+        if (live && request->kind == ORDER_KIND_BE_RELAY)
                 return -EALREADY;
         if (same_beslave(live, request)) {
                 r = add_call(live, done, userdata, request->wait);
@@ -184,7 +184,7 @@ static void drop_slot(struct orders *o, size_t i) {
 /* ---- on the way ---- */
 
 bool orders_blocking(const struct orders *o) {
-        return o->in_flight && o->in_flight->kind == ORDER_BE_SLAVE && o->in_flight->with_reply;
+        return o->in_flight && o->in_flight->kind == ORDER_KIND_BE_SLAVE && o->in_flight->with_reply;
 }
 
 struct order *orders_next(const struct orders *o) {
@@ -193,7 +193,7 @@ struct order *orders_next(const struct orders *o) {
         if (!n)
                 return NULL;
         /* SlaveDead passes a BeSlave by. */
-        if (o->in_flight && !(orders_blocking(o) && n->kind == ORDER_SLAVE_DEAD && !o->passing))
+        if (o->in_flight && !(orders_blocking(o) && n->kind == ORDER_KIND_SLAVE_DEAD && !o->passing))
                 return NULL;
         return n;
 }
@@ -230,7 +230,7 @@ bool orders_synchronizing(const struct orders *o, uint64_t covers) {
         if (live_beslave(o))
                 return true;
         for (const struct order *f = o->finished; f; f = f->next)
-                if (f->kind == ORDER_BE_SLAVE && f->stamp > covers)
+                if (f->kind == ORDER_KIND_BE_SLAVE && f->stamp > covers)
                         return true;
         return false;
 }
@@ -247,7 +247,7 @@ void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct
                 return;
         }
         detach(o, order);
-        if (order->kind == ORDER_BE_SLAVE)
+        if (order->kind == ORDER_KIND_BE_SLAVE)
                 o->stray_success = false;
         order->has_outcome = true;
         order->outcome = outcome;

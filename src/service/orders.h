@@ -13,7 +13,7 @@
 #include "basic/util.h"
 #include "service/bus-errors.h"
 
-enum order_kind { ORDER_BE_MASTER, ORDER_BE_SLAVE, ORDER_BE_RELAY, ORDER_BE_NONE, ORDER_SLAVE_DEAD };
+enum order_kind { ORDER_KIND_BE_MASTER, ORDER_KIND_BE_SLAVE, ORDER_KIND_BE_RELAY, ORDER_KIND_BE_NONE, ORDER_KIND_SLAVE_DEAD };
 
 enum {
         ORDERS_PER_SENDER_MAX = 16, /* waiting in the queue */

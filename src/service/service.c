@@ -5,12 +5,32 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "service/authorize.h"
 #include "service/bus.h"
+#include "service/controller.h"
+#include "service/journal.h"
 #include "service/link.h"
 #include "service/log-control.h"
 #include "service/runtime-state.h"
 #include "service/service.h"
+#include "service/state.h"
 #include "service/status-text.h"
+#include "service/targets.h"
+
+struct service {
+        sd_event *event;
+        sd_bus *sd_bus;
+        const char *config_file; /* as given, NULL for the default one */
+        struct state *state;
+        struct controller *controller;
+        struct authorizer *authorizer;
+        struct journal *journal;
+        struct targets *targets;
+        struct bus *bus;
+        char *status_text; /* as systemd knows it */
+        bool name_acquired;
+        bool stopping;
+};
 
 /* ---- telling ---- */
 
@@ -58,7 +78,8 @@ static void warn_of_open_port(const struct config *c) {
                             c->address_name);
 }
 
-struct failure service_reload(struct service *s, const struct caller *caller) {
+/* caller: NULL for a signal. */
+static struct failure reload(struct service *s, const struct caller *caller) {
         const char *file = config_file_name(s->config_file);
         _cleanup_(config_freep) struct config *c = NULL;
         _cleanup_free_ char *error = NULL;
@@ -82,6 +103,49 @@ struct failure service_reload(struct service *s, const struct caller *caller) {
         (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
         return f;
 }
+
+void service_reload(struct service *s) {
+        _cleanup_failure_ _unused_ struct failure f = reload(s, /* caller= */ NULL); /* which has logged it */
+}
+
+/* ---- what the bus asks for ---- */
+
+static void on_order(const struct order_request *request, const char *sender, order_done_fn done, void *done_userdata,
+                     void *userdata) {
+        struct service *s = userdata;
+
+        controller_order(s->controller, request, sender, done, done_userdata);
+}
+
+static void on_status(const char *sender, controller_status_fn done, void *done_userdata, void *userdata) {
+        struct service *s = userdata;
+
+        controller_status(s->controller, sender, done, done_userdata);
+}
+
+static bool has_room(const char *sender, size_t pending_of_sender, size_t pending, void *userdata) {
+        struct service *s = userdata;
+
+        return controller_has_room(s->controller, sender, pending_of_sender, pending);
+}
+
+static struct failure on_reload(const struct caller *caller, void *userdata) {
+        return reload(userdata, caller);
+}
+
+static const struct config *current_config(void *userdata) {
+        struct service *s = userdata;
+
+        return controller_config(s->controller);
+}
+
+static const struct bus_ops bus_ops = {
+        .order = on_order,
+        .status = on_status,
+        .has_room = has_room,
+        .reload = on_reload,
+        .config = current_config,
+};
 
 /* ---- life ---- */
 
@@ -139,7 +203,7 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         if (!s || !node_id)
                 return -ENOMEM;
         s->event = sd_event_ref(event);
-        s->bus = sd_bus_ref(bus);
+        s->sd_bus = sd_bus_ref(bus);
         s->config_file = config_file;
         r = state_new(&s->state, c->address_name, node_id, now_realtime());
         if (r < 0)
@@ -158,6 +222,9 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         if (r < 0)
                 return r;
         TAKE_PTR(c);
+        r = bus_new(&s->bus, bus, s->state, s->authorizer, s->journal, &bus_ops, s);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -167,10 +234,11 @@ struct service *service_free(struct service *s) {
                 return NULL;
         authorizer_free(s->authorizer);
         controller_free(s->controller);
+        bus_free(s->bus);
         targets_free(s->targets);
         journal_free(s->journal);
         state_free(s->state);
-        sd_bus_unref(s->bus);
+        sd_bus_unref(s->sd_bus);
         sd_event_unref(s->event);
         free(s->status_text);
         free(s);
@@ -181,17 +249,17 @@ int service_start(struct service *s) {
         const struct config *c = controller_config(s->controller);
         int r;
 
-        r = bus_register(s);
+        r = bus_register(s->bus);
         if (r >= 0)
-                r = log_control_register(s->bus);
+                r = log_control_register(s->sd_bus);
         if (r >= 0)
-                r = sd_bus_match_signal(s->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                r = sd_bus_match_signal(s->sd_bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                         "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, s);
         if (r >= 0)
-                r = sd_bus_match_signal_async(s->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                r = sd_bus_match_signal_async(s->sd_bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                               "org.freedesktop.DBus", "NameLost", on_name_lost, NULL, s);
         if (r >= 0)
-                r = sd_bus_request_name_async(s->bus, NULL, BUS_NAME, 0, on_name, s);
+                r = sd_bus_request_name_async(s->sd_bus, NULL, BUS_NAME, 0, on_name, s);
         if (r < 0) {
                 log_error("Cannot set the bus up: %s", strerror(-r));
                 return r;

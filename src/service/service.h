@@ -6,25 +6,9 @@
 #include <systemd/sd-event.h>
 
 #include "basic/util.h"
-#include "service/authorize.h"
-#include "service/controller.h"
-#include "service/journal.h"
-#include "service/state.h"
-#include "service/targets.h"
+#include "service/config.h"
 
-struct service {
-        sd_event *event;
-        sd_bus *bus;
-        const char *config_file; /* as given, NULL for the default one */
-        struct state *state;
-        struct controller *controller;
-        struct authorizer *authorizer;
-        struct journal *journal;
-        struct targets *targets;
-        char *status_text; /* as systemd knows it */
-        bool name_acquired;
-        bool stopping;
-};
+struct service;
 
 /* Takes the configuration over. The bus has to be attached to the event loop. */
 _must_check_ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *config_file,
@@ -35,8 +19,8 @@ DEFINE_CLEANUP(struct service *, service_free)
 /* Registers the objects, asks for the name, starts to connect. READY follows when the name is ours. */
 _must_check_ int service_start(struct service *s);
 
-/* Reads the configuration again. none, or why it is refused and the old one stays. caller may be NULL. */
-struct failure service_reload(struct service *s, const struct caller *caller);
+/* Reads the configuration again. An error leaves the old one, and is logged. */
+void service_reload(struct service *s);
 
 /* Ends what waits, with words, and says so to systemd. */
 void service_stop(struct service *s);

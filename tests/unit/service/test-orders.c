@@ -23,12 +23,12 @@ static void done(void *userdata, const struct failure *failure) {
 
 static struct caller nobody;
 
-static const struct order_request be_master = { .kind = ORDER_BE_MASTER, .node_id = "n1" };
-static const struct order_request be_none = { .kind = ORDER_BE_NONE };
-static const struct order_request be_relay = { .kind = ORDER_BE_RELAY };
-static const struct order_request slave_dead = { .kind = ORDER_SLAVE_DEAD, .node_id = "n9" };
+static const struct order_request be_master = { .kind = ORDER_KIND_BE_MASTER, .node_id = "n1" };
+static const struct order_request be_none = { .kind = ORDER_KIND_BE_NONE };
+static const struct order_request be_relay = { .kind = ORDER_KIND_BE_RELAY };
+static const struct order_request slave_dead = { .kind = ORDER_KIND_SLAVE_DEAD, .node_id = "n9" };
 static const struct order_request be_slave = {
-        .kind = ORDER_BE_SLAVE, .node_id = "n2", .master_id = "n1", .master_address = "10.0.0.1", .wait = true,
+        .kind = ORDER_KIND_BE_SLAVE, .node_id = "n2", .master_id = "n1", .master_address = "10.0.0.1", .wait = true,
 };
 
 static int submit(struct orders *o, const struct order_request *request, struct caller *c) {
@@ -51,7 +51,7 @@ static struct order *send_next(struct orders *o, bool events) {
 
         if (!n)
                 return NULL;
-        n->with_reply = !(n->kind == ORDER_BE_SLAVE && events);
+        n->with_reply = !(n->kind == ORDER_KIND_BE_SLAVE && events);
         n->accept_query = 1;
         orders_sent(o, n);
         n->on_wire = false; /* there is no client here to call back */
@@ -77,13 +77,13 @@ static void one_at_a_time_first_in_first_out(void **unused) {
         assert_int_equal(submit(&o, &be_master, &a), 0);
         assert_int_equal(submit(&o, &slave_dead, &b), 0);
         first = send_next(&o, true);
-        assert_int_equal(first->kind, ORDER_BE_MASTER);
+        assert_int_equal(first->kind, ORDER_KIND_BE_MASTER);
         assert_true(orders_under_way(&o));
         assert_null(orders_next(&o));
         end(&o, first, FAILURE_NONE);
         assert_int_equal(a.calls, 1);
         assert_string_equal(a.name, "");
-        assert_int_equal(orders_next(&o)->kind, ORDER_SLAVE_DEAD);
+        assert_int_equal(orders_next(&o)->kind, ORDER_KIND_SLAVE_DEAD);
         assert_int_equal(b.calls, 0);
         orders_done(&o);
 }
@@ -173,7 +173,7 @@ static void supersedes(const struct order_request *by, unsigned stage) {
         assert_int_equal(submit(&o, by, NULL), 0);
         assert_int_equal(a.calls, 1);
         assert_string_equal(a.name, ERROR_SUPERSEDED);
-        assert_int_equal(orders_synchronizing(&o, 0), by->kind == ORDER_BE_SLAVE);
+        assert_int_equal(orders_synchronizing(&o, 0), by->kind == ORDER_KIND_BE_SLAVE);
         assert_int_equal(orders_next(&o)->kind, by->kind);
         orders_done(&o);
 }
@@ -218,7 +218,7 @@ static void slave_dead_passes_by(void **unused) {
         assert_null(orders_accept(&o, 0)); /* an earlier question shows nothing */
         assert_non_null(orders_accept(&o, 1));
         dead = send_next(&o, true);
-        assert_int_equal(dead->kind, ORDER_SLAVE_DEAD);
+        assert_int_equal(dead->kind, ORDER_KIND_SLAVE_DEAD);
         end(&o, dead, FAILURE_NONE);
         end(&o, slave, FAILURE_NONE);
 
