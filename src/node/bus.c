@@ -167,7 +167,7 @@ static struct apply *apply_free(struct apply *a) {
 }
 DEFINE_CLEANUP(struct apply *, apply_free)
 
-static void on_committed(int result, const char *transaction_id, void *userdata) {
+static void on_committed(int result, struct transaction *t, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(apply_freep) struct apply *a = userdata;
         int r;
@@ -178,7 +178,7 @@ static void on_committed(int result, const char *transaction_id, void *userdata)
                 (void) set_commit_error(&error, result);
                 r = sd_bus_reply_method_error(a->message, &error);
         } else
-                r = sd_bus_reply_method_return(a->message, "s", transaction_id);
+                r = sd_bus_reply_method_return(a->message, "s", transaction_id(t));
         if (r < 0)
                 log_debug("D-Bus: cannot answer an Apply: %s", strerror(-r));
 }

@@ -23,7 +23,7 @@ struct node_bus_ops {
         /* 0, -EINVAL or -EPERM as role_set_phase() */
         int (*set_phase)(unsigned phase, void *userdata);
         /* as peers_commit() */
-        int (*commit)(struct transaction *t, peers_commit_fn fn, void *fn_userdata, void *userdata);
+        int (*commit)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
 };
 
 /* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), registers the object, takes the name. When the bus goes

@@ -219,7 +219,7 @@ static int bus_set_phase(unsigned phase, void *userdata) {
         return role_set_phase(n->role, phase);
 }
 
-static int bus_commit(struct transaction *t, peers_commit_fn fn, void *fn_userdata, void *userdata) {
+static int bus_commit(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata) {
         struct node *n = userdata;
 
         return peers_commit(n->peers, t, fn, fn_userdata);

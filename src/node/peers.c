@@ -129,38 +129,17 @@ void peers_hold(struct peers *p, bool hold) {
 
 /* ---- data ---- */
 
-struct lone_commit {
-        peers_commit_fn fn;
-        void *userdata;
-};
-
-static void on_lone_commit(int result, struct transaction *t, void *userdata) {
-        _cleanup_free_ struct lone_commit *c = userdata;
-
-        c->fn(result, transaction_id(t), c->userdata);
-}
-
 /* Without a role there is nobody to replicate to; the id says who made it, as far as that is known. */
-static int commit_alone(struct peers *p, struct transaction *t, peers_commit_fn fn, void *userdata) {
-        _cleanup_free_ struct lone_commit *c = malloc(sizeof(*c));
+static int commit_alone(struct peers *p, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         const struct node_id *id = role_get_id(p->role);
         char text[NODE_ID_TEXT_MAX];
         int r;
 
-        if (!c)
-                return -ENOMEM;
-        *c = (struct lone_commit) { .fn = fn, .userdata = userdata };
         r = transaction_seal(t, id->size > 0 ? node_id_text(id, text) : "none");
-        if (r < 0)
-                return r;
-        r = store_commit(p->store, t, on_lone_commit, c);
-        if (r < 0)
-                return r;
-        TAKE_PTR(c);
-        return 0;
+        return r < 0 ? r : store_commit(p->store, t, fn, userdata);
 }
 
-int peers_commit(struct peers *p, struct transaction *t, peers_commit_fn fn, void *userdata) {
+int peers_commit(struct peers *p, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         if (!role_is_writable(p->role))
                 return -EROFS;
         return p->master ? master_commit(p->master, t, fn, userdata) : commit_alone(p, t, fn, userdata);

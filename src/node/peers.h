@@ -34,5 +34,4 @@ void peers_hold(struct peers *p, bool hold);
 /* Commits a filled transaction the way our state asks for: to all slaves as master, here alone as none. fn comes from the
  * loop, once the transaction is durable (or is not), if this returns 0.
  * -EROFS: our data may not be written now; -EBUSY: too much is under way; -ENOMEM. */
-typedef void (*peers_commit_fn)(int result, const char *transaction_id, void *userdata);
-_must_check_ int peers_commit(struct peers *p, struct transaction *t, peers_commit_fn fn, void *userdata);
+_must_check_ int peers_commit(struct peers *p, struct transaction *t, transaction_stored_fn fn, void *userdata);

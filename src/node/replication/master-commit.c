@@ -42,7 +42,7 @@ void commits_deliver(struct master *m) {
                 m->n_commits--;
                 m->commit_bytes -= transaction_size(c->transaction);
                 if (c->fn)
-                        c->fn(c->result, transaction_id(c->transaction), c->userdata);
+                        c->fn(c->result, c->transaction, c->userdata);
                 commit_unref(c);
         }
 }
@@ -110,7 +110,7 @@ static bool is_full(const struct master *m, const struct transaction *t) {
                (m->n_commits > 0 && m->commit_bytes + transaction_size(t) > COMMIT_BYTES_MAX);
 }
 
-static int commit_submit(struct master *m, struct transaction *t, uint64_t chain, master_commit_fn fn, void *userdata) {
+static int commit_submit(struct master *m, struct transaction *t, uint64_t chain, transaction_stored_fn fn, void *userdata) {
         bool slaves = false, first;
         struct commit *c;
         int r;
@@ -154,7 +154,7 @@ static int commit_submit(struct master *m, struct transaction *t, uint64_t chain
         return 0;
 }
 
-int master_commit(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata) {
+int master_commit(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         char name[NODE_ID_TEXT_MAX];
         int r;
 
@@ -170,7 +170,7 @@ int master_commit(struct master *m, struct transaction *t, master_commit_fn fn, 
         return commit_submit(m, t, 0, fn, userdata);
 }
 
-int master_pass_on(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata) {
+int master_pass_on(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         if (!transaction_is_sealed(t))
                 return -EINVAL;
         return commit_submit(m, t, slave_chain(m->upstream), fn, userdata);

@@ -33,7 +33,7 @@ struct commit {
         struct transaction *transaction;
         uint64_t sequence, chain;
         uint64_t since;       /* monotonic */
-        master_commit_fn fn;
+        transaction_stored_fn fn;
         void *userdata;
         bool logged;          /* was submitted while the log was on */
         bool sent;            /* the slaves have been given it */

@@ -70,11 +70,10 @@ size_t master_n_slaves(const struct master *m);
 /* Commits a transaction that is filled but not sealed: gives it an id in our name and calls fn once it is durable here
  * and at every arrived slave (0), or could not be made durable here (-ENOSPC, -EIO: nobody keeps it).
  * -EBUSY: too much is under way; -EROFS: this is a relay; -EINVAL: empty or sealed. fn does not come then. */
-typedef void (*master_commit_fn)(int result, const char *transaction_id, void *userdata);
-_must_check_ int master_commit(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata);
+_must_check_ int master_commit(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata);
 
 /* For the follower of a relay: as master_commit(), with a transaction that was sealed by the real master. */
-_must_check_ int master_pass_on(struct master *m, struct transaction *t, master_commit_fn fn, void *userdata);
+_must_check_ int master_pass_on(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata);
 
 /* For the follower of a relay: how many levels of nodes are below us (0: no slaves). Changes go to slave_depth_changed(). */
 unsigned master_depth(const struct master *m);

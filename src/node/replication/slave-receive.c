@@ -27,7 +27,8 @@ void slave_acknowledge(struct slave *s) {
 
 static bool follow_submit(struct slave *s, struct transaction *t);
 
-static void followed(struct follow *f, int result) {
+static void on_followed(int result, struct transaction *stored, void *userdata) {
+        struct follow *f = userdata;
         struct slave *s = f->slave;
         struct transaction *t;
 
@@ -51,14 +52,6 @@ static void followed(struct follow *f, int result) {
         }
 }
 
-static void on_follow_stored(int result, struct transaction *t, void *userdata) {
-        followed(userdata, result);
-}
-
-static void on_follow_passed_on(int result, const char *transaction_id, void *userdata) {
-        followed(userdata, result);
-}
-
 /* Returns false when it has to be tried again once another is through. */
 static bool follow_submit(struct slave *s, struct transaction *t) {
         struct follow *f;
@@ -70,8 +63,8 @@ static bool follow_submit(struct slave *s, struct transaction *t) {
                 return true;
         }
         f->slave = s;
-        r = s->relay ? master_pass_on(s->relay, t, on_follow_passed_on, f)
-                     : store_commit_chained(s->store, s->chain, t, on_follow_stored, f);
+        r = s->relay ? master_pass_on(s->relay, t, on_followed, f)
+                     : store_commit_chained(s->store, s->chain, t, on_followed, f);
         if (r < 0) {
                 free(f);
                 if (r == -EBUSY && s->following) {

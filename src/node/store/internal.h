@@ -67,7 +67,7 @@ struct job {
         void *userdata;
         uint64_t sequence;
         union {
-                store_commit_fn commit_fn;
+                transaction_stored_fn commit_fn;
                 store_copy_fn copy_fn; /* a barrier's, too */
         };
         struct transaction *transaction;

@@ -418,11 +418,11 @@ uint64_t store_chain_new(struct store *s) {
         return ++s->chains;
 }
 
-int store_commit(struct store *s, struct transaction *t, store_commit_fn fn, void *userdata) {
+int store_commit(struct store *s, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         return store_commit_chained(s, 0, t, fn, userdata);
 }
 
-int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, store_commit_fn fn, void *userdata) {
+int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         struct job *j;
         bool full;
 

@@ -53,13 +53,13 @@ _must_check_ int store_list(struct store *s, const char *prefix, const char *aft
  * With a role, transactions go through master_commit(); in state none they come here directly.
  * Errors: -EBUSY when STORE_QUEUE_MAX transactions or STORE_QUEUE_BYTES_MAX bytes wait already, -EINVAL (not sealed). */
 enum { STORE_QUEUE_MAX = 1024, STORE_QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
-typedef void (*store_commit_fn)(int result, struct transaction *t, void *userdata);
-_must_check_ int store_commit(struct store *s, struct transaction *t, store_commit_fn fn, void *userdata);
+_must_check_ int store_commit(struct store *s, struct transaction *t, transaction_stored_fn fn, void *userdata);
 
 /* The same in a chain: when one of a chain fails, all that come after it in that chain fail with the same error, so that
  * what follows a lost transaction is never applied without it. Chain 0 is none. */
 uint64_t store_chain_new(struct store *s);
-_must_check_ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, store_commit_fn fn, void *userdata);
+_must_check_ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn,
+                                      void *userdata);
 
 /* Calls fn once everything that was submitted before is done, unless it is cancelled (by the userdata) before. -ENOMEM */
 typedef void (*store_barrier_fn)(int result, void *userdata);

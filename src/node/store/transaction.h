@@ -44,6 +44,9 @@ bool transaction_id_is_valid(const char *id, size_t n);  /* 1 to 255 bytes of pr
 size_t transaction_size(const struct transaction *t);    /* bytes of its encoded form */
 size_t transaction_changes(const struct transaction *t); /* how many changes; 0 = empty */
 
+/* How a transaction ended: 0, or why it was not stored. Whoever takes transactions tells it in this way, from the event loop. */
+typedef void (*transaction_stored_fn)(int result, struct transaction *t, void *userdata);
+
 /* The encoded form (docs/node-protocol.md), and back from it: everything is checked as above, -EBADMSG if not well-formed, -ENOMEM. */
 const uint8_t *transaction_data(const struct transaction *t);
 _must_check_ int transaction_from_data(const void *p, size_t n, struct transaction **ret);

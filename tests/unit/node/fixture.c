@@ -209,15 +209,11 @@ struct outcome {
         int result;
 };
 
-static void on_commit(int result, const char *id, void *userdata) {
+static void on_commit(int result, struct transaction *t, void *userdata) {
         struct outcome *o = userdata;
 
         o->result = result;
         o->done = true;
-}
-
-static void on_stored(int result, struct transaction *t, void *userdata) {
-        on_commit(result, transaction_id(t), userdata);
 }
 
 static int node_commit(struct node *n, struct transaction *t) {
@@ -228,7 +224,7 @@ static int node_commit(struct node *n, struct transaction *t) {
                 r = master_commit(n->master, t, on_commit, &o);
         else {
                 assert_int_equal(transaction_seal(t, "none"), 0);
-                r = store_commit(n->store, t, on_stored, &o);
+                r = store_commit(n->store, t, on_commit, &o);
         }
         transaction_unref(t);
         if (r < 0)

@@ -299,7 +299,7 @@ static void test_nonsense_from_a_master(void **state) {
         close(m.listener);
 }
 
-static void on_committed(int result, const char *id, void *userdata) {
+static void on_committed(int result, struct transaction *t, void *userdata) {
         assert_int_equal(result, 0);
         *(bool *) userdata = true;
 }

@@ -190,7 +190,7 @@ struct writer {
         char *value;
 };
 
-static void on_written(int result, const char *id, void *userdata) {
+static void on_written(int result, struct transaction *t, void *userdata) {
         struct writer *w = userdata;
 
         w->done++;
