@@ -125,7 +125,7 @@ static int on_watched(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         log_warning("Cannot watch the caller of %s: %s", sd_bus_message_get_member(a->message),
                     sd_bus_message_get_error(m)->message);
         cancel_polkit(a);
-        deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not let us watch who asks", a->action));
+        deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not let us watch who asks", a->action));
         return 0;
 }
 
@@ -147,7 +147,7 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 a->polkit_asked = false;
                 if (!absent)
                         log_warning("polkit did not decide about %s: %s", a->action, e->message ?: e->name);
-                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: %s", a->action,
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: %s", a->action,
                                      absent ? "no polkit runs here, so that only root may"
                                      : late ? "polkit did not answer in time"
                                             : "polkit could not decide, see the journal"));
@@ -156,14 +156,14 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         a->polkit_asked = false;
         if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 || sd_bus_message_read(m, "bb", &authorized, &challenge) < 0) {
                 log_warning("polkit answered about %s with something that is no answer", a->action);
-                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: polkit's answer cannot be read", a->action));
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit's answer cannot be read", a->action));
         } else if (authorized)
                 finish(a, 0, NULL);
         else if (challenge && !a->interactive)
-                deny(a, failure_make(ERROR_INTERACTIVE_REQUIRED, "not authorized for %s without authentication: call with the "
+                deny(a, failure_make(FAILURE_INTERACTIVE_REQUIRED, "not authorized for %s without authentication: call with the "
                                      "flag that allows to ask, or as root", a->action));
         else
-                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s by polkit", a->action));
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s by polkit", a->action));
         return 0;
 }
 
@@ -268,7 +268,7 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = is_error(m, NULL) ? -sd_bus_message_get_errno(m) : read_credentials(m, &a->caller);
         if (r < 0) {
                 log_warning("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerror(-r));
-                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
                 return 0;
         }
         if (a->caller.uid == 0 || a->caller.uid == geteuid()) {
@@ -276,14 +276,14 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
                 return 0;
         }
         if (!may_ask_polkit(a)) {
-                deny(a, failure_make(ERROR_LIMITS_EXCEEDED, "too many orders of uid %u wait for polkit already: at most %d",
+                deny(a, failure_make(FAILURE_LIMITS_EXCEEDED, "too many orders of uid %u wait for polkit already: at most %d",
                                      (unsigned) a->caller.uid, AUTHORIZE_PER_USER_MAX));
                 return 0;
         }
         r = ask_polkit(a);
         if (r < 0) {
                 log_warning("Cannot ask polkit about %s: %s", a->action, strerror(-r));
-                deny(a, failure_make(ERROR_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked", a->action));
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked", a->action));
         }
         return 0;
 }

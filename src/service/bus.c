@@ -41,7 +41,7 @@ static struct request *request_free(struct request *q) {
 DEFINE_CLEANUP(struct request *, request_free)
 
 static void reply_failure(sd_bus_message *m, const struct failure *failure) {
-        const sd_bus_error e = SD_BUS_ERROR_MAKE_CONST(failure->name, isempty(failure->message) ? failure->name : failure->message);
+        const sd_bus_error e = SD_BUS_ERROR_MAKE_CONST(failure_name(failure), failure_words(failure));
         int r = sd_bus_reply_method_error(m, &e);
 
         if (r < 0)
@@ -72,7 +72,7 @@ static void on_authorized(void *userdata, int r, const struct failure *failure, 
 
         journal_order_caller(q->journal, caller);
         if (r == -ECONNRESET) {
-                const struct failure gone = { .name = ERROR_BUS_ACCESS_DENIED,
+                const struct failure gone = { .kind = FAILURE_BUS_ACCESS_DENIED,
                                               .message = (char *) "the caller went away before it was authorized" };
 
                 journal_order_end(q->journal, &gone);
@@ -112,12 +112,12 @@ static int start(struct request *request, sd_bus_error *error) {
         q->journal = journal_order_begin(b->journal, sd_bus_message_get_member(q->message), &details);
         r = authorize(b->authorizer, q->message, &details, config(b)->request_timeout, on_authorized, q);
         if (r < 0) {
-                const struct failure f = { .name = ERROR_BUS_ACCESS_DENIED,
+                const struct failure f = { .kind = FAILURE_BUS_ACCESS_DENIED,
                                            .message = (char *) "the authorization could not be asked for" };
 
                 log_error("Cannot authorize %s: %s", sd_bus_message_get_member(q->message), strerror(-r));
                 journal_order_end(q->journal, &f);
-                return sd_bus_error_set(error, f.name, f.message);
+                return sd_bus_error_set(error, failure_name(&f), f.message);
         }
         TAKE_PTR(q);
         return 1;

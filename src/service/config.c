@@ -103,7 +103,7 @@ static int read_secrets(struct config *c) {
         else if (memchr(c->token.data, 0, c->token.size))
                 words = "it holds a NUL byte";
         if (words) {
-                c->problem = failure_make(ERROR_NO_TOKEN, "no token from %s: %s; every node of the cluster needs the same: "
+                c->problem = failure_make(FAILURE_NO_TOKEN, "no token from %s: %s; every node of the cluster needs the same: "
                                           "(umask 027; openssl rand -hex 32 > %s), copy it to the other nodes, then reload "
                                           "confd-had", c->token_file, words, c->token_file);
                 return 0;
@@ -118,7 +118,7 @@ static int read_secrets(struct config *c) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                c->problem = failure_make(ERROR_ACCESS_DENIED, "no IPC access secret from %s: %s; AccessFile= has to name a "
+                c->problem = failure_make(FAILURE_ACCESS_DENIED, "no IPC access secret from %s: %s; AccessFile= has to name a "
                                           "copy of ConfD's own access file, or nothing", c->access_file,
                                           r == -EPERM ? "refused, because others than its owner and group may read or write "
                                                         "it (chmod o= it)"

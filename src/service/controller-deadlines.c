@@ -77,7 +77,7 @@ void controller_arm(struct controller *c) {
 /* ConfD owes an answer. A late one must not be taken for another's, so the connection goes. */
 static void time_out(struct controller *c, struct order *order) {
         const char *what = order ? order_kind_to_string(order->kind) : "Status";
-        struct failure why = failure_make(ERROR_TIMEOUT, "ConfD did not answer %s in time%s; look whether it hangs", what,
+        struct failure why = failure_make(FAILURE_TIMEOUT, "ConfD did not answer %s in time%s; look whether it hangs", what,
                                           order ? " (the order may still take effect)" : "");
 
         c->order_timed_out = order;
@@ -98,7 +98,7 @@ static void check_waiting(struct controller *c, uint64_t now) {
         if (connected && !blocking)
                 return;
         if (connected)
-                f = failure_make(ERROR_TIMEOUT, "ConfD answers nothing while it is told to be a slave and there is no event "
+                f = failure_make(FAILURE_TIMEOUT, "ConfD answers nothing while it is told to be a slave and there is no event "
                                  "connection; try again when BeSlave is done");
         else {
                 f = controller_not_connected(c);
@@ -128,13 +128,13 @@ static void check_deadlines(struct controller *c, uint64_t now) {
         }
         if (o->passing && o->passing->deadline <= now) {
                 controller_finish(c, o->passing, 0,
-                                  failure_make(ERROR_TIMEOUT, "ConfD did not answer SlaveDead in time, being told to be a slave; "
+                                  failure_make(FAILURE_TIMEOUT, "ConfD did not answer SlaveDead in time, being told to be a slave; "
                                                "the order may still take effect"));
                 controller_settle(c, 0);
         }
         if (o->following && o->following->deadline <= now) {
                 controller_finish(c, o->following, 0,
-                                  failure_make(ERROR_TIMEOUT, "BeSlave is not done within SyncTimeoutSec=; the order may still take "
+                                  failure_make(FAILURE_TIMEOUT, "BeSlave is not done within SyncTimeoutSec=; the order may still take "
                                                "effect"));
                 c->wanted = true;
                 controller_settle(c, 0);

@@ -52,7 +52,7 @@ static void decide_by_status(struct controller *c, enum ha_state state, const st
         if (b->events_lost && !follows &&
             (heard || now_monotonic() >= usec_add(c->events_down_since, c->config->request_timeout)))
                 controller_finish(c, b, c->query.covers,
-                                  failure_make(ERROR_FAILED, "the event connection to ConfD was down while BeSlave was under way, "
+                                  failure_make(FAILURE_FAILED, "the event connection to ConfD was down while BeSlave was under way, "
                                                "and now ConfD says state %s: the order has failed, or is still at it; look into "
                                                "ConfD's log, and give it again", ha_state_to_string(state)));
 }
@@ -111,15 +111,15 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
         else {
                 state = ha_state_from_status(status);
                 if (state == HA_STATE_UNKNOWN)
-                        f = failure_make(ERROR_PROTOCOL, "ConfD answered Status with the state %d, which there is not",
+                        f = failure_make(FAILURE_PROTOCOL, "ConfD answered Status with the state %d, which there is not",
                                          (int) status->state);
                 else if (node_list_from_status(status, &nodes) < 0)
-                        f = failure_make(ERROR_NO_MEMORY, "no memory for ConfD's status");
+                        f = failure_make(FAILURE_NO_MEMORY, "no memory for ConfD's status");
         }
         if (failure_is_set(&f)) {
                 struct order *accepted = orders_accept(&c->orders, c->query.id);
 
-                log_warning("%s", f.message ?: f.name);
+                log_warning("%s", failure_words(&f));
                 if (accepted)
                         order_reply(accepted, &none, /* accepted_only= */ true);
                 c->status_refused = true;
@@ -151,7 +151,7 @@ static void on_event(void *userdata, const struct confd_ha_event *event) {
         switch (event->type) {
         case CONFD_HA_INFO_NOMASTER:
                 f = failure_from_nomaster(event->code);
-                state_event(c->state, c->seen, SIGNAL_MASTER_LOST, f.name, f.message, false);
+                state_event(c->state, c->seen, SIGNAL_MASTER_LOST, failure_name(&f), f.message, false);
                 break;
         case CONFD_HA_INFO_SLAVE_DIED:
         case CONFD_HA_INFO_SLAVE_ARRIVED:
@@ -205,8 +205,8 @@ static void on_ready(void *userdata) {
 
 static void on_down(void *userdata, const struct failure *why, bool undecided) {
         struct controller *c = userdata;
-        _cleanup_failure_ struct failure f = failure_make(ERROR_NOT_CONNECTED, "the connection to ConfD is lost: %s",
-                                                          why->message ?: why->name);
+        _cleanup_failure_ struct failure f = failure_make(FAILURE_NOT_CONNECTED, "the connection to ConfD is lost: %s",
+                                                          failure_words(why));
         struct orders *o = &c->orders;
 
         c->query.in_flight = false;
@@ -219,7 +219,7 @@ static void on_down(void *userdata, const struct failure *why, bool undecided) {
         controller_fail_queued(c, &f, UINT64_MAX);
         state_disconnected(c->state, /* synchronizing= */ false, now_realtime());
         if (!undecided && !c->order_timed_out)
-                state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+                state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         controller_publish(c);
         controller_reply_finished(c, UINT64_MAX);
         if (failure_is_set(&c->query.failure))
@@ -235,7 +235,7 @@ static void on_down(void *userdata, const struct failure *why, bool undecided) {
 static void on_decided(void *userdata, const struct failure *why) {
         struct controller *c = userdata;
 
-        state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+        state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         controller_publish(c);
         c->handlers->connection(c->userdata, why);
         controller_pump(c);
@@ -245,7 +245,7 @@ static void on_failed(void *userdata, const struct failure *why) {
         struct controller *c = userdata;
         _cleanup_failure_ struct failure f = controller_not_connected(c);
 
-        state_set_error(c->state, ERROR_KIND_CONNECTION, why->name, why->message ?: "", now_realtime());
+        state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         /* Who came while it was under way waits for the next one. */
         controller_fail_queued(c, &f, link_attempts(c->link));
         controller_settle(c, 0);
@@ -278,11 +278,11 @@ static void on_events_down(void *userdata, const struct failure *why, bool was_u
                 /* If all of ConfD is gone, its other connection is about to tell; so it is a warning only if it stays. */
                 if (!was_up && news)
                         log_warning("No events from ConfD, its status is asked for every %u s: %s",
-                                    (unsigned) (CONTROLLER_POLL_USEC / USEC_PER_SEC), why->message ?: why->name);
+                                    (unsigned) (CONTROLLER_POLL_USEC / USEC_PER_SEC), failure_words(why));
                 else if (was_up)
-                        log_info("The event connection to ConfD is lost: %s", why->message ?: why->name);
+                        log_info("The event connection to ConfD is lost: %s", failure_words(why));
                 if (was_up || news) {
-                        state_set_error(c->state, ERROR_KIND_EVENTS, why->name, why->message ?: "", now_realtime());
+                        state_set_error(c->state, ERROR_KIND_EVENTS, failure_name(why), why->message ?: "", now_realtime());
                 }
                 c->wanted |= was_up;
         }

@@ -61,7 +61,7 @@ static void send_order(struct controller *c, struct order *order) {
         r = give(c, order);
         if (r < 0) {
                 controller_finish(c, order, 0,
-                                  failure_make(r == -ENOMEM ? ERROR_NO_MEMORY : ERROR_FAILED, "cannot give ConfD the order %s: %s",
+                                  failure_make(r == -ENOMEM ? FAILURE_NO_MEMORY : FAILURE_FAILED, "cannot give ConfD the order %s: %s",
                                                order_kind_to_string(order->kind), strerror(-r)));
                 controller_settle(c, 0);
                 return;

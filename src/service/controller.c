@@ -18,12 +18,7 @@ void controller_publish(struct controller *c) {
 
 /* The want of a connection is told by LastError as long as there is none. */
 static enum error_kind kind_of_error(const struct failure *f) {
-        static const char *const names[] = { ERROR_NOT_CONNECTED, ERROR_NO_TOKEN, ERROR_ACCESS_DENIED, ERROR_DISPLACED };
-
-        for (size_t i = 0; f->name && i < ELEMENTSOF(names); i++)
-                if (streq(f->name, names[i]))
-                        return ERROR_KIND_CONNECTION;
-        return ERROR_KIND_ORDER;
+        return failure_is_of_connection(f) ? ERROR_KIND_CONNECTION : ERROR_KIND_ORDER;
 }
 
 /* Notes how an order ended, to take effect with the next status (stamp), or with what the caller does now. */
@@ -32,7 +27,7 @@ void controller_finish(struct controller *c, struct order *order, uint64_t stamp
         struct order_outcome told = {
                 .beslave = order->kind == ORDER_KIND_BE_SLAVE,
                 .error_kind = kind_of_error(&outcome),
-                .error_name = outcome.name,
+                .error_name = failure_name(&outcome),
                 .error_message = outcome.message,
         };
 
@@ -89,14 +84,12 @@ void controller_fail_queued(struct controller *c, const struct failure *why, uin
 
 struct failure controller_not_connected(struct controller *c) {
         const struct failure *cause = link_cause(c->link);
-        static const char *const named[] = { ERROR_NO_TOKEN, ERROR_ACCESS_DENIED, ERROR_DISPLACED, ERROR_PROTOCOL };
 
-        for (size_t i = 0; cause->name && i < ELEMENTSOF(named); i++)
-                if (streq(cause->name, named[i]))
-                        return failure_copy(cause);
-        if (cause->name)
-                return failure_make(ERROR_NOT_CONNECTED, "%s", cause->message ?: "");
-        return failure_make(ERROR_NOT_CONNECTED, "no connection to ConfD at %s yet", c->config->address_name);
+        if (failure_is_cause(cause))
+                return failure_copy(cause);
+        if (failure_is_set(cause))
+                return failure_make(FAILURE_NOT_CONNECTED, "%s", cause->message ?: "");
+        return failure_make(FAILURE_NOT_CONNECTED, "no connection to ConfD at %s yet", c->config->address_name);
 }
 
 /* ---- who waits for a status ---- */
@@ -140,11 +133,11 @@ bool controller_has_room(struct controller *c, const char *sender, size_t pendin
 static struct failure failure_from_submit(int r) {
         switch (r) {
         case -EALREADY:
-                return failure_make(ERROR_BAD_STATE, "a BeSlave is under way; BeRelay is for a slave whose data is in place");
+                return failure_make(FAILURE_BAD_STATE, "a BeSlave is under way; BeRelay is for a slave whose data is in place");
         case -EBUSY:
-                return failure_make(ERROR_LIMITS_EXCEEDED, "too many orders wait already");
+                return failure_make(FAILURE_LIMITS_EXCEEDED, "too many orders wait already");
         default:
-                return failure_make(ERROR_NO_MEMORY, "no memory for the order");
+                return failure_make(FAILURE_NO_MEMORY, "no memory for the order");
         }
 }
 
@@ -167,7 +160,7 @@ void controller_order(struct controller *c, const struct order_request *request,
                 if (r < 0)
                         f = failure_from_submit(r);
                 if (r == -EALREADY) {
-                        state_set_error(c->state, ERROR_KIND_ORDER, f.name, f.message ?: "", now_realtime());
+                        state_set_error(c->state, ERROR_KIND_ORDER, failure_name(&f), f.message ?: "", now_realtime());
                         controller_publish(c);
                 }
         }
@@ -178,7 +171,7 @@ void controller_order(struct controller *c, const struct order_request *request,
         c->orders.queue_tail->deadline = usec_add(now_monotonic(), c->config->request_timeout);
         c->orders.queue_tail->attempt = link_attempts(c->link);
         if (other) {
-                controller_finish(c, other, 0, failure_make(ERROR_SUPERSEDED, "a later %s took the place of this BeSlave",
+                controller_finish(c, other, 0, failure_make(FAILURE_SUPERSEDED, "a later %s took the place of this BeSlave",
                                                       order_kind_to_string(request->kind)));
                 controller_settle(c, 0);
         }
@@ -207,11 +200,11 @@ void controller_status(struct controller *c, const char *sender, controller_stat
         if (!link_client(c->link) && link_kick(c->link) < 0)
                 f = controller_not_connected(c);
         else if (!may_wait(c, sender))
-                f = failure_make(ERROR_LIMITS_EXCEEDED, "too many callers wait for a status already");
+                f = failure_make(FAILURE_LIMITS_EXCEEDED, "too many callers wait for a status already");
         else {
                 w = calloc(1, sizeof(*w) + strlen(sender) + 1);
                 if (!w)
-                        f = failure_make(ERROR_NO_MEMORY, "no memory to wait for a status");
+                        f = failure_make(FAILURE_NO_MEMORY, "no memory to wait for a status");
         }
         if (!w) {
                 done(userdata, &f, HA_STATE_UNKNOWN, NULL);
@@ -280,7 +273,7 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
 
 int controller_start(struct controller *c) {
         if (failure_is_set(&c->config->problem)) {
-                state_set_error(c->state, ERROR_KIND_CONNECTION, c->config->problem.name, c->config->problem.message ?: "",
+                state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(&c->config->problem), c->config->problem.message ?: "",
                                 now_realtime());
                 controller_publish(c);
         }
@@ -292,7 +285,7 @@ void controller_connect(struct controller *c) {
 }
 
 void controller_stop(struct controller *c) {
-        _cleanup_failure_ struct failure f = failure_make(ERROR_NOT_CONNECTED, "confd-had is being stopped; an order that it "
+        _cleanup_failure_ struct failure f = failure_make(FAILURE_NOT_CONNECTED, "confd-had is being stopped; an order that it "
                                                           "has given ConfD may still take effect");
         struct orders *o = &c->orders;
 

@@ -11,7 +11,7 @@
 struct journal {
         sd_bus *bus;
         struct journal_order *orders; /* those that have not been written */
-        char *outage;                 /* what was last said of an outage; NULL when connected */
+        enum failure_kind outage;     /* what was last said of one; SUCCESS when connected */
 };
 
 struct journal_order {
@@ -57,7 +57,7 @@ static void add_number(struct fields *f, const char *name, uint64_t value) {
 }
 
 static void add_failure(struct fields *f, const struct failure *failure) {
-        add(f, CONFD_HA_FIELD_RESULT, failure_is_set(failure) ? failure->name : "done");
+        add(f, CONFD_HA_FIELD_RESULT, failure_name(failure) ?: "done");
         if (failure_is_set(failure))
                 add(f, CONFD_HA_FIELD_ERROR, failure->message);
 }
@@ -121,7 +121,7 @@ static void write_order(struct journal_order *o) {
                          o->unit ? ", " : "", o->unit ?: "");
         if (failed)
                 ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_ORDER_FAILED, &f, "%s, ordered by %s, failed: %s: %s", what,
-                      who, o->outcome.name, o->outcome.message ?: "");
+                      who, failure_name(&o->outcome), o->outcome.message ?: "");
         else
                 ENTRY(LOG_INFO, /* always= */ true, CONFD_HA_MSG_ORDER, &f, "%s, ordered by %s, is done", what, who);
         journal_order_free(o);
@@ -246,7 +246,7 @@ void journal_connection(struct journal *j, const struct failure *why, const stru
         _cleanup_(fields_done) struct fields f = {};
 
         if (!why) {
-                free(TAKE_PTR(j->outage));
+                j->outage = SUCCESS;
                 add(&f, CONFD_HA_FIELD_CONFD_ADDRESS, s->confd_address);
                 add(&f, CONFD_HA_FIELD_CONFD_VERSION, s->confd_version);
                 ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_CONNECTION_UP, &f, "Connected to ConfD %s at %s",
@@ -254,21 +254,21 @@ void journal_connection(struct journal *j, const struct failure *why, const stru
                 return;
         }
         /* Once for each outage, and once more when the reason has become another. */
-        if (j->outage && streq(j->outage, why->name))
+        if (j->outage == why->kind)
                 return;
-        (void) free_and_strdup(&j->outage, why->name);
-        if (streq(why->name, ERROR_NO_TOKEN))
+        j->outage = why->kind;
+        if (why->kind == FAILURE_NO_TOKEN)
                 add(&f, CONFD_HA_FIELD_FILE, file);
         else
                 add(&f, CONFD_HA_FIELD_CONFD_ADDRESS, s->confd_address);
         add_failure(&f, why);
-        if (streq(why->name, ERROR_NO_TOKEN))
+        if (why->kind == FAILURE_NO_TOKEN)
                 ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_NO_TOKEN, &f, "Not connecting to ConfD: %s", why->message ?: "");
-        else if (streq(why->name, ERROR_DISPLACED))
+        else if (why->kind == FAILURE_DISPLACED)
                 ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_DISPLACED, &f, "Displaced: %s", why->message ?: "");
         else
                 ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_CONNECTION_LOST, &f, "No connection to ConfD: %s",
-                      why->message ?: why->name);
+                      failure_words(why));
 }
 
 void journal_target_failed(const char *target, const char *name, const char *message) {
@@ -289,7 +289,7 @@ void journal_reload(const char *file, const struct failure *failure, const struc
         if (failure_is_set(failure)) {
                 add_failure(&f, failure);
                 ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_RELOAD_REFUSED, &f, "The configuration is refused, the old one "
-                      "stays: %s", failure->message ?: failure->name);
+                      "stays: %s", failure_words(failure));
         } else
                 ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_RELOADED, &f, "The configuration %s has been read again", file);
 }
@@ -314,7 +314,6 @@ struct journal *journal_free(struct journal *j) {
                 else
                         journal_order_free(o);
         }
-        free(j->outage);
         sd_bus_unref(j->bus);
         free(j);
         return NULL;

@@ -167,7 +167,7 @@ static int on_events_timer(sd_event_source *s, uint64_t usec, void *userdata) {
                 if (now_monotonic() < health_deadline(l))
                         set_timer(l->events_timer, health_deadline(l));
                 else
-                        link_give_up(l, failure_make(ERROR_TIMEOUT, "ConfD at %s has not sent %d health checks in a row; look "
+                        link_give_up(l, failure_make(FAILURE_TIMEOUT, "ConfD at %s has not sent %d health checks in a row; look "
                                                      "whether it hangs", l->config->address_name,
                                                      LINK_HEALTH_CHECK_MISSED));
         }
@@ -235,7 +235,7 @@ static void pass_verdict(struct link *l) {
                 if (l->displaced_at > 0 && now - l->displaced_at < LINK_DISPLACED_AGAIN_USEC)
                         l->not_before = usec_add(now, l->config->reconnect_max);
                 l->displaced_at = now;
-                set_cause(l, failure_make(ERROR_DISPLACED, "another client has taken over as ConfD's HA controller at %s; ConfD "
+                set_cause(l, failure_make(FAILURE_DISPLACED, "another client has taken over as ConfD's HA controller at %s; ConfD "
                                           "obeys whoever connected last: look for another HA framework, or for a second "
                                           "confd-had with the same Address=", l->config->address_name));
         }

@@ -90,7 +90,7 @@ static struct failure reload(struct service *s, const struct caller *caller) {
                           (unsigned long long) now_monotonic());
         r = config_load(&c, s->config_file, &error);
         if (r < 0)
-                f = failure_make(ERROR_BAD_CONFIG, "%s", error ?: strerror(-r));
+                f = failure_make(FAILURE_BAD_CONFIG, "%s", error ?: strerror(-r));
         else if (failure_is_set(&c->problem))
                 f = failure_copy(&c->problem);
         journal_reload(file, &f, caller);

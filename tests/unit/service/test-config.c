@@ -129,7 +129,7 @@ static void a_missing_file(void **unused) {
 static void token_problem(const char *word) {
         struct config *c = good("");
 
-        assert_string_equal(c->problem.name, ERROR_NO_TOKEN);
+        assert_string_equal(failure_name(&c->problem), ERROR_NO_TOKEN);
         assert_non_null(strstr(c->problem.message, word));
         assert_non_null(strstr(c->problem.message, path("token")));
         assert_non_null(strstr(c->problem.message, "openssl rand -hex 32"));
@@ -184,12 +184,12 @@ static void access_secrets(void **unused) {
         config_free(c);
         put("access", "key", 3, 0644);
         c = good(text);
-        assert_string_equal(c->problem.name, ERROR_ACCESS_DENIED);
+        assert_string_equal(failure_name(&c->problem), ERROR_ACCESS_DENIED);
         assert_non_null(strstr(c->problem.message, "others"));
         config_free(c);
         unlink(path("access"));
         c = good(text);
-        assert_string_equal(c->problem.name, ERROR_ACCESS_DENIED);
+        assert_string_equal(failure_name(&c->problem), ERROR_ACCESS_DENIED);
         assert_non_null(strstr(c->problem.message, "access"));
         config_free(c);
 }

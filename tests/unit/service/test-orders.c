@@ -18,7 +18,7 @@ static void done(void *userdata, const struct failure *failure) {
         struct caller *c = userdata;
 
         c->calls++;
-        snprintf(c->name, sizeof(c->name), "%s", failure_is_set(failure) ? failure->name : "");
+        snprintf(c->name, sizeof(c->name), "%s", failure_name(failure) ?: "");
 }
 
 static struct caller nobody;
@@ -37,7 +37,7 @@ static int submit(struct orders *o, const struct order_request *request, struct 
 
         /* What is superseded is ended by whoever submits. */
         if (r == 0 && other) {
-                orders_finish(o, other, 0, failure_make(ERROR_SUPERSEDED, "x"));
+                orders_finish(o, other, 0, failure_make(FAILURE_SUPERSEDED, "x"));
                 other = orders_take_finished(o, 0);
                 order_reply(other, &other->outcome, false);
                 order_free(other);
@@ -128,7 +128,7 @@ static void an_equal_be_slave_joins(void **unused) {
         assert_int_equal(a.calls + b.calls, 0);
         assert_int_equal(submit(&o, &be_slave, &c), 1); /* following */
         assert_int_equal(o.n_queued, 0);
-        end(&o, n, failure_make(ERROR_CONNECT, "x"));
+        end(&o, n, failure_make(FAILURE_CONNECT, "x"));
         assert_string_equal(a.name, ERROR_CONNECT);
         assert_string_equal(b.name, ERROR_CONNECT);
         assert_int_equal(c.calls, 2);
@@ -252,11 +252,11 @@ static void finished_ones_wait_for_their_status(void **unused) {
         assert_null(orders_take_finished(&o, 6));
         /* One that ConfD did not end overtakes it. */
         assert_int_equal(submit(&o, &be_none, NULL), 0);
-        orders_finish(&o, o.queue, 0, failure_make(ERROR_NOT_CONNECTED, "x"));
+        orders_finish(&o, o.queue, 0, failure_make(FAILURE_NOT_CONNECTED, "x"));
         order_free(orders_take_finished(&o, 0));
         assert_null(orders_take_finished(&o, 0));
         /* The first outcome counts. */
-        orders_finish(&o, n, 0, failure_make(ERROR_TIMEOUT, "x"));
+        orders_finish(&o, n, 0, failure_make(FAILURE_TIMEOUT, "x"));
         assert_ptr_equal(orders_take_finished(&o, 7), n);
         assert_false(failure_is_set(&n->outcome));
         order_free(n);
