@@ -212,10 +212,9 @@ struct store_copy *store_copy_free(struct store_copy *c) {
         if (c->store->copy == c)
                 c->store->copy = NULL;
         buffer_done(&c->block);
-        j = calloc(1, sizeof(*j));
+        j = job_new(JOB_COPY_DROP);
         if (!j)
                 return NULL; /* what it wrote is removed at the next start */
-        j->kind = JOB_COPY_DROP;
         j->copy = c;
         store_submit(c->store, j);
         return NULL;
@@ -224,10 +223,9 @@ struct store_copy *store_copy_free(struct store_copy *c) {
 static struct job *copy_job(struct store_copy *c, enum job_kind kind, size_t bytes) {
         struct job *j;
 
-        j = calloc(1, sizeof(*j));
+        j = job_new(kind);
         if (!j)
                 return NULL;
-        j->kind = kind;
         j->copy = c;
         j->bytes = bytes;
         c->pending += bytes;
@@ -290,12 +288,12 @@ size_t store_copy_pending(const struct store_copy *c) {
         return c->pending + buffer_size(&c->block);
 }
 
-void store_copy_set_drained_callback(struct store_copy *c, store_copy_fn fn, void *userdata) {
+void store_copy_set_drained_callback(struct store_copy *c, store_done_fn fn, void *userdata) {
         c->drained_fn = fn;
         c->drained_userdata = userdata;
 }
 
-int store_copy_finish(struct store_copy *c, const char *transaction_id, store_copy_fn fn, void *userdata) {
+int store_copy_finish(struct store_copy *c, const char *transaction_id, store_done_fn fn, void *userdata) {
         size_t n = strlen(transaction_id);
         struct job *j;
         int r;
@@ -310,14 +308,14 @@ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_co
                 return -ENOMEM;
         memcpy(j->state.transaction_id, transaction_id, n + 1);
         j->sequence = c->store->submitted;
-        j->copy_fn = fn;
+        j->done_fn = fn;
         j->userdata = userdata;
         c->finishing = true;
         store_submit(c->store, j);
         return 0;
 }
 
-int store_copy_swap(struct store_copy *c, store_copy_fn fn, void *userdata) {
+int store_copy_swap(struct store_copy *c, store_done_fn fn, void *userdata) {
         struct job *j;
 
         if (!c->finished || c->swapping)
@@ -325,7 +323,7 @@ int store_copy_swap(struct store_copy *c, store_copy_fn fn, void *userdata) {
         j = copy_job(c, JOB_COPY_SWAP, 0);
         if (!j)
                 return -ENOMEM;
-        j->copy_fn = fn;
+        j->done_fn = fn;
         j->userdata = userdata;
         c->swapping = true;
         store_submit(c->store, j);
@@ -353,6 +351,6 @@ void copy_done(struct store *s, struct job *j) {
         default:
                 break;
         }
-        if (!c->dropped && j->copy_fn)
-                j->copy_fn(j->result, j->userdata);
+        if (!c->dropped && j->done_fn)
+                j->done_fn(j->result, j->userdata);
 }

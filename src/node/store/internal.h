@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the store share: generations, jobs for the writer, incoming copies. */
+/* What the files of the store share: the store itself, and incoming copies. */
 #pragma once
 
-#include <lmdb.h>
 #include <pthread.h>
 
 #include "basic/buffer.h"
+#include "node/store/generation.h"
+#include "node/store/job.h"
 #include "node/store/store.h"
 
 enum {
@@ -15,74 +16,8 @@ enum {
         SNAPSHOTS_MAX = 1024,
 };
 
-/* One LMDB file. The writer's thread changes it, the loop's reads it; both may name different ones during a swap. */
-struct generation {
-        uint64_t number;
-        MDB_env *env;
-        MDB_dbi data, meta, log;
-        unsigned refs; /* the store's own and one for each snapshot; the loop's thread only */
-        bool obsolete; /* its file is removed: close it without ado */
-};
-
-struct generation_state {
-        char transaction_id[TRANSACTION_ID_MAX + 1];
-        uint64_t entries;
-        uint64_t sequence;
-};
-
-/* store-generation.c: files. All return 0 or a negative errno. */
-int lmdb_error(int rc); /* 0 or a positive errno or an MDB_ code, to a negative errno */
-int generation_open(int directory_fd, const char *directory, const char *file, bool create, struct generation **ret,
-                    char **ret_error);
-struct generation *generation_close(struct generation *g);
-int generation_state_read(struct generation *g, MDB_txn *txn, struct generation_state *ret);
-int generation_state_write(struct generation *g, MDB_txn *txn, const char *transaction_id, uint64_t sequence);
-int generation_current(int directory_fd, uint64_t *ret); /* -ENOENT: none yet; -EUCLEAN */
-int generation_make_current(int directory_fd, uint64_t number);
-void generation_file_name(uint64_t number, char buf[static 64]);
-void generation_remove(int directory_fd, const char *file);
-void generation_remove_others(int directory_fd, uint64_t current);
-int generation_failed_commit(struct generation *g, int error); /* after a failed commit: tells a full disk, gives back space */
-
-/* store-verify.c: looks a file over in a process of its own. -EUCLEAN if it is damaged. */
+/* verify.c: looks a file over in a process of its own. -EUCLEAN if it is damaged. */
 int store_verify(const char *path);
-
-enum job_kind {
-        JOB_COMMIT,
-        JOB_BARRIER,
-        JOB_CLEAR_LOG,
-        JOB_COPY_PUT,
-        JOB_COPY_APPLY,
-        JOB_COPY_FINISH,
-        JOB_COPY_SWAP,
-        JOB_COPY_DROP,
-        JOB_CLOSE,
-};
-
-struct job {
-        enum job_kind kind;
-        struct job *next;
-        size_t bytes;
-        int result;
-        void *userdata;
-        uint64_t sequence;
-        union {
-                transaction_stored_fn commit_fn;
-                store_copy_fn copy_fn; /* a barrier's, too */
-        };
-        struct transaction *transaction;
-        bool log;
-        uint64_t chain;
-        struct store_copy *copy;
-        struct buffer block;
-        struct generation *generation; /* JOB_CLOSE: to close; JOB_COPY_SWAP: the new one */
-        struct generation_state state; /* JOB_COMMIT, JOB_COPY_FINISH, JOB_COPY_SWAP: afterwards */
-};
-
-struct job_queue {
-        struct job *head, *tail;
-        size_t n, bytes;
-};
 
 struct store {
         char *directory;
@@ -99,8 +34,9 @@ struct store {
         store_changed_fn changed_fn;
         void *changed_userdata;
         sd_event_source *event_source;
-        struct job_queue delivering;
         int event_fd;
+        size_t n_commits, commit_bytes; /* submitted, and not delivered */
+        LIST_HEAD(, job) barriers;
 
         /* The writer's side. */
         pthread_t thread;
@@ -113,7 +49,7 @@ struct store {
         /* Between them. */
         pthread_mutex_t mutex;
         pthread_cond_t wake;
-        struct job_queue waiting, done; /* waiting.n and .bytes count until the job is done */
+        struct job_queue waiting, done;
         bool stop;
 };
 
@@ -123,7 +59,7 @@ struct store_copy {
         struct buffer block;
         size_t pending;
         int error;    /* the first failure that the loop knows of */
-        store_copy_fn drained_fn;
+        store_done_fn drained_fn;
         void *drained_userdata;
         bool finishing, finished, swapping;
 
@@ -138,14 +74,16 @@ struct store_copy {
         struct generation_state state;
 };
 
-void job_queue_push(struct job_queue *q, struct job *j);
-struct job *job_queue_pop(struct job_queue *q);
-struct job *job_free(struct job *j);
+/* open.c */
+int store_lock_directory(struct store *s, char **ret_error);
+int store_open_current(struct store *s, char **ret_error);
+
+/* store.c */
 void store_submit(struct store *s, struct job *j);
 
-/* store-writer.c */
+/* writer.c */
 void *store_writer(void *userdata);
 
-/* store-copy.c: the writer's part of it, and what the loop does when a job comes back. */
+/* copy.c: the writer's part of it, and what the loop does when a job comes back. */
 void copy_run(struct store *s, struct job *j);
 void copy_done(struct store *s, struct job *j);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the store as the event loop sees it: opening, reading, submitting work to the writer, hearing of what it did. */
+/* Owns the store as the event loop sees it: reading, submitting work to the writer, hearing of what it did. */
 #include <endian.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "node/store/internal.h"
@@ -12,43 +9,9 @@
 /* Below that much free space, and four times the transaction, a commit is not taken for certain. */
 enum { TIGHT_BYTES = 32 * 1024 * 1024 };
 
-void job_queue_push(struct job_queue *q, struct job *j) {
-        j->next = NULL;
-        if (q->tail)
-                q->tail->next = j;
-        else
-                q->head = j;
-        q->tail = j;
-        q->n++;
-        q->bytes += j->bytes;
-}
-
-struct job *job_queue_pop(struct job_queue *q) {
-        struct job *j = q->head;
-
-        if (!j)
-                return NULL;
-        q->head = j->next;
-        if (!q->head)
-                q->tail = NULL;
-        q->n--;
-        q->bytes -= j->bytes;
-        j->next = NULL;
-        return j;
-}
-
-struct job *job_free(struct job *j) {
-        if (j) {
-                transaction_unref(j->transaction);
-                buffer_done(&j->block);
-                free(j);
-        }
-        return NULL;
-}
-
 void store_submit(struct store *s, struct job *j) {
         pthread_mutex_lock(&s->mutex);
-        job_queue_push(&s->waiting, j);
+        TAILQ_INSERT_TAIL(&s->waiting, j, queue);
         pthread_cond_signal(&s->wake);
         pthread_mutex_unlock(&s->mutex);
 }
@@ -59,12 +22,11 @@ static void generation_unref(struct store *s, struct generation *g) {
         if (--g->refs > 0)
                 return;
         /* The last one to close a file without a name has the file system free its blocks: that is work for the writer. */
-        j = calloc(1, sizeof(*j));
+        j = job_new(JOB_CLOSE);
         if (!j) {
                 generation_close(g);
                 return;
         }
-        j->kind = JOB_CLOSE;
         j->generation = g;
         store_submit(s, j);
 }
@@ -81,8 +43,8 @@ static void job_done(struct store *s, struct job *j) {
                 s->last_failed = j->result == -ENOSPC;
                 if (j->result >= 0)
                         state_changed(s, &j->state);
-                if (j->commit_fn)
-                        j->commit_fn(j->result, j->transaction, j->userdata);
+                if (j->stored_fn)
+                        j->stored_fn(j->result, j->transaction, j->userdata);
                 break;
         case JOB_COPY_SWAP:
                 if (j->result >= 0) {
@@ -100,8 +62,9 @@ static void job_done(struct store *s, struct job *j) {
                 copy_done(s, j);
                 break;
         case JOB_BARRIER:
-                if (j->copy_fn)
-                        j->copy_fn(0, j->userdata);
+                LIST_REMOVE(j, barriers);
+                if (j->done_fn)
+                        j->done_fn(0, j->userdata);
                 break;
         case JOB_CLEAR_LOG:
         case JOB_CLOSE:
@@ -110,131 +73,25 @@ static void job_done(struct store *s, struct job *j) {
 }
 
 static int on_done(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct job_queue delivering = TAILQ_HEAD_INITIALIZER(delivering);
         struct store *s = userdata;
+        struct job *j;
         eventfd_t n;
 
         (void) eventfd_read(fd, &n);
         pthread_mutex_lock(&s->mutex);
-        s->delivering = s->done;
-        s->done = (struct job_queue) {};
+        TAILQ_CONCAT(&delivering, &s->done, queue);
         pthread_mutex_unlock(&s->mutex);
-        for (struct job *j; (j = job_queue_pop(&s->delivering));) {
+        TAILQ_FOREACH(j, &delivering, queue)
+                if (j->kind == JOB_COMMIT) {
+                        s->n_commits--;
+                        s->commit_bytes -= j->bytes;
+                }
+        while ((j = job_queue_pop(&delivering))) {
                 job_done(s, j);
                 job_free(j);
         }
         return 0;
-}
-
-static int lock_directory(struct store *s, char **ret_error) {
-        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-        pid_t holder = 0;
-        int r;
-
-        if (mkdir(s->directory, 0700) < 0 && errno != EEXIST) {
-                r = -errno;
-                goto fail;
-        }
-        s->directory_fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (s->directory_fd < 0) {
-                r = -errno;
-                goto fail;
-        }
-        s->lock_fd = openat(s->directory_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (s->lock_fd < 0) {
-                r = -errno;
-                goto fail;
-        }
-        /* A lock that a child does not inherit: store_verify()'s must not keep us from being started anew. */
-        if (fcntl(s->lock_fd, F_SETLK, &lock) < 0) {
-                r = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-                if (r == -EBUSY && fcntl(s->lock_fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK)
-                        holder = lock.l_pid;
-                goto fail;
-        }
-        return 0;
-
-fail:
-        if (r == -EBUSY ? asprintf(ret_error, "data directory %s is in use by another process (pid %d): each node needs its own",
-                                   s->directory, (int) holder) < 0
-                        : asprintf(ret_error, "cannot use data directory %s: %s", s->directory, strerror(-r)) < 0)
-                *ret_error = NULL;
-        return r;
-}
-
-/* The first start: the file gets its name when it is complete, and "current" comes last. */
-static int create_first(struct store *s, char **ret_error) {
-        struct generation *g = NULL;
-        char file[64];
-        int r;
-
-        generation_file_name(1, file);
-        if (faccessat(s->directory_fd, file, F_OK, 0) < 0) {
-                generation_remove(s->directory_fd, "new.mdb");
-                r = generation_open(s->directory_fd, s->directory, "new.mdb", /* create= */ true, &g, ret_error);
-                if (r < 0)
-                        return r;
-                generation_close(g);
-                if (renameat(s->directory_fd, "new.mdb", s->directory_fd, file) < 0)
-                        return -errno;
-                generation_remove(s->directory_fd, "new.mdb");
-        } else {
-                /* Interrupted between the two, then: the store has to be empty, or "current" was lost. */
-                r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &g, ret_error);
-                if (r >= 0) {
-                        struct generation_state state = {};
-                        MDB_txn *txn;
-
-                        r = lmdb_error(mdb_txn_begin(g->env, NULL, MDB_RDONLY, &txn));
-                        if (r >= 0) {
-                                r = generation_state_read(g, txn, &state);
-                                mdb_txn_abort(txn);
-                        }
-                        if (r >= 0 && (state.entries > 0 || state.transaction_id[0]))
-                                r = -EUCLEAN;
-                        generation_close(g);
-                        if (r == -EUCLEAN && asprintf(ret_error, "data directory %s has data in %s, but no file \"current\" that puts "
-                                                      "it in force: write the line \"store-1\" into that file", s->directory, file) < 0)
-                                *ret_error = NULL;
-                }
-                if (r < 0)
-                        return r;
-        }
-        if (fsync(s->directory_fd) < 0)
-                return -errno;
-        return generation_make_current(s->directory_fd, 1);
-}
-
-static int open_current(struct store *s, char **ret_error) {
-        uint64_t number = 1;
-        char file[64];
-        MDB_txn *txn;
-        int r;
-
-        r = generation_current(s->directory_fd, &number);
-        if (r == -ENOENT)
-                r = create_first(s, ret_error);
-        else if (r == -EUCLEAN && asprintf(ret_error, "%s/current does not name a store: it has to be one line such as \"store-1\"",
-                                           s->directory) < 0)
-                *ret_error = NULL;
-        if (r < 0) {
-                if (!*ret_error && asprintf(ret_error, "cannot set up data directory %s: %s", s->directory, strerror(-r)) < 0)
-                        *ret_error = NULL;
-                return r;
-        }
-        generation_file_name(number, file);
-        r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &s->current, ret_error);
-        if (r < 0)
-                return r;
-        s->current->number = number;
-        /* Half copies of an earlier run. */
-        generation_remove_others(s->directory_fd, number);
-
-        r = lmdb_error(mdb_txn_begin(s->current->env, NULL, MDB_RDONLY, &txn));
-        if (r >= 0) {
-                r = generation_state_read(s->current, txn, &s->state);
-                mdb_txn_abort(txn);
-        }
-        return r;
 }
 
 int store_open(const char *directory, sd_event *event, struct store **ret, char **ret_error) {
@@ -248,12 +105,15 @@ int store_open(const char *directory, sd_event *event, struct store **ret, char 
         s->directory_fd = s->lock_fd = s->event_fd = -EBADF;
         pthread_mutex_init(&s->mutex, NULL);
         pthread_cond_init(&s->wake, NULL);
+        TAILQ_INIT(&s->waiting);
+        TAILQ_INIT(&s->done);
+        LIST_INIT(&s->barriers);
         s->directory = strdup(directory);
         if (!s->directory)
                 return -ENOMEM;
-        r = lock_directory(s, &error);
+        r = store_lock_directory(s, &error);
         if (r >= 0)
-                r = open_current(s, &error);
+                r = store_open_current(s, &error);
         if (r < 0) {
                 if (ret_error)
                         *ret_error = TAKE_PTR(error);
@@ -424,54 +284,47 @@ int store_commit(struct store *s, struct transaction *t, transaction_stored_fn f
 
 int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         struct job *j;
-        bool full;
 
         if (!transaction_is_sealed(t))
                 return -EINVAL;
-        pthread_mutex_lock(&s->mutex);
-        full = s->waiting.n >= STORE_QUEUE_MAX ||
-               (s->waiting.n > 0 && s->waiting.bytes + transaction_size(t) > STORE_QUEUE_BYTES_MAX);
-        pthread_mutex_unlock(&s->mutex);
-        if (full)
+        if (s->n_commits >= STORE_QUEUE_MAX ||
+            (s->n_commits > 0 && s->commit_bytes + transaction_size(t) > STORE_QUEUE_BYTES_MAX))
                 return -EBUSY;
-        j = calloc(1, sizeof(*j));
+        j = job_new(JOB_COMMIT);
         if (!j)
                 return -ENOMEM;
-        j->kind = JOB_COMMIT;
         j->bytes = transaction_size(t);
         j->sequence = ++s->submitted;
         j->transaction = transaction_ref(t);
         j->log = s->log;
         j->chain = chain;
-        j->commit_fn = fn;
+        j->stored_fn = fn;
         j->userdata = userdata;
+        s->n_commits++;
+        s->commit_bytes += j->bytes;
         store_submit(s, j);
         return 0;
 }
 
-int store_barrier(struct store *s, store_barrier_fn fn, void *userdata) {
+int store_barrier(struct store *s, store_done_fn fn, void *userdata) {
         struct job *j;
 
-        j = calloc(1, sizeof(*j));
+        j = job_new(JOB_BARRIER);
         if (!j)
                 return -ENOMEM;
-        j->kind = JOB_BARRIER;
-        j->copy_fn = fn;
+        j->done_fn = fn;
         j->userdata = userdata;
+        LIST_INSERT_HEAD(&s->barriers, j, barriers);
         store_submit(s, j);
         return 0;
 }
 
 void store_barrier_cancel(struct store *s, void *userdata) {
-        pthread_mutex_lock(&s->mutex);
-        for (size_t i = 0; i < 3; i++) {
-                struct job_queue *q = i == 0 ? &s->waiting : i == 1 ? &s->done : &s->delivering;
+        struct job *j;
 
-                for (struct job *j = q->head; j; j = j->next)
-                        if (j->kind == JOB_BARRIER && j->userdata == userdata)
-                                j->copy_fn = NULL;
-        }
-        pthread_mutex_unlock(&s->mutex);
+        LIST_FOREACH(j, &s->barriers, barriers)
+                if (j->userdata == userdata)
+                        j->done_fn = NULL;
 }
 
 bool store_is_tight(struct store *s, size_t bytes) {
@@ -492,10 +345,9 @@ void store_set_log(struct store *s, bool on) {
         s->log = on;
         if (on)
                 return;
-        j = calloc(1, sizeof(*j));
+        j = job_new(JOB_CLEAR_LOG);
         if (!j)
                 return; /* it then is emptied at the next start */
-        j->kind = JOB_CLEAR_LOG;
         store_submit(s, j);
 }
 

@@ -61,9 +61,11 @@ uint64_t store_chain_new(struct store *s);
 _must_check_ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn,
                                       void *userdata);
 
+/* How a piece of work ended. */
+typedef void (*store_done_fn)(int result, void *userdata);
+
 /* Calls fn once everything that was submitted before is done, unless it is cancelled (by the userdata) before. -ENOMEM */
-typedef void (*store_barrier_fn)(int result, void *userdata);
-_must_check_ int store_barrier(struct store *s, store_barrier_fn fn, void *userdata);
+_must_check_ int store_barrier(struct store *s, store_done_fn fn, void *userdata);
 void store_barrier_cancel(struct store *s, void *userdata);
 
 /* Whether a commit of that many bytes might fail for want of space: the last one did, or the file system is nearly full. */
@@ -91,7 +93,6 @@ _must_check_ int store_log_next(struct store *s, uint64_t after, struct transact
 
 /* An incoming copy. One at a time (-EBUSY); reads see the old data until the swap. */
 struct store_copy;
-typedef void (*store_copy_fn)(int result, void *userdata);
 _must_check_ int store_copy_new(struct store *s, struct store_copy **ret);
 /* Drops it and removes what it has written. Its callbacks do not come. */
 struct store_copy *store_copy_free(struct store_copy *c);
@@ -101,8 +102,8 @@ DEFINE_CLEANUP(struct store_copy *, store_copy_free)
 _must_check_ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const void *value, size_t size);
 _must_check_ int store_copy_apply(struct store_copy *c, struct transaction *t);
 size_t store_copy_pending(const struct store_copy *c);
-void store_copy_set_drained_callback(struct store_copy *c, store_copy_fn fn, void *userdata);
+void store_copy_set_drained_callback(struct store_copy *c, store_done_fn fn, void *userdata);
 /* Makes the copy durable with that transaction id, without putting it in force yet. */
-_must_check_ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_copy_fn fn, void *userdata);
+_must_check_ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_done_fn fn, void *userdata);
 /* Puts a finished copy in force in place of the old data, durably. What was in force is removed. */
-_must_check_ int store_copy_swap(struct store_copy *c, store_copy_fn fn, void *userdata);
+_must_check_ int store_copy_swap(struct store_copy *c, store_done_fn fn, void *userdata);

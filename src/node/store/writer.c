@@ -45,10 +45,10 @@ static int write_log(struct generation *g, MDB_txn *txn, const struct job *j) {
         return lmdb_error(mdb_put(txn, g->log, &key, &value, MDB_APPEND));
 }
 
-static int commit_jobs(struct store *s, struct job *first, size_t n) {
+/* The first n jobs of the queue, together. */
+static int commit_jobs(struct store *s, struct job *j, size_t n) {
         _cleanup_(txn_abortp) MDB_txn *txn = NULL;
         struct generation *g = s->writing;
-        struct job *j = first;
         int r;
 
         r = lmdb_error(mdb_txn_begin(g->env, NULL, 0, &txn));
@@ -59,7 +59,7 @@ static int commit_jobs(struct store *s, struct job *first, size_t n) {
                 if (r < 0)
                         return r;
         }
-        for (size_t i = 0; i < n; i++, j = i < n ? j->next : NULL) { /* the last one's next is the loop's to change */
+        for (; n > 0; n--, j = TAILQ_NEXT(j, queue)) {
                 r = write_changes(g, txn, j->transaction);
                 if (r >= 0 && j->log)
                         r = write_log(g, txn, j);
@@ -90,23 +90,21 @@ static void commit_alone(struct store *s, struct job *j) {
         }
 }
 
-/* Runs the commit at the head of those that wait and those right behind it. Returns how many jobs were done. */
+/* Runs the commit at the head of the queue and those right behind it. Returns how many jobs were done. */
 static size_t run_commits(struct store *s, struct job *first) {
-        size_t n = 0, bytes = 0, i;
+        size_t n = 0, bytes = 0;
         bool broken = false;
         struct job *j;
 
-        pthread_mutex_lock(&s->mutex); /* the list behind `first` grows at its end meanwhile */
-        for (j = first; j && j->kind == JOB_COMMIT && (n == 0 || bytes + j->bytes <= STORE_GROUP_BYTES_MAX); j = j->next) {
+        for (j = first; j && j->kind == JOB_COMMIT && (n == 0 || bytes + j->bytes <= STORE_GROUP_BYTES_MAX); j = TAILQ_NEXT(j, queue)) {
                 broken = broken || (j->chain > 0 && j->chain == s->broken_chain);
                 bytes += j->bytes;
                 n++;
         }
-        pthread_mutex_unlock(&s->mutex);
-
         if (!broken && n > 1 && commit_jobs(s, first, n) >= 0)
                 return n; /* their results are 0 as they are */
-        for (i = 0, j = first; i < n; i++, j = i < n ? j->next : NULL)
+        j = first;
+        for (size_t i = 0; i < n; i++, j = TAILQ_NEXT(j, queue))
                 commit_alone(s, j);
         return n;
 }
@@ -126,7 +124,29 @@ static void run(struct store *s, struct job *j) {
         }
 }
 
+/* Takes what waits, or else waits for it. Returns false at the end. */
+static bool take(struct store *s, struct job_queue *q) {
+        pthread_mutex_lock(&s->mutex);
+        while (TAILQ_EMPTY(&s->waiting) && TAILQ_EMPTY(q) && !s->stop)
+                pthread_cond_wait(&s->wake, &s->mutex);
+        TAILQ_CONCAT(q, &s->waiting, queue);
+        pthread_mutex_unlock(&s->mutex);
+        return !TAILQ_EMPTY(q);
+}
+
+static void hand_back(struct store *s, struct job_queue *q, size_t n) {
+        pthread_mutex_lock(&s->mutex);
+        for (; n > 0; n--) {
+                struct job *j = job_queue_pop(q);
+
+                TAILQ_INSERT_TAIL(&s->done, j, queue);
+        }
+        pthread_mutex_unlock(&s->mutex);
+        (void) eventfd_write(s->event_fd, 1);
+}
+
 void *store_writer(void *userdata) {
+        struct job_queue queue = TAILQ_HEAD_INITIALIZER(queue);
         struct store *s = userdata;
         struct job *j;
         sigset_t all;
@@ -136,25 +156,15 @@ void *store_writer(void *userdata) {
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, NULL);
 
-        pthread_mutex_lock(&s->mutex);
-        for (;;) {
-                while (!s->waiting.head && !s->stop)
-                        pthread_cond_wait(&s->wake, &s->mutex);
-                j = s->waiting.head;
-                if (!j)
-                        break;
-                pthread_mutex_unlock(&s->mutex);
+        while (take(s, &queue)) {
+                j = TAILQ_FIRST(&queue);
                 if (j->kind == JOB_COMMIT)
                         n = run_commits(s, j);
                 else {
                         run(s, j);
                         n = 1;
                 }
-                pthread_mutex_lock(&s->mutex);
-                while (n-- > 0)
-                        job_queue_push(&s->done, job_queue_pop(&s->waiting));
-                (void) eventfd_write(s->event_fd, 1);
+                hand_back(s, &queue, n);
         }
-        pthread_mutex_unlock(&s->mutex);
         return NULL;
 }
