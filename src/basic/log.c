@@ -9,6 +9,7 @@
 #include <systemd/sd-journal.h>
 
 #include "basic/log.h"
+#include "basic/time-util.h"
 
 enum { FIELDS_MAX = 32 };
 
@@ -149,6 +150,23 @@ void log_message(int level, const char *format, ...) {
         va_list ap;
 
         if (level > current_level)
+                return;
+        va_start(ap, format);
+        emit(level, NULL, NULL, 0, format, ap);
+        va_end(ap);
+}
+
+void log_limited(struct ratelimit *limit, int level, const char *format, ...) {
+        unsigned held_back;
+        bool allowed;
+        va_list ap;
+
+        if (level > current_level)
+                return;
+        allowed = ratelimit_allow(limit, now_monotonic(), &held_back);
+        if (held_back > 0)
+                log_message(level, "%u more lines like the next one were held back", held_back);
+        if (!allowed)
                 return;
         va_start(ap, format);
         emit(level, NULL, NULL, 0, format, ap);

@@ -4,6 +4,7 @@
 
 #include <syslog.h>
 
+#include "basic/ratelimit.h"
 #include "basic/util.h"
 
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_CONSOLE, LOG_TARGET_NULL };
@@ -26,6 +27,9 @@ _printf_(2, 3) void log_message(int level, const char *format, ...);
 #define log_notice(...) log_message(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_message(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_message(LOG_DEBUG, __VA_ARGS__)
+
+/* A line that others can cause: at most so many in each interval, and then how many there were more. */
+_printf_(3, 4) void log_limited(struct ratelimit *limit, int level, const char *format, ...);
 
 /* One structured entry. `fields` are "NAME=value" strings (NULL entries are passed over), at most 32. With `always`
  * the level set by log_set_level() is ignored. `message_id`: 32 hex digits, or NULL. */

@@ -6,20 +6,6 @@ bool ipc_is_stranger(const struct connection *c) {
         return c->stage == STAGE_HANDSHAKE || c->stage == STAGE_FIRST_FRAME;
 }
 
-enum { COMPLAINTS_MAX = 10 };
-
-bool ipc_may_complain(struct ipc_server *s) {
-        uint64_t now = now_monotonic();
-
-        if (now - s->complaints_since >= 10 * USEC_PER_SEC) {
-                if (s->complaints > COMPLAINTS_MAX)
-                        log_warning("IPC: %u more connections were refused or cut", s->complaints - COMPLAINTS_MAX);
-                s->complaints_since = now;
-                s->complaints = 0;
-        }
-        return ++s->complaints <= COMPLAINTS_MAX;
-}
-
 /* ---- the end of a connection ---- */
 
 struct connection *ipc_connection_free(struct connection *c) {

@@ -9,6 +9,7 @@
 
 #include <sys/queue.h>
 
+#include "basic/acceptor.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "lib/frame.h"
@@ -57,9 +58,8 @@ struct ipc_server {
         void *userdata;
 
         struct ipc_listener listener;
-        sd_event_source *accept;
-        sd_event_source *accept_again; /* after descriptors ran out */
-        sd_event_source *sweep;        /* frees broken connections from the loop, where nobody holds one */
+        struct acceptor *acceptor;
+        sd_event_source *sweep; /* frees broken connections from the loop, where nobody holds one */
         struct connection_list connections;
         unsigned n_connections, n_strangers, n_subscribers;
         uint64_t last_number;
@@ -68,17 +68,11 @@ struct ipc_server {
         bool syncing;
         sd_event_source *sync_timer;
 
-        uint64_t complaints_since;
-        unsigned complaints;
+        struct ratelimit complaints;
 };
 
 /* Messages about peers are limited: a flood on the port must not become one in the journal. */
-bool ipc_may_complain(struct ipc_server *s);
-#define complain(c, ...) \
-        do { \
-                if (ipc_may_complain((c)->server)) \
-                        log_warning(__VA_ARGS__); \
-        } while (0)
+#define complain(c, ...) log_limited(&(c)->server->complaints, LOG_WARNING, __VA_ARGS__)
 
 /* ---- ipc-connection ---- */
 

@@ -5,7 +5,7 @@
 
 #include "node/ipc/internal.h"
 
-enum { STRANGER_QUEUE_MAX = 256 };
+enum { STRANGER_QUEUE_MAX = 256, COMPLAINTS_MAX = 10 };
 
 static int on_sweep(sd_event_source *source, void *userdata) {
         struct ipc_server *s = userdata;
@@ -25,15 +25,16 @@ static int on_sweep(sd_event_source *source, void *userdata) {
 
 /* ---- new connections ---- */
 
-static void describe_peer(struct connection *c, const struct socket_address *peer) {
+static void describe_peer(struct connection *c, const struct sockaddr_storage *peer, socklen_t peer_size) {
         struct ucred cred = {};
         socklen_t n = sizeof(cred);
 
-        if (peer->sa.sa_family == AF_UNIX) {
+        if (peer->ss_family == AF_UNIX) {
                 (void) getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n);
                 (void) snprintf(c->peer, sizeof(c->peer), "pid %d uid %d", (int) cred.pid, (int) cred.uid);
         } else {
-                _cleanup_free_ char *text = format_socket_address(peer);
+                struct socket_address address = { .storage = *peer, .length = peer_size };
+                _cleanup_free_ char *text = format_socket_address(&address);
 
                 (void) snprintf(c->peer, sizeof(c->peer), "%s", text ?: "a peer");
         }
@@ -53,8 +54,9 @@ static void make_room(struct ipc_server *s) {
                 }
 }
 
-static void welcome(struct ipc_server *s, int fd, const struct socket_address *peer) {
+static void welcome(int fd, const struct sockaddr_storage *peer, socklen_t peer_size, void *userdata) {
         _cleanup_(ipc_connection_freep) struct connection *c = calloc(1, sizeof(*c));
+        struct ipc_server *s = userdata;
         int one = 1;
 
         if (!c) {
@@ -68,8 +70,8 @@ static void welcome(struct ipc_server *s, int fd, const struct socket_address *p
         c->in = BUFFER_INIT_SECRET(FRAME_HEADER_SIZE + IPC_TOKEN_MAX + IPC_READ_SIZE); /* the token */
         c->out = BUFFER_INIT(STRANGER_QUEUE_MAX);
         c->handshake = IPC_HANDSHAKE_INIT(s->secret);
-        describe_peer(c, peer);
-        if (peer->sa.sa_family != AF_UNIX) {
+        describe_peer(c, peer, peer_size);
+        if (peer->ss_family != AF_UNIX) {
                 (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
                 (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
         }
@@ -90,33 +92,6 @@ static void welcome(struct ipc_server *s, int fd, const struct socket_address *p
         TAKE_PTR(c);
 }
 
-static int on_accept_again(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct ipc_server *s = userdata;
-
-        return sd_event_source_set_enabled(s->accept, SD_EVENT_ON);
-}
-
-static int on_accept(sd_event_source *source, int listener, uint32_t revents, void *userdata) {
-        struct ipc_server *s = userdata;
-        struct socket_address peer = { .length = sizeof(peer.storage) };
-        int fd;
-
-        fd = accept4(listener, &peer.sa, &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-                welcome(s, fd, &peer);
-                return 0;
-        }
-        if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-                return 0;
-        /* Out of descriptors or memory: the connection stays in the backlog, and the loop must not spin on it. */
-        if (ipc_may_complain(s))
-                log_error("IPC: cannot accept a connection: %m");
-        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        (void) sd_event_source_set_time_relative(s->accept_again, USEC_PER_SEC / 10);
-        (void) sd_event_source_set_enabled(s->accept_again, SD_EVENT_ONESHOT);
-        return 0;
-}
-
 int ipc_server_new(sd_event *event, const struct socket_address *address, const struct secret *secret,
                    const struct ipc_callbacks *callbacks, void *userdata, struct ipc_server **ret) {
         _cleanup_(ipc_server_freep) struct ipc_server *s = calloc(1, sizeof(*s));
@@ -129,15 +104,12 @@ int ipc_server_new(sd_event *event, const struct socket_address *address, const 
         s->secret = secret;
         s->callbacks = callbacks;
         s->userdata = userdata;
+        s->complaints = RATELIMIT_INIT(10 * USEC_PER_SEC, COMPLAINTS_MAX);
         TAILQ_INIT(&s->connections);
         r = ipc_listen(address, &s->listener);
         if (r < 0)
                 return r;
-        r = sd_event_add_io(event, &s->accept, s->listener.fd, EPOLLIN, on_accept, s);
-        if (r >= 0)
-                r = sd_event_add_time_relative(event, &s->accept_again, CLOCK_MONOTONIC, 0, 0, on_accept_again, s);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(s->accept_again, SD_EVENT_OFF);
+        r = acceptor_new(event, s->listener.fd, "HA controllers and subscribers", /* enabled= */ true, welcome, s, &s->acceptor);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &s->sync_timer, CLOCK_MONOTONIC, 0, 0, ipc_on_sync_timer, s);
         if (r >= 0)
@@ -161,8 +133,7 @@ struct ipc_server *ipc_server_free(struct ipc_server *s) {
                 TAILQ_REMOVE(&s->connections, c, connections);
                 ipc_connection_free(c);
         }
-        sd_event_source_disable_unref(s->accept);
-        sd_event_source_disable_unref(s->accept_again);
+        acceptor_free(s->acceptor);
         sd_event_source_disable_unref(s->sync_timer);
         sd_event_source_disable_unref(s->sweep);
         ipc_listener_done(&s->listener);
