@@ -50,6 +50,7 @@ enum {
 
 /* The first element of an order's tuple. */
 enum ha_order {
+        HA_ORDER_UNKNOWN = 0, /* never on the wire */
         HA_ORDER_BEMASTER = 1,
         HA_ORDER_BESLAVE = 2,
         HA_ORDER_BENONE = 3,

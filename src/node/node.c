@@ -27,60 +27,24 @@ struct node {
         char *status;
 };
 
-/* ---- what the role decides ---- */
+/* ---- what the role has said ---- */
 
-static int do_serve(void *userdata, bool as_master, const struct node_id *id, const char **ret_why) {
-        struct node *n = userdata;
-
-        return peers_serve(n->peers, as_master, id, ret_why);
-}
-
-static void do_unserve(void *userdata) {
-        struct node *n = userdata;
-
-        peers_unserve(n->peers);
-}
-
-static void do_drop(void *userdata, const struct node_id *id) {
-        struct node *n = userdata;
-
-        peers_drop(n->peers, id);
-}
-
-static void do_follow(void *userdata, const struct node_id *id, const struct role_node *master) {
-        struct node *n = userdata;
-
-        peers_follow(n->peers, id, master);
-}
-
-static void do_unfollow(void *userdata) {
-        struct node *n = userdata;
-
-        peers_unfollow(n->peers);
-}
-
-static void do_hold(void *userdata, bool hold) {
-        struct node *n = userdata;
-
-        peers_hold(n->peers, hold);
-}
-
-static const char *order_name(enum role_order_type type) {
+static const char *order_name(enum ha_order type) {
         static const char *const names[] = {
-                [ORDER_UNKNOWN] = "an unknown order", [ORDER_BE_MASTER] = "be master", [ORDER_BE_SLAVE] = "be slave",
-                [ORDER_BE_NONE] = "be none", [ORDER_STATUS] = "status", [ORDER_SLAVE_DEAD] = "slave dead",
-                [ORDER_BE_RELAY] = "be relay",
+                [HA_ORDER_UNKNOWN] = "an unknown order", [HA_ORDER_BEMASTER] = "be master", [HA_ORDER_BESLAVE] = "be slave",
+                [HA_ORDER_BENONE] = "be none", [HA_ORDER_STATUS] = "status", [HA_ORDER_SLAVE_DEAD] = "slave dead",
+                [HA_ORDER_BERELAY] = "be relay",
         };
 
         return names[type];
 }
 
-static void do_reply(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why) {
+static void do_reply(void *userdata, uint64_t controller, enum ha_order type, int code, const char *why) {
         struct node *n = userdata;
 
         if (code != 0)
                 log_info("Order failed: %s: error %d: %s", order_name(type), code, why);
-        if (type == ORDER_STATUS && code == 0)
+        if (type == HA_ORDER_STATUS && code == 0)
                 ipc_server_reply_status(n->ipc, controller, n->role);
         else
                 ipc_server_reply(n->ipc, controller, code, why);
@@ -145,14 +109,8 @@ static void do_changed(void *userdata) {
 }
 
 static const struct role_ops role_ops = {
-        .serve = do_serve,
-        .unserve = do_unserve,
-        .drop = do_drop,
-        .follow = do_follow,
-        .unfollow = do_unfollow,
         .reply = do_reply,
         .event = do_event,
-        .hold = do_hold,
         .changed = do_changed,
 };
 
@@ -321,7 +279,7 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
         if (r >= 0)
                 r = peers_new(event, n->store, &replication, &n->peers);
         if (r >= 0)
-                r = role_new(&n->role, &role_ops, n->phase, n);
+                r = role_new(&n->role, n->phase, &peers_role_ops, n->peers, &role_ops, n);
         if (r < 0)
                 return r;
         peers_set_role(n->peers, n->role);

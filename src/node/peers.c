@@ -78,8 +78,9 @@ static int rename_master(struct peers *p, bool as_master, const struct node_id *
         return 0;
 }
 
-int peers_serve(struct peers *p, bool as_master, const struct node_id *id, const char **ret_why) {
+static int serve(void *userdata, bool as_master, const struct node_id *id, const char **ret_why) {
         _cleanup_free_ char *error = NULL;
+        struct peers *p = userdata;
         int r;
 
         *ret_why = "out of memory";
@@ -98,16 +99,21 @@ int peers_serve(struct peers *p, bool as_master, const struct node_id *id, const
         return CONFD_ERR_HA_BIND;
 }
 
-void peers_unserve(struct peers *p) {
+static void unserve(void *userdata) {
+        struct peers *p = userdata;
+
         p->master = master_free(p->master);
 }
 
-void peers_drop(struct peers *p, const struct node_id *id) {
+static void drop(void *userdata, const struct node_id *id) {
+        struct peers *p = userdata;
+
         if (p->master)
                 master_slave_dead(p->master, id);
 }
 
-void peers_follow(struct peers *p, const struct node_id *id, const struct role_node *master) {
+static void follow(void *userdata, const struct node_id *id, const struct role_node *master) {
+        struct peers *p = userdata;
         int r;
 
         r = slave_new(p->event, p->store, &p->config, id, &master->id, &master->address, &p->token, &slave_callbacks, p,
@@ -118,14 +124,27 @@ void peers_follow(struct peers *p, const struct node_id *id, const struct role_n
         }
 }
 
-void peers_unfollow(struct peers *p) {
+static void unfollow(void *userdata) {
+        struct peers *p = userdata;
+
         p->slave = slave_free(p->slave);
 }
 
-void peers_hold(struct peers *p, bool hold) {
+static void hold(void *userdata, bool on) {
+        struct peers *p = userdata;
+
         if (p->master)
-                master_set_hold(p->master, hold);
+                master_set_hold(p->master, on);
 }
+
+const struct role_peer_ops peers_role_ops = {
+        .serve = serve,
+        .unserve = unserve,
+        .drop = drop,
+        .follow = follow,
+        .unfollow = unfollow,
+        .hold = hold,
+};
 
 /* ---- data ---- */
 

@@ -23,13 +23,8 @@ void peers_set_role(struct peers *p, struct role *role);
 /* The token that later joins have to prove, either way. -ENOMEM. */
 _must_check_ int peers_set_token(struct peers *p, const struct secret *token);
 
-/* The actions of struct role_ops of these names. */
-int peers_serve(struct peers *p, bool as_master, const struct node_id *id, const char **ret_why);
-void peers_unserve(struct peers *p);
-void peers_drop(struct peers *p, const struct node_id *id);
-void peers_follow(struct peers *p, const struct node_id *id, const struct role_node *master);
-void peers_unfollow(struct peers *p);
-void peers_hold(struct peers *p, bool hold);
+/* What the role decides, done; their userdata is the peers. */
+extern const struct role_peer_ops peers_role_ops;
 
 /* Commits a filled transaction the way our state asks for: to all slaves as master, here alone as none. fn comes from the
  * loop, once the transaction is durable (or is not), if this returns 0.

@@ -34,6 +34,8 @@ struct queued_event {
 };
 
 struct role {
+        const struct role_peer_ops *peer_ops;
+        void *peers;
         const struct role_ops *ops;
         void *userdata;
 
@@ -116,13 +118,13 @@ static bool serves(const struct role *role) {
 static void leave_master(struct role *role) {
         role->follow_epoch++;
         role->master = (struct role_node) {};
-        role->ops->unfollow(role->userdata);
+        role->peer_ops->unfollow(role->peers);
 }
 
 static void leave_slaves(struct role *role) {
         role->serve_epoch++;
         role->n_slaves = 0;
-        role->ops->unserve(role->userdata);
+        role->peer_ops->unserve(role->peers);
 }
 
 static void make_events(struct role *role) {
@@ -134,7 +136,7 @@ static void make_events(struct role *role) {
         }
         if (role->hold_told != role->held) {
                 role->hold_told = role->held;
-                role->ops->hold(role->userdata, role->held);
+                role->peer_ops->hold(role->peers, role->held);
         }
 }
 
@@ -164,7 +166,7 @@ static void end_join(struct role *role, int code, const char *why) {
                 role_made_event(role, CONFD_HA_INFO_BESLAVE_RESULT, code, NULL);
         make_events(role);
         if (role->join_wait && role->join_heard)
-                role->ops->reply(role->userdata, role->join_controller, ORDER_BE_SLAVE, code, why ?: "");
+                role->ops->reply(role->userdata, role->join_controller, HA_ORDER_BESLAVE, code, why ?: "");
         role->join_heard = false;
         while ((s = TAILQ_LAST(&role->behind, step_queue))) {
                 TAILQ_REMOVE(&role->behind, s, steps);
@@ -200,7 +202,7 @@ static void abort_join(struct role *role) {
 }
 
 static bool is_role_order(const struct role_order *o) {
-        return o->error == 0 && o->type != ORDER_STATUS && o->type != ORDER_SLAVE_DEAD;
+        return o->error == 0 && o->type != HA_ORDER_STATUS && o->type != HA_ORDER_SLAVE_DEAD;
 }
 
 /* ---- orders ---- */
@@ -209,7 +211,7 @@ static void be_master(struct role *role, struct step *s) {
         const char *why = "";
         int code;
 
-        code = role->ops->serve(role->userdata, /* as_master= */ true, &s->order.id, &why);
+        code = role->peer_ops->serve(role->peers, /* as_master= */ true, &s->order.id, &why);
         if (code != 0) {
                 reply(role, s, code, why);
                 return;
@@ -268,7 +270,7 @@ static void start_join(struct role *role) {
                 end_join(role, CONFD_ERR_HA_BADNAME, "the master's name is our own");
                 return;
         }
-        role->ops->follow(role->userdata, &role->id, &role->master);
+        role->peer_ops->follow(role->peers, &role->id, &role->master);
 }
 
 static void be_relay(struct role *role, struct step *s) {
@@ -276,7 +278,7 @@ static void be_relay(struct role *role, struct step *s) {
         int code = CONFD_ERR_BADSTATE;
 
         if (role->state == CONFD_HA_STATE_SLAVE)
-                code = role->ops->serve(role->userdata, /* as_master= */ false, &role->id, &why);
+                code = role->peer_ops->serve(role->peers, /* as_master= */ false, &role->id, &why);
         else
                 why = role->joining ? "not a slave yet: still joining" : "not a slave";
         if (code == 0)
@@ -331,7 +333,7 @@ static void slave_dead(struct role *role, struct step *s) {
 
         /* Also one that is not there for us yet: it may be copying, or its arrival may wait for its turn. */
         if (serves(role)) {
-                role->ops->drop(role->userdata, &s->order.id);
+                role->peer_ops->drop(role->peers, &s->order.id);
                 forget_reports(role, &s->order.id);
         }
         if (i >= 0)
@@ -344,7 +346,7 @@ static void slave_dead(struct role *role, struct step *s) {
 static void take_order(struct role *role, struct step *s) {
         const struct role_order *o = &s->order;
 
-        if (o->type == ORDER_STATUS && o->error == 0) {
+        if (o->type == HA_ORDER_STATUS && o->error == 0) {
                 reply(role, s, 0, NULL);
                 return;
         }
@@ -355,30 +357,30 @@ static void take_order(struct role *role, struct step *s) {
                 int code = o->error ?: CONFD_ERR_BADSTATE;
                 const char *why = o->error ? o->why : "start phase 0: only status is served";
 
-                if (o->type == ORDER_BE_SLAVE)
+                if (o->type == HA_ORDER_BESLAVE)
                         beslave_outcome(role, s, code, why);
                 else
                         reply(role, s, code, why);
                 return;
         }
         switch (o->type) {
-        case ORDER_BE_MASTER:
+        case HA_ORDER_BEMASTER:
                 be_master(role, s);
                 break;
-        case ORDER_BE_SLAVE:
+        case HA_ORDER_BESLAVE:
                 be_slave(role, s);
                 break;
-        case ORDER_BE_RELAY:
+        case HA_ORDER_BERELAY:
                 be_relay(role, s);
                 break;
-        case ORDER_BE_NONE:
+        case HA_ORDER_BENONE:
                 be_none(role, s);
                 break;
-        case ORDER_SLAVE_DEAD:
+        case HA_ORDER_SLAVE_DEAD:
                 slave_dead(role, s);
                 break;
-        case ORDER_STATUS:
-        case ORDER_UNKNOWN:
+        case HA_ORDER_STATUS:
+        case HA_ORDER_UNKNOWN:
                 break;
         }
 }
@@ -447,7 +449,7 @@ static void run(struct role *role) {
                 first = TAILQ_FIRST(&role->steps);
                 if (!first)
                         break;
-                is_status = first->type == STEP_ORDER && first->order.type == ORDER_STATUS;
+                is_status = first->type == STEP_ORDER && first->order.type == HA_ORDER_STATUS;
                 if (role->held && !is_status)
                         break;
                 TAILQ_REMOVE(&role->steps, first, steps);
@@ -479,7 +481,8 @@ static void add(struct role *role, struct step *s) {
 
 /* ---- inputs ---- */
 
-int role_new(struct role **ret, const struct role_ops *ops, unsigned phase, void *userdata) {
+int role_new(struct role **ret, unsigned phase, const struct role_peer_ops *peer_ops, void *peers,
+             const struct role_ops *ops, void *userdata) {
         _cleanup_(role_freep) struct role *role = calloc(1, sizeof(*role));
 
         if (!role)
@@ -487,6 +490,8 @@ int role_new(struct role **ret, const struct role_ops *ops, unsigned phase, void
         TAILQ_INIT(&role->steps);
         TAILQ_INIT(&role->behind);
         TAILQ_INIT(&role->events);
+        role->peer_ops = peer_ops;
+        role->peers = peers;
         role->ops = ops;
         role->userdata = userdata;
         role->phase = phase;
@@ -545,7 +550,7 @@ int role_submit(struct role *role, uint64_t controller, const struct role_order 
         s->order = *order;
 
         /* A status with nothing of the same controller before it is served whatever else is waiting. */
-        if (order->type == ORDER_STATUS && !waits && !has_orders(role, controller)) {
+        if (order->type == HA_ORDER_STATUS && !waits && !has_orders(role, controller)) {
                 take_order(role, s);
                 return 0;
         }
@@ -562,7 +567,7 @@ static void forget_controller(struct role *role, struct step_queue *queue, uint6
 
                 if (s->type == STEP_ORDER && s->controller == controller) {
                         s->controller = 0;
-                        if (s->order.type == ORDER_STATUS) {
+                        if (s->order.type == HA_ORDER_STATUS) {
                                 TAILQ_REMOVE(queue, s, steps);
                                 role->n_steps--;
                                 role->n_orders--;

@@ -2,7 +2,7 @@
 /* The node's role: which orders are allowed when, what each of them does, which events it makes and who waits for what.
  *
  * Pure: no sockets, no clock, no loop. It is told what happened (an order came, a slave arrived, a join ended) and calls
- * struct role_ops to have things done and said. All inputs may come at any time, also from inside an action: each
+ * struct role_peer_ops to have things done and struct role_ops to have them said. All inputs may come at any time, also from inside an action: each
  * becomes a step, and steps are taken one after another.
  *
  *                      be slave                 joined
@@ -21,6 +21,7 @@
 #include <confd_ha.h>
 #include <confd_lib.h>
 
+#include "lib/protocol.h"
 #include "node/node-id.h"
 
 struct role;
@@ -32,19 +33,8 @@ enum {
         ROLE_PHASE_MAX = 2,
 };
 
-/* Numbers as on the wire. */
-enum role_order_type {
-        ORDER_UNKNOWN = 0, /* what is no order; it has an error */
-        ORDER_BE_MASTER = 1,
-        ORDER_BE_SLAVE = 2,
-        ORDER_BE_NONE = 3,
-        ORDER_STATUS = 4,
-        ORDER_SLAVE_DEAD = 5,
-        ORDER_BE_RELAY = 6,
-};
-
 struct role_order {
-        enum role_order_type type;
+        enum ha_order type;                 /* HA_ORDER_UNKNOWN has an error */
         bool wait;                          /* be slave */
         struct node_id id;                  /* be master, be slave: our name; slave dead: whose */
         struct node_id master_id;           /* be slave */
@@ -64,7 +54,8 @@ struct role_event {
         struct role_node node; /* SLAVE_ARRIVED, SLAVE_DIED */
 };
 
-struct role_ops {
+/* What the role has done by the replication. */
+struct role_peer_ops {
         /* Binds all listeners and serves slaves from now on under this name, as the cluster's real master or as a relay. If slaves
          * are served already: they stay, the name changes, and a relay becomes a master. 0; or CONFD_ERR_HA_BIND and
          * other codes with *ret_why (valid until the next action) naming what failed, and nothing has changed. */
@@ -77,19 +68,23 @@ struct role_ops {
         void (*follow)(void *userdata, const struct node_id *id, const struct role_node *master);
         /* Ends a join or stops to follow; none of the three comes any more. */
         void (*unfollow)(void *userdata);
-
-        /* The reply to one order. code 0: ok, or for ORDER_STATUS what role_get_state() and role_get_nodes() say. */
-        void (*reply)(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why);
-        /* One event, for all subscribers. True if somebody has to acknowledge it: then role_release() is awaited. */
-        bool (*event)(void *userdata, const struct role_event *event);
         /* Whether steps wait for an acknowledgement: a slave should not be admitted meanwhile. */
         void (*hold)(void *userdata, bool hold);
+};
+
+/* What it has said. */
+struct role_ops {
+        /* The reply to one order. code 0: ok, or for HA_ORDER_STATUS what role_get_state() and role_get_nodes() say. */
+        void (*reply)(void *userdata, uint64_t controller, enum ha_order type, int code, const char *why);
+        /* One event, for all subscribers. True if somebody has to acknowledge it: then role_release() is awaited. */
+        bool (*event)(void *userdata, const struct role_event *event);
         /* State, nodes, phase or role_is_writable() may have changed. */
         void (*changed)(void *userdata);
 };
 
 /* -ENOMEM. */
-_must_check_ int role_new(struct role **ret, const struct role_ops *ops, unsigned phase, void *userdata);
+_must_check_ int role_new(struct role **ret, unsigned phase, const struct role_peer_ops *peer_ops, void *peers,
+                          const struct role_ops *ops, void *userdata);
 struct role *role_free(struct role *role);
 DEFINE_CLEANUP(struct role *, role_free)
 

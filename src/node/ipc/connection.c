@@ -94,7 +94,7 @@ static void flush(struct connection *c) {
         update_events(c);
 }
 
-void ipc_sent(struct connection *c, int r) {
+void ipc_appended(struct connection *c, int r) {
         if (c->broken)
                 return;
         if (r < 0) {

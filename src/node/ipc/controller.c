@@ -39,14 +39,14 @@ void ipc_server_reply(struct ipc_server *s, uint64_t controller, int code, const
         struct connection *c = find_controller(s, controller);
 
         if (c)
-                ipc_sent(c, code == 0 ? ipc_put_ok(&c->out) : ipc_put_error(&c->out, code, why));
+                ipc_appended(c, code == 0 ? ipc_put_ok(&c->out) : ipc_put_error(&c->out, code, why));
 }
 
 void ipc_server_reply_status(struct ipc_server *s, uint64_t controller, const struct role *role) {
         struct connection *c = find_controller(s, controller);
 
         if (c)
-                ipc_sent(c, ipc_put_status(&c->out, role));
+                ipc_appended(c, ipc_put_status(&c->out, role));
 }
 
 void ipc_give_order(struct connection *c, const uint8_t *body, size_t size) {

@@ -85,7 +85,7 @@ void ipc_drop(struct connection *c);
 /* Whatever is queued is still sent, and then no more. For strangers, whose deadline stands. */
 void ipc_close_politely(struct connection *c);
 /* After something was appended to the output; r is what the appending said. */
-void ipc_sent(struct connection *c, int r);
+void ipc_appended(struct connection *c, int r);
 /* Takes the whole frames that have been read, as far as their effects have room. */
 void ipc_take_frames(struct connection *c);
 struct connection *ipc_connection_free(struct connection *c);

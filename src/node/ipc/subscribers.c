@@ -50,7 +50,7 @@ bool ipc_server_event(struct ipc_server *s, const struct role_event *event) {
                         continue;
                 if (c->subscription.mask & CONFD_NOTIF_HA_INFO_SYNC)
                         c->unacknowledged++;
-                ipc_sent(c, ipc_put_event(&c->out, event));
+                ipc_appended(c, ipc_put_event(&c->out, event));
         }
         if (!somebody_is_waited_for(s))
                 return false;
@@ -83,7 +83,7 @@ static int on_periodic(sd_event_source *source, uint64_t usec, void *userdata) {
                 ipc_drop(c);
                 return 0;
         }
-        ipc_sent(c, ipc_put_notification(&c->out, is_heartbeat ? CONFD_NOTIF_HEARTBEAT : CONFD_NOTIF_HEALTH_CHECK));
+        ipc_appended(c, ipc_put_notification(&c->out, is_heartbeat ? CONFD_NOTIF_HEARTBEAT : CONFD_NOTIF_HEALTH_CHECK));
         return 0;
 }
 
@@ -122,5 +122,5 @@ void ipc_subscribe(struct connection *c, const uint8_t *body, size_t size) {
         c->stage = STAGE_SUBSCRIBER;
         c->out.limit = IPC_SUBSCRIBER_QUEUE_MAX;
         c->deadline = sd_event_source_disable_unref(c->deadline);
-        ipc_sent(c, ipc_put_ok(&c->out));
+        ipc_appended(c, ipc_put_ok(&c->out));
 }

@@ -73,10 +73,10 @@ static int read_be_slave(struct eterm *c, struct role_order *o) {
 
 int ipc_read_order(const void *body, size_t size, struct role_order *ret) {
         static const size_t arity[] = {
-                [ORDER_BE_MASTER] = 2, [ORDER_BE_SLAVE] = 4, [ORDER_BE_NONE] = 1,
-                [ORDER_STATUS] = 1, [ORDER_SLAVE_DEAD] = 2, [ORDER_BE_RELAY] = 1,
+                [HA_ORDER_BEMASTER] = 2, [HA_ORDER_BESLAVE] = 4, [HA_ORDER_BENONE] = 1,
+                [HA_ORDER_STATUS] = 1, [HA_ORDER_SLAVE_DEAD] = 2, [HA_ORDER_BERELAY] = 1,
         };
-        struct role_order o = { .type = ORDER_UNKNOWN };
+        struct role_order o = { .type = HA_ORDER_UNKNOWN };
         int64_t number;
         struct eterm c;
         size_t n;
@@ -91,13 +91,13 @@ int ipc_read_order(const void *body, size_t size, struct role_order *ret) {
                 *ret = o;
                 return 0;
         }
-        o.type = (enum role_order_type) number;
+        o.type = (enum ha_order) number;
         switch (o.type) {
-        case ORDER_BE_MASTER:
-        case ORDER_SLAVE_DEAD:
+        case HA_ORDER_BEMASTER:
+        case HA_ORDER_SLAVE_DEAD:
                 r = read_id(&c, &o, &o.id);
                 break;
-        case ORDER_BE_SLAVE:
+        case HA_ORDER_BESLAVE:
                 r = read_be_slave(&c, &o);
                 break;
         default:

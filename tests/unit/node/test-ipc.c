@@ -16,18 +16,18 @@
 /* Written by Erlang's term_to_binary() (shared vectors of the protocol). */
 static const struct {
         const char *hex;
-        enum role_order_type type;
+        enum ha_order type;
         const char *id, *master, *address;
         bool wait;
 } orders[] = {
-        { "83680261016d000000026e31", ORDER_BE_MASTER, "n1" },
-        { "83680461026d000000026e3268026d000000026e316804610a6100610061016101", ORDER_BE_SLAVE, "n2", "n1", "10.0.0.1", true },
-        { "83680461026d000000026e3268026d000000026e316808620000fd0061006100610061006100610061016100", ORDER_BE_SLAVE, "n2", "n1",
+        { "83680261016d000000026e31", HA_ORDER_BEMASTER, "n1" },
+        { "83680461026d000000026e3268026d000000026e316804610a6100610061016101", HA_ORDER_BESLAVE, "n2", "n1", "10.0.0.1", true },
+        { "83680461026d000000026e3268026d000000026e316808620000fd0061006100610061006100610061016100", HA_ORDER_BESLAVE, "n2", "n1",
           "fd00::1", false },
-        { "8368016103", ORDER_BE_NONE },
-        { "8368016104", ORDER_STATUS },
-        { "83680261056d000000026e33", ORDER_SLAVE_DEAD, "n3" },
-        { "8368016106", ORDER_BE_RELAY },
+        { "8368016103", HA_ORDER_BENONE },
+        { "8368016104", HA_ORDER_STATUS },
+        { "83680261056d000000026e33", HA_ORDER_SLAVE_DEAD, "n3" },
+        { "8368016106", HA_ORDER_BERELAY },
 };
 
 static size_t from_hex(const char *hex, uint8_t *out) {
@@ -109,7 +109,7 @@ static void test_altered_orders(void **state) {
                                         assert_non_null(o.why);
                                         refused++;
                                 } else {
-                                        assert_true(o.type >= ORDER_BE_MASTER && o.type <= ORDER_BE_RELAY);
+                                        assert_true(o.type >= HA_ORDER_BEMASTER && o.type <= HA_ORDER_BERELAY);
                                         whole++;
                                 }
                         }

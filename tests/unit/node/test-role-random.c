@@ -29,7 +29,7 @@ struct world {
 
         /* The controller, whose replies are awaited in this order. */
         uint64_t controller;
-        enum role_order_type due[ROLE_ORDERS_MAX];
+        enum ha_order due[ROLE_ORDERS_MAX];
         unsigned n_due;
 };
 
@@ -95,7 +95,7 @@ static void op_unfollow(void *userdata) {
         w->following = w->joined = false;
 }
 
-static void op_reply(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why) {
+static void op_reply(void *userdata, uint64_t controller, enum ha_order type, int code, const char *why) {
         struct world *w = userdata;
 
         CHECK(w, controller == w->controller);
@@ -169,21 +169,24 @@ static void op_changed(void *userdata) {
         }
 }
 
-static const struct role_ops ops = {
+static const struct role_peer_ops peer_ops = {
         .serve = op_serve,
         .unserve = op_unserve,
         .drop = op_drop,
         .follow = op_follow,
         .unfollow = op_unfollow,
+        .hold = op_hold,
+};
+
+static const struct role_ops ops = {
         .reply = op_reply,
         .event = op_event,
-        .hold = op_hold,
         .changed = op_changed,
 };
 
 static void give_order(struct world *w) {
         struct role_order o = {
-                .type = (enum role_order_type) (1 + pick(w, 6)),
+                .type = (enum ha_order) (1 + pick(w, 6)),
                 .id = name(pick(w, NAMES)),
                 .master_id = name(pick(w, NAMES)),
                 .wait = pick(w, 2),
@@ -196,7 +199,7 @@ static void give_order(struct world *w) {
                 o.why = "bad";
         }
         /* Replies may come from within the call. */
-        if (o.type == ORDER_BE_SLAVE && !o.wait)
+        if (o.type == HA_ORDER_BESLAVE && !o.wait)
                 w->results_due++;
         else
                 w->due[w->n_due++] = o.type;
@@ -261,7 +264,7 @@ static void test_random(void **state) {
                 struct world w = { .seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15), .controller = 1 };
                 unsigned n = 0, slaves = 0;
 
-                assert_int_equal(role_new(&w.role, &ops, ROLE_PHASE_MAX, &w), 0);
+                assert_int_equal(role_new(&w.role, ROLE_PHASE_MAX, &peer_ops, &w, &ops, &w), 0);
                 for (unsigned i = 0; i < STEPS; i++)
                         live(&w);
 

@@ -83,10 +83,10 @@ static void op_unfollow(void *userdata) {
         trace(userdata, "unfollow");
 }
 
-static void op_reply(void *userdata, uint64_t controller, enum role_order_type type, int code, const char *why) {
+static void op_reply(void *userdata, uint64_t controller, enum ha_order type, int code, const char *why) {
         struct fixture *f = userdata;
 
-        if (type == ORDER_STATUS) {
+        if (type == HA_ORDER_STATUS) {
                 char nodes[512] = "";
 
                 for (unsigned i = 0; i < role_get_n_nodes(f->role); i++) {
@@ -120,15 +120,18 @@ static void op_hold(void *userdata, bool hold) {
 static void op_changed(void *userdata) {
 }
 
-static const struct role_ops ops = {
+static const struct role_peer_ops peer_ops = {
         .serve = op_serve,
         .unserve = op_unserve,
         .drop = op_drop,
         .follow = op_follow,
         .unfollow = op_unfollow,
+        .hold = op_hold,
+};
+
+static const struct role_ops ops = {
         .reply = op_reply,
         .event = op_event,
-        .hold = op_hold,
         .changed = op_changed,
 };
 
@@ -136,7 +139,7 @@ static int setup_phase(void **state, unsigned phase) {
         struct fixture *f = calloc(1, sizeof(*f));
 
         *state = f;
-        return f ? role_new(&f->role, &ops, phase, f) : -1;
+        return f ? role_new(&f->role, phase, &peer_ops, f, &ops, f) : -1;
 }
 
 static int setup(void **state) {
@@ -160,12 +163,12 @@ static void submit(struct fixture *f, uint64_t controller, const struct role_ord
 }
 
 static void be_master(struct fixture *f, const char *id) {
-        submit(f, 1, &(struct role_order) { .type = ORDER_BE_MASTER, .id = name(id) });
+        submit(f, 1, &(struct role_order) { .type = HA_ORDER_BEMASTER, .id = name(id) });
 }
 
 static void be_slave_by(struct fixture *f, uint64_t controller, const char *id, const char *master, bool wait) {
         submit(f, controller, &(struct role_order) {
-                .type = ORDER_BE_SLAVE,
+                .type = HA_ORDER_BESLAVE,
                 .id = name(id),
                 .master_id = name(master),
                 .master_address = { .family = AF_INET, .ip4.s_addr = htonl(INADDR_LOOPBACK) },
@@ -177,12 +180,12 @@ static void be_slave(struct fixture *f, const char *id, const char *master, bool
         be_slave_by(f, 1, id, master, wait);
 }
 
-static void order(struct fixture *f, enum role_order_type type) {
+static void order(struct fixture *f, enum ha_order type) {
         submit(f, 1, &(struct role_order) { .type = type });
 }
 
 static void slave_dead(struct fixture *f, const char *id) {
-        submit(f, 1, &(struct role_order) { .type = ORDER_SLAVE_DEAD, .id = name(id) });
+        submit(f, 1, &(struct role_order) { .type = HA_ORDER_SLAVE_DEAD, .id = name(id) });
 }
 
 static void arrive(struct fixture *f, const char *id) {
@@ -209,7 +212,7 @@ static void become_slave(struct fixture *f) {
 
 static void become_relay(struct fixture *f) {
         become_slave(f);
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         f->trace[0] = 0;
 }
 
@@ -218,11 +221,11 @@ static void become_relay(struct fixture *f) {
 static void test_none(void **state) {
         struct fixture *f = *state;
 
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:none");
-        order(f, ORDER_BE_NONE);
+        order(f, HA_ORDER_BENONE);
         expect(f, "1:ok:3");
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "1:error:6:17");
         slave_dead(f, "n9");
         expect(f, "1:ok:5");
@@ -239,13 +242,13 @@ static void test_be_master(void **state) {
         expect(f, "ARRIVED:n2");
         be_master(f, "n7");
         expect(f, "serve:master:n7 1:ok:1");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:master,n2");
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "1:error:6:17");
-        order(f, ORDER_BE_NONE);
+        order(f, HA_ORDER_BENONE);
         expect(f, "unserve IS_NONE 1:ok:3");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:none");
 }
 
@@ -255,16 +258,16 @@ static void test_cannot_bind(void **state) {
         f->serve_code = CONFD_ERR_HA_BIND;
         be_master(f, "n1");
         expect(f, "serve:master:n1:refused 1:error:1:30");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:none");
         f->serve_code = 0;
         become_slave(f);
         f->serve_code = CONFD_ERR_HA_BIND;
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "serve:relay:n2:refused 1:error:6:30");
         be_master(f, "n2");
         expect(f, "serve:master:n2:refused 1:error:1:30");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:slave,n1");
 }
 
@@ -290,7 +293,7 @@ static void test_be_slave_wait(void **state) {
         role_joined(f->role, /* copied= */ true);
         expect(f, "INITIALIZED:1 1:ok:2");
         assert_false(role_is_writable(f->role));
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:slave,n1");
         be_slave(f, "n2", "n1", /* wait= */ true);
         expect(f, "1:ok:2");
@@ -304,7 +307,7 @@ static void test_be_slave_nowait(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ false);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "follow:n2:n1 1:status:none");
         role_joined(f->role, /* copied= */ false);
         expect(f, "INITIALIZED:0 RESULT:0");
@@ -320,7 +323,7 @@ static void test_be_slave_fails(void **state) {
         expect(f, "unserve IS_NONE follow:n2:n1");
         role_join_failed(f->role, CONFD_ERR_HA_BADTOKEN, "no");
         expect(f, "unfollow 1:error:2:28");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:none");
         assert_true(role_is_writable(f->role));
         be_slave(f, "n2", "n1", /* wait= */ false);
@@ -342,18 +345,18 @@ static void test_relay(void **state) {
         struct fixture *f = *state;
 
         become_slave(f);
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "serve:relay:n2 1:ok:6");
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "1:error:6:17");
         arrive(f, "n4");
         die(f, "n4");
         arrive(f, "n5");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:slave-relay,n1,n5"); /* and no arrival was reported */
         be_slave(f, "n2", "n1", /* wait= */ false);
         expect(f, "unserve RESULT:0");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:slave,n1");
 }
 
@@ -364,7 +367,7 @@ static void test_relay_becomes_master(void **state) {
         arrive(f, "n5");
         be_master(f, "n2");
         expect(f, "serve:master:n2 unfollow IS_MASTER 1:ok:1");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:master,n5");
 }
 
@@ -375,7 +378,7 @@ static void test_relay_loses_master(void **state) {
         arrive(f, "n5");
         role_master_lost(f->role, CONFD_ERR_HA_NOTICK);
         expect(f, "unserve unfollow NOMASTER:31 IS_NONE");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:none");
 }
 
@@ -444,10 +447,10 @@ static void test_wait_superseded(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         slave_dead(f, "n1");
         expect(f, "follow:n2:n1"); /* answered after it */
-        order(f, ORDER_BE_NONE);
+        order(f, HA_ORDER_BENONE);
         expect(f, "unfollow 1:error:2:71 1:status:none 1:ok:5 1:ok:3");
         be_slave(f, "n2", "n1", /* wait= */ true);
         be_master(f, "n2");
@@ -455,7 +458,7 @@ static void test_wait_superseded(void **state) {
         be_slave(f, "n2", "n1", /* wait= */ true);
         be_slave(f, "n2", "n3", /* wait= */ true);
         expect(f, "unserve IS_NONE follow:n2:n1 unfollow 1:error:2:71 follow:n2:n3");
-        order(f, ORDER_BE_RELAY);
+        order(f, HA_ORDER_BERELAY);
         expect(f, "unfollow 1:error:2:71 1:error:6:17");
 }
 
@@ -463,11 +466,11 @@ static void test_wait_then_status(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         role_joined(f->role, false);
         expect(f, "follow:n2:n1 INITIALIZED:0 1:ok:2 1:status:slave,n1");
         be_slave(f, "n2", "n3", /* wait= */ true);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         role_join_failed(f->role, CONFD_ERR_HA_BADVSN, "");
         expect(f, "unfollow IS_NONE follow:n2:n3 unfollow 1:error:2:52 1:status:none");
 }
@@ -481,9 +484,9 @@ static void test_nowait_superseded(void **state) {
         role_joined(f->role, true);
         expect(f, "follow:n2:n1 unfollow RESULT:71 follow:n2:n3 unfollow RESULT:71 follow:n2:n3 INITIALIZED:1 1:ok:2");
         be_slave(f, "n2", "n1", /* wait= */ false);
-        order(f, ORDER_BE_RELAY); /* refused, so it ends nothing */
+        order(f, HA_ORDER_BERELAY); /* refused, so it ends nothing */
         expect(f, "unfollow IS_NONE follow:n2:n1 1:error:6:17");
-        order(f, ORDER_BE_NONE);
+        order(f, HA_ORDER_BENONE);
         expect(f, "unfollow RESULT:71 1:ok:3");
 }
 
@@ -491,12 +494,12 @@ static void test_phase0(void **state) {
         struct fixture *f = *state;
 
         be_master(f, "n1");
-        order(f, ORDER_BE_RELAY);
-        order(f, ORDER_BE_NONE);
+        order(f, HA_ORDER_BERELAY);
+        order(f, HA_ORDER_BENONE);
         slave_dead(f, "n1");
         be_slave(f, "n2", "n1", /* wait= */ true);
         be_slave(f, "n2", "n1", /* wait= */ false);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:error:1:17 1:error:6:17 1:error:3:17 1:error:5:17 1:error:2:17 RESULT:17 1:status:none");
         assert_int_equal(role_set_phase(f->role, 3), -EINVAL);
         assert_int_equal(role_set_phase(f->role, 1), 0);
@@ -512,10 +515,10 @@ static void test_bad_arguments(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
-        submit(f, 1, &(struct role_order) { .type = ORDER_BE_MASTER, .error = CONFD_ERR_BADTYPE, .why = "x" });
-        submit(f, 1, &(struct role_order) { .type = ORDER_BE_SLAVE, .wait = true, .error = CONFD_ERR_BADTYPE, .why = "x" });
-        submit(f, 1, &(struct role_order) { .type = ORDER_BE_SLAVE, .error = CONFD_ERR_BADTYPE, .why = "x" });
-        order(f, ORDER_STATUS);
+        submit(f, 1, &(struct role_order) { .type = HA_ORDER_BEMASTER, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        submit(f, 1, &(struct role_order) { .type = HA_ORDER_BESLAVE, .wait = true, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        submit(f, 1, &(struct role_order) { .type = HA_ORDER_BESLAVE, .error = CONFD_ERR_BADTYPE, .why = "x" });
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:error:1:5 1:error:2:5 RESULT:5 1:status:master");
 }
 
@@ -525,9 +528,9 @@ static void test_controller_gone(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         role_controller_gone(f->role, 1);
-        submit(f, 2, &(struct role_order) { .type = ORDER_STATUS });
+        submit(f, 2, &(struct role_order) { .type = HA_ORDER_STATUS });
         expect(f, "follow:n2:n1 2:status:none"); /* the new one does not wait for the old one's join */
         role_joined(f->role, true);
         expect(f, "INITIALIZED:1"); /* which has gone on */
@@ -538,13 +541,13 @@ static void test_new_controller_supersedes(void **state) {
 
         be_slave(f, "n2", "n1", /* wait= */ true);
         role_controller_gone(f->role, 1);
-        submit(f, 2, &(struct role_order) { .type = ORDER_BE_NONE });
+        submit(f, 2, &(struct role_order) { .type = HA_ORDER_BENONE });
         expect(f, "follow:n2:n1 unfollow 2:ok:3");
 }
 
 static void test_orders_limit(void **state) {
         struct fixture *f = *state;
-        struct role_order o = { .type = ORDER_STATUS };
+        struct role_order o = { .type = HA_ORDER_STATUS };
 
         be_slave(f, "n2", "n1", /* wait= */ true);
         for (unsigned i = 0; i < ROLE_ORDERS_MAX; i++) {
@@ -565,12 +568,12 @@ static void test_hold(void **state) {
         f->hold = true;
         be_master(f, "n1");
         expect(f, "serve:master:n1 IS_MASTER hold 1:ok:1");
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "1:status:master");
-        order(f, ORDER_BE_NONE);
-        order(f, ORDER_STATUS); /* behind it, as replies come in order */
+        order(f, HA_ORDER_BENONE);
+        order(f, HA_ORDER_STATUS); /* behind it, as replies come in order */
         arrive(f, "n2");
-        submit(f, 2, &(struct role_order) { .type = ORDER_STATUS }); /* another's is served at once */
+        submit(f, 2, &(struct role_order) { .type = HA_ORDER_STATUS }); /* another's is served at once */
         expect(f, "2:status:master");
         role_release(f->role);
         expect(f, "unhold unserve IS_NONE hold 1:ok:3 1:status:none");
@@ -598,7 +601,7 @@ static void test_hold_before_join(void **state) {
         f->hold = true;
         be_slave(f, "n2", "n1", /* wait= */ true);
         expect(f, "unserve IS_NONE hold"); /* nothing comes in before the acknowledgement */
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "");
         role_release(f->role);
         expect(f, "unhold follow:n2:n1");
@@ -620,7 +623,7 @@ static void test_hold_slave_dead(void **state) {
         role_release(f->role);
         expect(f, "unhold drop:n2 DIED:n2 hold 1:ok:5");
         role_release(f->role);
-        order(f, ORDER_STATUS);
+        order(f, HA_ORDER_STATUS);
         expect(f, "unhold 1:status:master,n3");
 }
 
