@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the object org.confd.HANode. */
 #include <stdio.h>
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
 #include "basic/bus-flush.h"
@@ -25,7 +26,7 @@ struct node_bus {
         bool refused; /* the name, when we came back */
         struct bus_reads *reads;
         unsigned n_applies;
-        struct apply *applies;
+        LIST_HEAD(, apply) applies;
 
         /* What PropertiesChanged last said. */
         const char *state;
@@ -37,7 +38,7 @@ struct node_bus {
 /* An Apply whose transaction is on its way. It may outlive the bus that it came from, and even the object. */
 struct apply {
         struct node_bus *bus; /* NULL: that is gone */
-        struct apply *next, **previous;
+        LIST_ENTRY(apply) applies;
         sd_bus_message *message;
 };
 
@@ -157,9 +158,7 @@ static struct apply *apply_free(struct apply *a) {
                 return NULL;
         if (a->bus) {
                 a->bus->n_applies--;
-                *a->previous = a->next;
-                if (a->next)
-                        a->next->previous = a->previous;
+                LIST_REMOVE(a, applies);
         }
         sd_bus_message_unref(a->message);
         free(a);
@@ -283,11 +282,7 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
                 return -ENOMEM;
         a->bus = b;
         a->message = sd_bus_message_ref(m);
-        a->next = b->applies;
-        a->previous = &b->applies;
-        if (a->next)
-                a->next->previous = &a->next;
-        b->applies = a;
+        LIST_INSERT_HEAD(&b->applies, a, applies);
         b->n_applies++;
         r = b->ops->commit(t, on_committed, a, b->userdata);
         if (r < 0) {
@@ -485,6 +480,7 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         *ret_error = NULL;
         if (!b)
                 return -ENOMEM;
+        LIST_INIT(&b->applies);
         b->event = sd_event_ref(event);
         b->store = store;
         b->ops = ops;
@@ -521,10 +517,12 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
 }
 
 struct node_bus *node_bus_free(struct node_bus *b) {
+        struct apply *a;
+
         if (!b)
                 return NULL;
         store_set_changed_callback(b->store, NULL, NULL);
-        for (struct apply *a = b->applies; a; a = a->next)
+        LIST_FOREACH(a, &b->applies, applies)
                 a->bus = NULL;
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
