@@ -52,12 +52,7 @@ static uint64_t earliest(const struct controller *c) {
                 return 0;
         if (c->query.in_flight)
                 t = MIN(t, c->query.deadline);
-        if (c->orders.in_flight)
-                t = MIN(t, c->orders.in_flight->deadline);
-        if (c->orders.passing)
-                t = MIN(t, c->orders.passing->deadline);
-        if (c->orders.following)
-                t = MIN(t, c->orders.following->deadline);
+        t = MIN(t, orders_deadline(&c->orders));
         if (!connected && c->orders.queue)
                 t = MIN(t, c->orders.queue->deadline);
         if ((!connected || orders_blocking(&c->orders)) && c->waiters)
@@ -80,15 +75,13 @@ static void time_out(struct controller *c, struct order *order) {
         struct failure why = failure_make(FAILURE_TIMEOUT, "ConfD did not answer %s in time%s; look whether it hangs", what,
                                           order ? " (the order may still take effect)" : "");
 
-        c->order_timed_out = order;
         if (order)
                 controller_finish(c, order, 0, failure_copy(&why));
         else {
                 failure_done(&c->query.failure);
                 c->query.failure = failure_copy(&why);
         }
-        link_give_up(c->link, why);
-        c->order_timed_out = false;
+        link_give_up(c->link, why, order ? LINK_ENDED_FOR_ORDER : LINK_ENDED);
 }
 
 static void check_waiting(struct controller *c, uint64_t now) {

@@ -203,22 +203,15 @@ static void on_ready(void *userdata) {
         controller_pump(c);
 }
 
-static void on_down(void *userdata, const struct failure *why, bool undecided) {
+static void on_down(void *userdata, const struct failure *why, enum link_end end) {
         struct controller *c = userdata;
         _cleanup_failure_ struct failure f = failure_make(FAILURE_NOT_CONNECTED, "the connection to ConfD is lost: %s",
                                                           failure_words(why));
-        struct orders *o = &c->orders;
 
         c->query.in_flight = false;
-        if (o->in_flight)
-                controller_finish(c, o->in_flight, 0, failure_copy(&f));
-        if (o->passing)
-                controller_finish(c, o->passing, 0, failure_copy(&f));
-        if (o->following)
-                controller_finish(c, o->following, 0, failure_copy(&f));
-        controller_fail_queued(c, &f, UINT64_MAX);
+        controller_finish_all(c, &f);
         state_disconnected(c->state, /* synchronizing= */ false, now_realtime());
-        if (!undecided && !c->order_timed_out)
+        if (end == LINK_ENDED)
                 state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         controller_publish(c);
         controller_reply_finished(c, UINT64_MAX);
@@ -226,7 +219,7 @@ static void on_down(void *userdata, const struct failure *why, bool undecided) {
                 controller_answer_waiters(c, c->query.id, &c->query.failure, HA_STATE_UNKNOWN, NULL);
         failure_done(&c->query.failure);
         controller_fail_waiters(c, &f, UINT64_MAX);
-        if (!undecided)
+        if (end != LINK_UNDECIDED)
                 c->handlers->connection(c->userdata, why);
         controller_pump(c);
 }

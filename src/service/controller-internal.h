@@ -46,7 +46,6 @@ struct controller {
         uint64_t events_down_since;
         uint64_t poll_at;
         bool status_refused;   /* ConfD answered the last question with an error */
-        bool order_timed_out;  /* the connection is given up for an order, which LastError names already */
 
         struct waiter *waiters, *waiters_tail;
         size_t n_waiters;
@@ -60,6 +59,7 @@ void controller_publish(struct controller *c);
 /* Notes how an order ended (outcome is taken over), to take effect with the status that covers the stamp, or, with
  * stamp 0, when it is settled next. */
 void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome);
+void controller_finish_all(struct controller *c, const struct failure *why);
 /* Those that came before this attempt to connect began. */
 void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt);
 

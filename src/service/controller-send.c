@@ -5,6 +5,10 @@
 #include "service/controller-internal.h"
 #include "service/convert.h"
 
+/* At most a question, a BeSlave with reply and the SlaveDead that passes it by go out together, or an order, and the
+ * question that shows its effect. */
+enum { BURST = 3 };
+
 static void send_query(struct controller *c) {
         int r;
 
@@ -99,7 +103,7 @@ void controller_pump(struct controller *c) {
         } else {
                 bool may_order = link_is_ready(c->link) && !must_hold(c);
 
-                for (unsigned i = 0; i < 3; i++) {
+                for (unsigned i = 0; i < BURST; i++) {
                         if (c->wanted && !c->query.in_flight && !orders_blocking(&c->orders))
                                 send_query(c);
                         order = may_order ? orders_next(&c->orders) : NULL;

@@ -77,6 +77,23 @@ void controller_settle(struct controller *c, uint64_t covers) {
         controller_reply_finished(c, covers);
 }
 
+struct ending {
+        struct controller *c;
+        const struct failure *why;
+};
+
+static void end_told(void *userdata, struct order *order) {
+        const struct ending *e = userdata;
+
+        controller_finish(e->c, order, 0, failure_copy(e->why));
+}
+
+void controller_finish_all(struct controller *c, const struct failure *why) {
+        struct ending e = { c, why };
+
+        orders_finish_all(&c->orders, end_told, &e);
+}
+
 void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt) {
         while (c->orders.queue && c->orders.queue->attempt < attempt)
                 controller_finish(c, c->orders.queue, 0, failure_copy(why));
@@ -145,16 +162,16 @@ void controller_order(struct controller *c, const struct order_request *request,
                       void *userdata) {
         _cleanup_failure_ struct failure f = FAILURE_NONE;
         const struct failure none = FAILURE_NONE;
-        struct order *other = NULL;
+        struct order *order, *ended;
         int r;
 
         if (!link_client(c->link) && link_kick(c->link) < 0)
                 f = controller_not_connected(c);
         else {
-                r = orders_submit(&c->orders, request, sender, done, userdata, &other);
+                r = orders_submit(&c->orders, request, sender, done, userdata, &order, &ended);
                 if (r == 1) {
-                        if (other->accepted)
-                                order_reply(other, &none, /* accepted_only= */ true);
+                        if (order->accepted)
+                                order_reply(order, &none, /* accepted_only= */ true);
                         return;
                 }
                 if (r < 0)
@@ -168,10 +185,10 @@ void controller_order(struct controller *c, const struct order_request *request,
                 done(userdata, &f);
                 return;
         }
-        c->orders.queue_tail->deadline = usec_add(now_monotonic(), c->config->request_timeout);
-        c->orders.queue_tail->attempt = link_attempts(c->link);
-        if (other) {
-                controller_finish(c, other, 0, failure_make(FAILURE_SUPERSEDED, "a later %s took the place of this BeSlave",
+        order->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        order->attempt = link_attempts(c->link);
+        if (ended) {
+                controller_finish(c, ended, 0, failure_make(FAILURE_SUPERSEDED, "a later %s took the place of this BeSlave",
                                                       order_kind_to_string(request->kind)));
                 controller_settle(c, 0);
         }
@@ -284,20 +301,20 @@ void controller_connect(struct controller *c) {
         link_start(c->link);
 }
 
+/* Nobody is signalled any more. */
+static void end_untold(void *userdata, struct order *order) {
+        const struct ending *e = userdata;
+
+        orders_finish(&e->c->orders, order, 0, failure_copy(e->why));
+}
+
 void controller_stop(struct controller *c) {
         _cleanup_failure_ struct failure f = failure_make(FAILURE_NOT_CONNECTED, "confd-had is being stopped; an order that it "
                                                           "has given ConfD may still take effect");
-        struct orders *o = &c->orders;
+        struct ending e = { c, &f };
 
         c->ending = true;
-        if (o->in_flight)
-                orders_finish(o, o->in_flight, 0, failure_copy(&f));
-        if (o->passing)
-                orders_finish(o, o->passing, 0, failure_copy(&f));
-        if (o->following)
-                orders_finish(o, o->following, 0, failure_copy(&f));
-        while (o->queue)
-                orders_finish(o, o->queue, 0, failure_copy(&f));
+        orders_finish_all(&c->orders, end_untold, &e);
         controller_reply_finished(c, UINT64_MAX);
         controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);
 }

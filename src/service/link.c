@@ -169,7 +169,7 @@ static int on_events_timer(sd_event_source *s, uint64_t usec, void *userdata) {
                 else
                         link_give_up(l, failure_make(FAILURE_TIMEOUT, "ConfD at %s has not sent %d health checks in a row; look "
                                                      "whether it hangs", l->config->address_name,
-                                                     LINK_HEALTH_CHECK_MISSED));
+                                                     LINK_HEALTH_CHECK_MISSED), LINK_ENDED);
         }
         return 0;
 }
@@ -224,7 +224,7 @@ static void on_closed(confd_ha_client *c, const struct confd_ha_result *result, 
                 set_timer(l->timer, now_monotonic() + LINK_VERDICT_USEC);
         } else
                 wait_for_attempt(l);
-        l->handlers->down(l->userdata, &l->cause, undecided);
+        l->handlers->down(l->userdata, &l->cause, undecided ? LINK_UNDECIDED : LINK_ENDED);
 }
 
 static void pass_verdict(struct link *l) {
@@ -357,7 +357,7 @@ static void close_both(struct link *l) {
         set_timer(l->events_timer, USEC_INFINITY);
 }
 
-void link_give_up(struct link *l, struct failure why) {
+void link_give_up(struct link *l, struct failure why, enum link_end end) {
         bool events_were_up = l->events_phase == PHASE_UP;
 
         set_cause(l, why);
@@ -366,7 +366,7 @@ void link_give_up(struct link *l, struct failure why) {
         wait_for_attempt(l);
         if (events_were_up)
                 l->handlers->events_down(l->userdata, &l->cause, /* was_up= */ true);
-        l->handlers->down(l->userdata, &l->cause, /* undecided= */ false);
+        l->handlers->down(l->userdata, &l->cause, end);
 }
 
 /* ---- a link ---- */

@@ -23,11 +23,18 @@
 
 struct link;
 
+/* How the HA connection came to an end. */
+enum link_end {
+        LINK_ENDED,
+        LINK_UNDECIDED,       /* decided() will say why */
+        LINK_ENDED_FOR_ORDER, /* an order has not been answered, and its failure tells of it */
+};
+
 /* Called from the event loop. After down() or failed() a next attempt is already arranged where there is to be one. */
 struct link_handlers {
         void (*up)(void *userdata);
-        /* The HA connection is gone, and the pending orders have heard so. undecided: decided() will say why. */
-        void (*down)(void *userdata, const struct failure *why, bool undecided);
+        /* The HA connection is gone, and the pending orders have heard so. */
+        void (*down)(void *userdata, const struct failure *why, enum link_end end);
         void (*decided)(void *userdata, const struct failure *why);
         /* A connection could not be had. */
         void (*failed)(void *userdata, const struct failure *why);
@@ -77,4 +84,4 @@ void link_drain_events(struct link *l);
 void link_is_well(struct link *l);
 
 /* Gives up both connections for this reason (taken over) and makes them anew after the delay. Calls down(). */
-void link_give_up(struct link *l, struct failure why);
+void link_give_up(struct link *l, struct failure why, enum link_end end);

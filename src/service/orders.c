@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <confd_lib.h>
 
+#include "basic/time-util.h"
 #include "service/orders.h"
 
 static const char *const kind_names[] = {
@@ -134,7 +135,7 @@ static bool is_role(enum order_kind kind) {
 }
 
 int orders_submit(struct orders *o, const struct order_request *request, const char *sender, order_done_fn done,
-                  void *userdata, struct order **ret_other) {
+                  void *userdata, struct order **ret, struct order **ret_ended) {
         struct order *live = live_beslave(o), *n;
         int r;
 
@@ -144,7 +145,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
                 r = add_call(live, done, userdata, request->wait);
                 if (r < 0)
                         return r;
-                *ret_other = live;
+                *ret = live;
                 return 1;
         }
         if (!orders_has_room(o, sender, 0, 0))
@@ -162,10 +163,10 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
                 return -ENOMEM;
         }
 
-        *ret_other = NULL;
+        *ret_ended = NULL;
         if (live && is_role(request->kind)) {
                 detach(o, live);
-                *ret_other = live;
+                *ret_ended = live;
         }
         if (o->queue_tail)
                 o->queue_tail->next = n;
@@ -173,6 +174,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
                 o->queue = n;
         o->queue_tail = n;
         o->n_queued++;
+        *ret = n;
         return 0;
 }
 
@@ -239,6 +241,16 @@ bool orders_under_way(const struct orders *o) {
         return o->in_flight || o->passing || o->following || o->finished;
 }
 
+uint64_t orders_deadline(const struct orders *o) {
+        const struct order *const there[] = { o->in_flight, o->passing, o->following };
+        uint64_t t = USEC_INFINITY;
+
+        for (size_t i = 0; i < ELEMENTSOF(there); i++)
+                if (there[i])
+                        t = MIN(t, there[i]->deadline);
+        return t;
+}
+
 /* ---- outcomes ---- */
 
 void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome) {
@@ -258,6 +270,17 @@ void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct
         else
                 o->finished = order;
         o->finished_tail = order;
+}
+
+void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata) {
+        if (o->in_flight)
+                fn(userdata, o->in_flight);
+        if (o->passing)
+                fn(userdata, o->passing);
+        if (o->following)
+                fn(userdata, o->following);
+        while (o->queue)
+                fn(userdata, o->queue);
 }
 
 struct order *orders_take_finished(struct orders *o, uint64_t covers) {

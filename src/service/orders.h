@@ -84,10 +84,10 @@ const char *order_kind_to_string(enum order_kind kind);
 struct order *order_free(struct order *o);
 void orders_done(struct orders *o);
 
-/* Takes an order in. Returns 1 if it joined a pending one (in *ret_other), 0 if it is queued (*ret_other: the BeSlave that
- * it ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay), -EBUSY past a limit, -ENOMEM. */
+/* Takes an order in. Returns 1 if it joined a pending one (*ret), 0 if it is queued (*ret; *ret_ended: the BeSlave that it
+ * ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay), -EBUSY past a limit, -ENOMEM. */
 _must_check_ int orders_submit(struct orders *o, const struct order_request *request, const char *sender,
-                               order_done_fn done, void *userdata, struct order **ret_other);
+                               order_done_fn done, void *userdata, struct order **ret, struct order **ret_ended);
 
 /* Whether one more of this sender may come, with so many still being authorized. */
 bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending);
@@ -104,6 +104,13 @@ bool orders_synchronizing(const struct orders *o, uint64_t covers);
 
 /* Whether an order is under way at ConfD, or its outcome is yet to be shown. */
 bool orders_under_way(const struct orders *o);
+
+/* When the first of those at ConfD is late; USEC_INFINITY if there is none. */
+uint64_t orders_deadline(const struct orders *o);
+
+/* Calls fn for each that has no outcome, those at ConfD before those in the queue; fn finishes it. */
+typedef void (*order_finish_fn)(void *userdata, struct order *order);
+void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata);
 
 /* A status that was asked for behind it has been answered: the BeSlave in flight is ConfD's. Returns it, or NULL. What it
  * ended has had its result by then; results that may have been missed are not expected any more. */
