@@ -28,11 +28,15 @@ dir() ->
 remove(Dir) -> os:cmd("rm -rf " ++ Dir), ok.
 
 %% A loopback network that nobody else uses: "127.78.X.", held by a socket that listens in it.
-net() ->
+net() -> net(100).
+
+net(0) -> error(no_free_network);
+net(Tries) ->
     X = rand:uniform(254),
-    case gen_tcp:listen(9, [{ip, {127, 78, X, 254}}]) of
+    case gen_tcp:listen(9009, [{ip, {127, 78, X, 254}}]) of
         {ok, _} -> "127.78." ++ integer_to_list(X) ++ ".";
-        {error, _} -> net()
+        {error, eaddrinuse} -> net(Tries - 1);
+        {error, Why} -> error({no_network, Why})
     end.
 
 start(Dir) -> start(Dir, #{}).
