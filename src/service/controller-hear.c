@@ -60,12 +60,20 @@ static void decide_by_status(struct controller *c, enum ha_state state, const st
 static void apply_status(struct controller *c, enum ha_state state, const struct node_list *nodes) {
         const struct failure none = FAILURE_NONE;
         uint64_t covers = c->query.covers, id = c->query.id;
+        struct status_reading reading = {
+                .covers = covers,
+                .state = state,
+                .nodes = nodes,
+                .under_order = c->query.under_order,
+                .monotonic = now_monotonic(),
+                .realtime = now_realtime(),
+        };
         struct order *accepted;
 
         accepted = orders_accept(&c->orders, id);
         decide_by_status(c, state, nodes);
-        if (state_status(c->state, covers, state, nodes, c->query.under_order,
-                         orders_synchronizing(&c->orders, covers), now_monotonic(), now_realtime()) < 0)
+        reading.synchronizing = orders_synchronizing(&c->orders, covers);
+        if (state_status(c->state, &reading) < 0)
                 log_error("Out of memory: a change of ConfD's status is not signalled in full");
         controller_publish(c);
         if (accepted)

@@ -27,66 +27,7 @@ static bool is_slave(enum ha_state state) {
         return state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY;
 }
 
-/* ---- signals ---- */
-
-static void signal_done(struct signal *g) {
-        for (size_t i = 0; i < ELEMENTSOF(g->args); i++)
-                free(g->args[i]);
-        free(g->node_id);
-        free(g->master_id);
-        free(g->master_address);
-        *g = (struct signal) {};
-}
-
-void signal_list_done(struct signal_list *l) {
-        for (size_t i = 0; i < l->n; i++)
-                signal_done(&l->items[i]);
-        free(l->items);
-        *l = (struct signal_list) {};
-}
-
-/* Takes the signal over, also when it fails. */
-static int signal_list_add(struct signal_list *l, struct signal g) {
-        if (l->n == l->allocated) {
-                size_t n = l->allocated ? l->allocated * 2 : 4;
-                struct signal *items = reallocarray(l->items, n, sizeof(*items));
-
-                if (!items) {
-                        signal_done(&g);
-                        return -ENOMEM;
-                }
-                l->items = items;
-                l->allocated = n;
-        }
-        l->items[l->n++] = g;
-        return 0;
-}
-
-static void signal_list_remove(struct signal_list *l, size_t i) {
-        signal_done(&l->items[i]);
-        memmove(&l->items[i], &l->items[i + 1], (l->n - i - 1) * sizeof(l->items[0]));
-        l->n--;
-}
-
-static int signal_make(struct signal *ret, enum signal_kind kind, const char *a, const char *b, const char *c) {
-        const char *args[] = { a, b, c };
-        struct signal g = { .kind = kind };
-
-        for (size_t i = 0; i < ELEMENTSOF(args); i++)
-                if (args[i]) {
-                        g.args[i] = strdup(args[i]);
-                        if (!g.args[i]) {
-                                signal_done(&g);
-                                return -ENOMEM;
-                        }
-                }
-        *ret = g;
-        return 0;
-}
-
-static bool same_subject(const struct signal *a, const char *id, const char *address) {
-        return streq(a->args[0] ?: "", id ?: "") && streq(a->args[1] ?: "", address ?: "");
-}
+/* ---- a state ---- */
 
 /* Emits one signal, with what the journal wants to know beside. */
 static int emit(struct state *s, struct signal g, const char *node_id, const char *master_id, const char *master_address) {
@@ -97,8 +38,6 @@ static int emit(struct state *s, struct signal g, const char *node_id, const cha
         }
         return signal_list_add(&s->signals, g);
 }
-
-/* ---- a state ---- */
 
 static struct outcome *outcome_free(struct outcome *o) {
         if (!o)
@@ -320,9 +259,9 @@ static int apply_outcomes(struct state *s, uint64_t covers, struct signal_list *
         return r;
 }
 
-/* An event that comes after the difference of two statuses has told the same is late, once. One that says the opposite
- * ends the waiting for it. */
-static bool is_late(struct state *s, const struct signal *g, uint64_t monotonic) {
+/* An event that comes after the difference of two statuses has told the same is late: whether this one is. It is expected
+ * no more then, as after one that says the opposite. */
+static bool take_late(struct state *s, const struct signal *g, uint64_t monotonic) {
         bool late = false;
 
         for (size_t i = 0; i < s->told.n;) {
@@ -332,7 +271,7 @@ static bool is_late(struct state *s, const struct signal *g, uint64_t monotonic)
 
                 if (t->stamp < monotonic)
                         signal_list_remove(&s->told, i);
-                else if (!late && t->kind == g->kind && (!peer || same_subject(t, g->args[0], g->args[1]))) {
+                else if (!late && t->kind == g->kind && (!peer || signal_is_about(t, g->args[0], g->args[1]))) {
                         late = true;
                         signal_list_remove(&s->told, i);
                 } else if (peer && t->kind != g->kind && same_id)
@@ -346,7 +285,7 @@ static bool is_late(struct state *s, const struct signal *g, uint64_t monotonic)
 /* Whether an event of the list says this already; each event explains one difference. */
 static bool is_told(const struct signal_list *l, enum signal_kind kind, const char *id, const char *address) {
         for (size_t i = 0; i < l->n; i++)
-                if (l->items[i].kind == kind && (!id || same_subject(&l->items[i], id, address)))
+                if (l->items[i].kind == kind && (!id || signal_is_about(&l->items[i], id, address)))
                         return true;
         return false;
 }
@@ -466,120 +405,155 @@ static int change_state(struct state *s, enum ha_state state, const char *reason
         return signal_list_add(batch, g);
 }
 
-static int by_place(const void *a, const void *b) {
-        const struct signal *x = a, *y = b;
+/* Whose master was lost is known from before the status. */
+struct subject {
+        char *node_id, *master_id, *master_address;
+};
 
-        if (x->group != y->group)
-                return x->group < y->group ? -1 : 1;
-        if (x->kind != y->kind)
-                return x->kind < y->kind ? -1 : 1;
-        return x->stamp < y->stamp ? -1 : x->stamp > y->stamp;
+static void subject_done(struct subject *b) {
+        free(b->node_id);
+        free(b->master_id);
+        free(b->master_address);
 }
 
-/* Emits what the batch holds. Whose master was lost is known from before the status. */
-static int emit_batch(struct state *s, struct signal_list *batch, const char *old_node_id, const char *old_master_id,
-                      const char *old_master_address) {
+static int emit_batch(struct state *s, struct signal_list *batch, const struct subject *before) {
         int r = 0;
 
-        if (batch->n > 0)
-                qsort(batch->items, batch->n, sizeof(batch->items[0]), by_place);
+        signal_list_sort(batch);
         for (size_t i = 0; i < batch->n; i++) {
-                struct signal g = batch->items[i];
-                bool before = g.kind == SIGNAL_MASTER_LOST;
+                struct signal g = signal_list_take(batch, i);
                 int q;
 
-                batch->items[i] = (struct signal) {};
-                q = emit(s, g, before ? old_node_id : s->node_id, before ? old_master_id : s->master_id,
-                         before ? old_master_address : s->master_address);
+                if (before && g.kind == SIGNAL_MASTER_LOST)
+                        q = emit(s, g, before->node_id, before->master_id, before->master_address);
+                else
+                        q = emit(s, g, s->node_id, s->master_id, s->master_address);
                 if (q < 0)
                         r = q;
         }
         return r;
 }
 
-int state_status(struct state *s, uint64_t covers, enum ha_state state, const struct node_list *nodes, bool under_order,
-                 bool synchronizing, uint64_t monotonic, uint64_t realtime) {
-        _cleanup_(signal_list_done) struct signal_list batch = {}, results = {};
+/* What a status brings with it, on its way to taking effect. */
+struct effect {
+        const struct status_reading *reading;
+        struct signal_list batch, results;
+        struct subject before;
+        struct node_list *known;
+};
+
+static void effect_done(struct effect *e) {
+        signal_list_done(&e->batch);
+        signal_list_done(&e->results);
+        subject_done(&e->before);
+        node_list_free(e->known);
+}
+
+static int effect_init(struct effect *e, const struct state *s, const struct status_reading *reading) {
         /* Who the lost master was is not shown any more when the connection is down. */
         bool shown = s->state != HA_STATE_UNKNOWN || !is_slave(s->known_state) || node_list_size(s->known) == 0;
-        _cleanup_free_ char *old_node_id = strdup(s->node_id),
-                            *old_master_id = strdup(shown ? s->master_id : s->known->nodes[0].id),
-                            *old_master_address = strdup(shown ? s->master_address : s->known->nodes[0].address);
-        struct node_list *known = node_list_copy(nodes);
-        const char *reason = "external";
-        bool lost_master;
+
+        *e = (struct effect) {
+                .reading = reading,
+                .before.node_id = strdup(s->node_id),
+                .before.master_id = strdup(shown ? s->master_id : s->known->nodes[0].id),
+                .before.master_address = strdup(shown ? s->master_address : s->known->nodes[0].address),
+                .known = node_list_copy(reading->nodes),
+        };
+        return e->known && e->before.node_id && e->before.master_id && e->before.master_address ? 0 : -ENOMEM;
+}
+
+/* What has been told and is covered, and what shows as a difference. */
+static int collect(struct state *s, struct effect *e) {
+        const struct status_reading *now = e->reading;
         size_t left = 0;
-        int r = 0, q;
+        int r, q;
 
-        if (!known || !old_node_id || !old_master_id || !old_master_address) {
-                node_list_free(known);
-                return -ENOMEM;
-        }
-        q = apply_outcomes(s, covers, &results, realtime);
-        if (q < 0)
-                r = q;
-
+        r = apply_outcomes(s, now->covers, &e->results, now->realtime);
         for (size_t i = 0; i < s->pending.n; i++) {
-                struct signal g = s->pending.items[i];
+                struct signal g = signal_list_take(&s->pending, i);
 
-                s->pending.items[i] = (struct signal) {};
-                if (g.stamp > covers)
+                if (g.stamp > now->covers)
                         s->pending.items[left++] = g;
-                else if (is_late(s, &g, monotonic))
+                else if (take_late(s, &g, now->monotonic))
                         signal_done(&g);
-                else if (signal_list_add(&batch, g) < 0)
+                else if (signal_list_add(&e->batch, g) < 0)
                         r = -ENOMEM;
         }
         s->pending.n = left;
         if (s->missed) {
-                q = add_differences(s, &batch, state, nodes, under_order, monotonic);
+                q = add_differences(s, &e->batch, now->state, now->nodes, now->under_order, now->monotonic);
                 if (q < 0)
                         r = q;
-                if (s->events_connected && covers >= s->missed_until && r >= 0)
+                if (s->events_connected && now->covers >= s->missed_until && r >= 0)
                         s->missed = false;
         }
+        return r;
+}
 
-        lost_master = is_told(&batch, SIGNAL_MASTER_LOST, NULL, NULL);
-        for (size_t i = 0; i < batch.n; i++)
-                if (batch.items[i].kind == SIGNAL_MASTER_LOST)
-                        state_set_error(s, ERROR_KIND_MASTER, batch.items[i].args[0], batch.items[i].args[1] ?: "", realtime);
+/* Why the state is another. */
+static const char *find_reason(struct state *s, const struct effect *e) {
+        for (size_t i = 0; i < e->batch.n; i++) {
+                const struct signal *g = &e->batch.items[i];
+
+                if (g->kind == SIGNAL_MASTER_LOST)
+                        state_set_error(s, ERROR_KIND_MASTER, g->args[0], g->args[1] ?: "", e->reading->realtime);
+        }
         if (s->state == HA_STATE_UNKNOWN)
-                reason = "connected";
-        else if (under_order)
-                reason = "order";
-        else if (lost_master)
-                reason = "master-lost";
+                return "connected";
+        if (e->reading->under_order)
+                return "order";
+        return is_told(&e->batch, SIGNAL_MASTER_LOST, NULL, NULL) ? "master-lost" : "external";
+}
 
-        q = set_peers(s, state, nodes);
-        if (q < 0)
-                r = q;
-        state_set_synchronizing(s, synchronizing);
-        if (state == HA_STATE_NONE && !synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
+static int show(struct state *s, struct effect *e, const char *reason) {
+        const struct status_reading *now = e->reading;
+        int r, q;
+
+        r = set_peers(s, now->state, now->nodes);
+        state_set_synchronizing(s, now->synchronizing);
+        if (now->state == HA_STATE_NONE && !now->synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
                 r = -ENOMEM;
-        if (!is_slave(state) && !synchronizing) {
+        if (!is_slave(now->state) && !now->synchronizing) {
                 free(TAKE_PTR(s->ordered_id));
                 free(TAKE_PTR(s->ordered_address));
         }
-        q = change_state(s, state, reason, s->group, &batch, realtime);
-        if (q < 0)
-                r = q;
-        for (size_t i = 0; i < results.n; i++) {
-                struct signal g = results.items[i];
+        q = change_state(s, now->state, reason, s->group, &e->batch, now->realtime);
+        node_list_free(s->known);
+        s->known = TAKE_PTR(e->known);
+        s->known_state = now->state;
+        return q < 0 ? q : r;
+}
 
-                results.items[i] = (struct signal) {};
+static int tell(struct state *s, struct effect *e) {
+        int r = 0, q;
+
+        for (size_t i = 0; i < e->results.n; i++) {
+                struct signal g = signal_list_take(&e->results, i);
+
                 g.group = s->group;
-                if (signal_list_add(&batch, g) < 0)
+                if (signal_list_add(&e->batch, g) < 0)
                         r = -ENOMEM;
         }
-        q = emit_batch(s, &batch, old_node_id, old_master_id, old_master_address);
-        if (q < 0)
-                r = q;
-        node_list_free(s->known);
-        s->known = known;
-        s->known_state = state;
+        q = emit_batch(s, &e->batch, &e->before);
         if (s->pending.n == 0)
                 s->group = 0;
-        return r;
+        return q < 0 ? q : r;
+}
+
+int state_status(struct state *s, const struct status_reading *reading) {
+        _cleanup_(effect_done) struct effect e;
+        int r, q;
+
+        r = effect_init(&e, s, reading);
+        if (r < 0)
+                return r;
+        r = collect(s, &e);
+        q = show(s, &e, find_reason(s, &e));
+        if (q < 0)
+                r = q;
+        q = tell(s, &e);
+        return q < 0 ? q : r;
 }
 
 int state_outcomes_now(struct state *s, uint64_t covers, bool synchronizing, uint64_t realtime) {
@@ -590,7 +564,7 @@ int state_outcomes_now(struct state *s, uint64_t covers, bool synchronizing, uin
         state_set_synchronizing(s, synchronizing);
         if (s->state == HA_STATE_NONE && !synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
                 r = -ENOMEM;
-        q = emit_batch(s, &batch, s->node_id, s->master_id, s->master_address);
+        q = emit_batch(s, &batch, /* before= */ NULL);
         return r < 0 ? r : q;
 }
 
@@ -606,7 +580,7 @@ void state_disconnected(struct state *s, bool synchronizing, uint64_t realtime) 
         state_set_synchronizing(s, synchronizing);
         (void) apply_outcomes(s, UINT64_MAX, &batch, realtime);
         (void) change_state(s, HA_STATE_UNKNOWN, "disconnected", 0, &batch, realtime);
-        (void) emit_batch(s, &batch, s->node_id, s->master_id, s->master_address);
+        (void) emit_batch(s, &batch, /* before= */ NULL);
 }
 
 unsigned state_take(struct state *s, struct signal_list *ret_signals) {

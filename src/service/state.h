@@ -13,6 +13,7 @@
 
 #include "basic/util.h"
 #include "service/nodes.h"
+#include "service/signals.h"
 
 enum ha_state { HA_STATE_UNKNOWN, HA_STATE_NONE, HA_STATE_SLAVE, HA_STATE_MASTER, HA_STATE_SLAVE_RELAY };
 
@@ -33,38 +34,12 @@ enum {
         CHANGED_LAST_ERROR = 1 << 9,
 };
 
-/* In the order in which signals of one moment are emitted. */
-enum signal_kind {
-        SIGNAL_MASTER_LOST,
-        SIGNAL_SLAVE_DIED,
-        SIGNAL_SLAVE_ARRIVED,
-        SIGNAL_SLAVE_INITIALIZED,
-        SIGNAL_STATE_CHANGED,
-        SIGNAL_BESLAVE_RESULT,
-};
-
-struct signal {
-        enum signal_kind kind;
-        unsigned group;   /* signals of a later group come after all of an earlier one */
-        uint64_t stamp;
-        bool by_copy;     /* SLAVE_INITIALIZED */
-        char *args[3];    /* as the signal has them */
-        char *node_id;    /* for the journal: this node, then the master that it had (MASTER_LOST) or has */
-        char *master_id;
-        char *master_address;
-};
-
 enum error_kind {
         ERROR_KIND_NONE,
         ERROR_KIND_ORDER,
         ERROR_KIND_MASTER,     /* lost it */
         ERROR_KIND_CONNECTION, /* cleared when the HA connection is up */
         ERROR_KIND_EVENTS,     /* cleared when the event connection is up */
-};
-
-struct signal_list {
-        struct signal *items;
-        size_t n, allocated;
 };
 
 struct outcome;
@@ -133,10 +108,18 @@ struct order_outcome {
 };
 _must_check_ int state_outcome(struct state *s, uint64_t stamp, const struct order_outcome *outcome);
 
-/* A status has been read. under_order: whether an order of ours was under way when it was asked for. synchronizing:
- * whether a BeSlave is under way now. monotonic, realtime: µs. -ENOMEM, with the next status to make up for it. */
-_must_check_ int state_status(struct state *s, uint64_t covers, enum ha_state state, const struct node_list *nodes,
-                              bool under_order, bool synchronizing, uint64_t monotonic, uint64_t realtime);
+/* A status, as it has been read. */
+struct status_reading {
+        uint64_t covers;
+        enum ha_state state;
+        const struct node_list *nodes;
+        bool under_order;   /* an order of ours was under way when it was asked for */
+        bool synchronizing; /* a BeSlave is under way now */
+        uint64_t monotonic, realtime; /* µs */
+};
+
+/* It takes effect. -ENOMEM, with the next status to make up for it. */
+_must_check_ int state_status(struct state *s, const struct status_reading *reading);
 
 /* The outcomes of up to this stamp take effect without a status: what ended an order was not ConfD. -ENOMEM. */
 _must_check_ int state_outcomes_now(struct state *s, uint64_t covers, bool synchronizing, uint64_t realtime);
@@ -150,4 +133,3 @@ void state_clear_error(struct state *s, enum error_kind kind);
 
 /* Hands over what has changed. The caller frees the list. */
 unsigned state_take(struct state *s, struct signal_list *ret_signals);
-void signal_list_done(struct signal_list *l);

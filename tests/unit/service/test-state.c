@@ -86,8 +86,15 @@ static const char *status(struct world *w, enum ha_state state, const struct nod
         assert_non_null(l);
         w->monotonic += 1000;
         w->realtime += 1000;
-        assert_int_equal(state_status(w->s, ask.covers ?: w->stamp, state, l, ask.under_order, ask.synchronizing, w->monotonic,
-                                      w->realtime), 0);
+        assert_int_equal(state_status(w->s, &(struct status_reading) {
+                                                    .covers = ask.covers ?: w->stamp,
+                                                    .state = state,
+                                                    .nodes = l,
+                                                    .under_order = ask.under_order,
+                                                    .synchronizing = ask.synchronizing,
+                                                    .monotonic = w->monotonic,
+                                                    .realtime = w->realtime,
+                                            }), 0);
         node_list_free(l);
         return take(w);
 }
@@ -261,12 +268,14 @@ static void differences_take_the_place_of_missed_events(void **unused) {
         world_free(w);
 }
 
+#define none_now(w) (struct status_reading) { .covers = (w)->stamp, .state = HA_STATE_NONE, .monotonic = 1, .realtime = 1 }
+
 static void a_lost_master_is_named_to_the_journal(void **unused) {
         struct world *w = in_role(HA_STATE_SLAVE, NODES({ "n1", "a" }));
         struct signal_list l;
 
         master_lost(w);
-        assert_int_equal(state_status(w->s, w->stamp, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        assert_int_equal(state_status(w->s, &none_now(w)), 0);
         (void) state_take(w->s, &l);
         assert_int_equal(l.items[0].kind, SIGNAL_MASTER_LOST);
         assert_string_equal(l.items[0].master_id, "n1");
@@ -280,7 +289,7 @@ static void a_lost_master_is_named_to_the_journal(void **unused) {
         state_events_down(w->s);
         state_disconnected(w->s, false, 1);
         (void) take(w);
-        assert_int_equal(state_status(w->s, w->stamp, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        assert_int_equal(state_status(w->s, &none_now(w)), 0);
         (void) state_take(w->s, &l);
         assert_int_equal(l.items[0].kind, SIGNAL_MASTER_LOST);
         assert_string_equal(l.items[0].master_id, "n1");

@@ -181,6 +181,11 @@ static void check_line(const struct state *s, bool polling, const char *wanted) 
         assert_true(utf8_is_printable(text, strlen(text)));
 }
 
+static int now(struct state *s, enum ha_state state, const struct node_list *nodes, bool synchronizing) {
+        return state_status(s, &(struct status_reading) {
+                                       .state = state, .nodes = nodes, .synchronizing = synchronizing, .monotonic = 1, .realtime = 1 });
+}
+
 static void the_status_line(void **unused) {
         struct state *s = NULL;
         struct node_list *l;
@@ -194,22 +199,22 @@ static void the_status_line(void **unused) {
         assert_int_equal(state_set_confd(s, NULL, "8.2.5", 82), 0);
         state_connected(s);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: its role is not known yet");
-        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, NULL, false, false, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_MASTER, NULL, false), 0);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, no slaves");
         for (size_t i = 0; i < ELEMENTSOF(many); i++)
                 many[i] = (struct node) { "n2", "10.0.0.2" };
         l = node_list_new(many, 1);
-        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, l, false, false, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_MASTER, l, false), 0);
         node_list_free(l);
         check_line(s, true, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, 1 slave: n2 (10.0.0.2); no event connection, "
                             "its status is asked for every few seconds");
         l = node_list_new(many, ELEMENTSOF(many));
-        assert_int_equal(state_status(s, 0, HA_STATE_MASTER, l, false, false, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_MASTER, l, false), 0);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, 8 slaves: n2 (10.0.0.2), n2 (10.0.0.2), "
                              "n2 (10.0.0.2), n2 (10.0.0.2), n2 (10.0.0.2), n2 (10.0.0.2) and 2 more");
         node_list_free(l);
         l = node_list_new(many, 2);
-        assert_int_equal(state_status(s, 0, HA_STATE_SLAVE_RELAY, l, false, true, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_SLAVE_RELAY, l, true), 0);
         node_list_free(l);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: slave-relay n1 of n2 (10.0.0.2), 1 slave: n2 (10.0.0.2), a "
                              "BeSlave is under way");
@@ -219,12 +224,12 @@ static void the_status_line(void **unused) {
                 memcpy(longest + i, "\xc3\xa9", 2);
         longest[sizeof(longest) - 1] = 0;
         l = node_list_new(&(struct node) { longest, "a" }, 1);
-        assert_int_equal(state_status(s, 0, HA_STATE_SLAVE, l, false, false, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_SLAVE, l, false), 0);
         node_list_free(l);
         longest[NODE_ID_MAX - 1] = 0;
         snprintf(line, sizeof(line), "Connected to ConfD 8.2.5 at 127.0.0.1:4565: slave n1 of %s... (a)", longest);
         check_line(s, false, line);
-        assert_int_equal(state_status(s, 0, HA_STATE_NONE, NULL, false, false, 1, 1), 0);
+        assert_int_equal(now(s, HA_STATE_NONE, NULL, false), 0);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: no role");
         state_free(s);
 }
