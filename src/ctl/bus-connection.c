@@ -113,7 +113,8 @@ enum ctl_exit bus_connect(struct ctl *c) {
                 else
                         fprintf(stderr, "Is a bus listening there?\n");
         }
-        return bus_error_status(NULL, r);
+        /* Nothing was sent, so nothing is uncertain. */
+        return r == -ETIMEDOUT ? CTL_NOT_THERE : bus_error_status(NULL, r);
 }
 
 void bus_disconnect(struct ctl *c) {

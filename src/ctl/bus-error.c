@@ -27,6 +27,8 @@ static const struct {
         { DBUS_ERROR "Spawn.", CTL_NOT_THERE },
         { "org.freedesktop.systemd1.", CTL_NOT_THERE }, /* activation through systemd failed */
         { CTL_ERROR_PREFIX "NotConnected", CTL_NOT_THERE },
+        { CTL_ERROR_PREFIX "Timeout", CTL_TIMED_OUT },
+        { DBUS_ERROR "Timeout", CTL_TIMED_OUT }, /* our own limit */
 };
 
 enum ctl_exit bus_error_status(const sd_bus_error *error, int r) {
@@ -44,6 +46,8 @@ enum ctl_exit bus_error_status(const sd_bus_error *error, int r) {
         case EACCES:
         case EPERM:
                 return CTL_NOT_AUTHORIZED;
+        case ETIMEDOUT:
+                return CTL_TIMED_OUT;
         case ENOENT:
         case ECONNREFUSED:
         case ECONNRESET:
@@ -66,6 +70,8 @@ static const char *advice(const struct ctl *c, const char *name) {
                                        : "You would have to authenticate: leave out --no-ask-password, or run this as root.";
         if (streq(name, DBUS_ERROR "ServiceUnknown") || streq(name, DBUS_ERROR "NameHasNoOwner"))
                 return "The service does not run: systemctl status confd-ha.service";
+        if (streq(name, DBUS_ERROR "Timeout"))
+                return "No answer came within --timeout=; an order may still take effect: confd-hactl status";
         if (streq(name, DBUS_ERROR "NoReply"))
                 return "The service, or the bus, ended before the answer came; an order may still take effect: "
                        "systemctl status confd-ha.service";

@@ -16,10 +16,11 @@
 /* The contract with scripts; in the man page under EXIT STATUS. */
 enum ctl_exit {
         CTL_DONE = 0,
-        CTL_FAILED = 1,        /* or timed out; check: no */
-        CTL_USAGE = 2,         /* check: cannot tell */
-        CTL_NOT_THERE = 3,     /* no bus, no service, or no ConfD */
-        CTL_NOT_AUTHORIZED = 4 /* the bus or polkit said no */
+        CTL_FAILED = 1,         /* or a wait timed out; check: no */
+        CTL_USAGE = 2,          /* check: cannot tell */
+        CTL_NOT_THERE = 3,      /* no bus, no service, or no ConfD */
+        CTL_NOT_AUTHORIZED = 4, /* the bus or polkit said no */
+        CTL_TIMED_OUT = 5       /* an order or a question: what came of it is not known */
 };
 
 enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
@@ -31,9 +32,11 @@ struct ctl {
         const char *machine;
         const char *address;
         const char *role;    /* --role=, for check */
+        const char *wanted;  /* --wanted=, for check */
         uint64_t timeout;    /* as given or the verb's default; USEC_INFINITY is none */
         uint64_t deadline;   /* the same on the monotonic clock, from the start of the program */
         uint64_t lines;      /* --lines=, for history */
+        uint64_t mark;       /* --mark=, for wait; USEC_INFINITY if not given */
         bool timeout_given;
         bool ask_password;
         bool quiet;
@@ -41,6 +44,8 @@ struct ctl {
         bool use_pager;
         bool no_wait;
         bool ready;
+        bool in_sync;
+        bool targets;
         /* what is open */
         sd_bus *bus;
         pid_t agent;

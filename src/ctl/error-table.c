@@ -67,10 +67,30 @@ const struct error_entry error_table[] = {
         { HA("Aborted"), 71, "HA_ABORT",
           "The order was ended by a later one inside ConfD.",
           "'confd-hactl history' shows the orders and who gave them. Repeat the order if it is still wanted." },
+        { HA("NotInSync"), 0, NULL,
+          "take-over was refused: this node's data was not in sync under that master to the end, so it may lack what others "
+          "have acknowledged.",
+          "The message says what is known; 'confd-hactl status' shows when and under whom the data was last in place. Make "
+          "a node master that has it all. An administrator who knows that this one is the best there is uses be-master." },
+        { HA("Inhibited"), 0, NULL,
+          "Somebody holds the roles as they are, for an upgrade or a backup, say; the message names who, and why.",
+          "'confd-hactl inhibitors' shows who inhibits since when. Wait until it is over, or give the order with "
+          "--ignore-inhibitors, for which polkit has an action of its own (org.confd.HA.ignore-inhibitors)." },
         { HA("AccessDenied"), 3, "ACCESS_DENIED",
           "ConfD refused the IPC access secret.",
           "AccessFile= in /etc/confd-ha/confd-ha.conf, or the credential ipc-access, must hold the very bytes of "
           "the file that ConfD was started with (CONFD_IPC_ACCESS_FILE); then 'confd-hactl reload'." },
+        { HA("BadConfiguration"), 0, NULL,
+          "A configuration file of confd-ha has a mistake; the message names the file and the line. (BadConfig is another "
+          "error: ConfD's own HA configuration.)",
+          "Mend /etc/confd-ha/confd-ha.conf, or what is in /etc/confd-ha/confd-ha.conf.d, see confd-ha.conf(5); then "
+          "'confd-hactl reload', or 'systemctl start confd-ha.service' if it has ended." },
+        { HA("Secret"), 0, NULL,
+          "A secret of confd-ha's, the HA token or the IPC access secret, cannot be read or used; the message names the file "
+          "or the credential.",
+          "It has to be readable by the group confd-ha, and by nobody beyond: chgrp confd-ha FILE; chmod 0640 FILE. A "
+          "credential (ha-token, ipc-access) overrides the file, and changes only by restart. Files below /home, /root, "
+          "/tmp and /run/user are hidden from the service by its sandbox." },
         { HA("Protocol"), 0, NULL,
           "What answered at ConfD's address did not speak ConfD's IPC protocol, or broke its rules.",
           "Does Address= name ConfD's IPC port (4565, NSO 4569) and not another service's? The journal has the details: "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the reading of properties. */
+#include "ctl/ctl.h"
 #include "ctl/picture.h"
 
 static void slaves_free(struct picture *p) {
@@ -12,6 +13,16 @@ static void slaves_free(struct picture *p) {
         p->n_slaves = 0;
 }
 
+static void inhibitors_free(struct picture *p) {
+        for (size_t i = 0; i < p->n_inhibitors; i++) {
+                free(p->inhibitors[i].who);
+                free(p->inhibitors[i].why);
+        }
+        free(p->inhibitors);
+        p->inhibitors = NULL;
+        p->n_inhibitors = 0;
+}
+
 void picture_done(struct picture *p) {
         free(p->version);
         free(p->state);
@@ -19,6 +30,12 @@ void picture_done(struct picture *p) {
         free(p->master.id);
         free(p->master.address);
         slaves_free(p);
+        free(p->last_in_sync.role);
+        free(p->last_in_sync.master.id);
+        free(p->last_in_sync.master.address);
+        free(p->last_in_sync.how);
+        inhibitors_free(p);
+        free(p->targets);
         free(p->confd_address);
         free(p->confd_version);
         free(p->error_name);
@@ -97,6 +114,60 @@ static int read_error(sd_bus_message *m, void *target, struct picture *p) {
         return r;
 }
 
+static int read_in_sync(sd_bus_message *m, void *target, struct picture *p) {
+        p->knows_in_sync = true;
+        return read_boolean(m, target, p);
+}
+
+static int read_last_in_sync(sd_bus_message *m, void *target, struct picture *p) {
+        const char *role, *id, *address, *how;
+        uint64_t usec;
+        int r;
+
+        r = sd_bus_message_read(m, "(sssts)", &role, &id, &address, &usec, &how);
+        if (r >= 0)
+                r = free_and_strdup(&p->last_in_sync.role, role);
+        if (r >= 0)
+                r = free_and_strdup(&p->last_in_sync.master.id, id);
+        if (r >= 0)
+                r = free_and_strdup(&p->last_in_sync.master.address, address);
+        if (r >= 0)
+                r = free_and_strdup(&p->last_in_sync.how, how);
+        if (r >= 0)
+                p->last_in_sync.usec = usec;
+        return r;
+}
+
+static int read_inhibitor(sd_bus_message *m, struct inhibitor *i) {
+        const char *who, *why;
+        int r;
+
+        r = sd_bus_message_read(m, "(ssut)", &who, &why, &i->uid, &i->since_usec);
+        if (r >= 0)
+                r = free_and_strdup(&i->who, who);
+        return r < 0 ? r : free_and_strdup(&i->why, why);
+}
+
+static int read_inhibitors(sd_bus_message *m, void *target, struct picture *p) {
+        int r;
+
+        inhibitors_free(p);
+        r = sd_bus_message_enter_container(m, 'a', "(ssut)");
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                struct inhibitor *grown;
+
+                if (p->n_inhibitors >= PICTURE_INHIBITORS_MAX)
+                        return -E2BIG;
+                grown = reallocarray(p->inhibitors, p->n_inhibitors + 1, sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                p->inhibitors = grown;
+                p->inhibitors[p->n_inhibitors++] = (struct inhibitor) {};
+                r = read_inhibitor(m, p->inhibitors + p->n_inhibitors - 1);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 static const struct {
         const char *name;
         const char *signature;
@@ -111,6 +182,10 @@ static const struct {
         { "Connected", "b", read_boolean, offsetof(struct picture, connected) },
         { "EventsConnected", "b", read_boolean, offsetof(struct picture, events_connected) },
         { "Synchronizing", "b", read_boolean, offsetof(struct picture, synchronizing) },
+        { "InSync", "b", read_in_sync, offsetof(struct picture, in_sync) },
+        { "LastInSync", "(sssts)", read_last_in_sync, 0 },
+        { "Inhibitors", "a(ssut)", read_inhibitors, 0 },
+        { "Targets", "s", read_string, offsetof(struct picture, targets) },
         { "ConfdAddress", "s", read_string, offsetof(struct picture, confd_address) },
         { "ConfdVersion", "s", read_string, offsetof(struct picture, confd_version) },
         { "ProtocolVersion", "u", read_u32, offsetof(struct picture, protocol_version) },
@@ -160,5 +235,35 @@ int picture_read(struct picture *p, sd_bus_message *m) {
 bool picture_is_synced(const struct picture *p) {
         const char *state = picture_state(p);
 
-        return (streq(state, "slave") || streq(state, "slave-relay")) && !p->synchronizing;
+        return (streq(state, "slave") || streq(state, "slave-relay")) && !p->synchronizing &&
+               (p->in_sync || !p->knows_in_sync);
+}
+
+/* The errors of connections to ConfD, which say nothing of orders. */
+static bool is_of_connection(const char *error) {
+        static const char *const names[] = { "NotConnected", "NoToken", "AccessDenied", "Displaced", "Protocol",
+                                             "BadConfiguration", "Secret" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (strncmp(error, CTL_ERROR_PREFIX, strlen(CTL_ERROR_PREFIX)) == 0 &&
+                    streq(error + strlen(CTL_ERROR_PREFIX), names[i]))
+                        return true;
+        return false;
+}
+
+bool picture_has_failed(const struct picture *p, uint64_t mark) {
+        uint64_t ended = p->last_in_sync.usec;
+
+        if (!p->connected || p->synchronizing || p->in_sync || picture_is_synced(p))
+                return false;
+        if (isempty(p->error_name) || is_of_connection(p->error_name))
+                return false;
+        if (mark != USEC_INFINITY)
+                return p->error_usec > mark;
+        if (!isempty(p->last_in_sync.role) && ended == 0)
+                return false;
+        /* The loss of a master is an error, too, but no order's: it is told when the sync ends, within a moment. */
+        if (streq(p->last_in_sync.how ?: "", "master-lost") && !isempty(p->last_in_sync.role))
+                ended = usec_add(ended, USEC_PER_SEC);
+        return p->error_usec > ended;
 }

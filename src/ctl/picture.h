@@ -12,6 +12,13 @@ struct peer {
         char *address;
 };
 
+struct inhibitor {
+        char *who;
+        char *why;
+        uint32_t uid;
+        uint64_t since_usec;
+};
+
 struct picture {
         char *version;
         char *state; /* "unknown" while nothing is known */
@@ -22,6 +29,17 @@ struct picture {
         bool connected;
         bool events_connected;
         bool synchronizing;
+        bool in_sync;
+        bool knows_in_sync; /* services of before it do not tell */
+        struct {
+                char *role; /* empty: never was */
+                struct peer master;
+                uint64_t usec; /* 0: it lasts */
+                char *how;
+        } last_in_sync;
+        struct inhibitor *inhibitors;
+        size_t n_inhibitors;
+        char *targets; /* NULL: not told */
         char *confd_address;
         char *confd_version;
         uint32_t protocol_version;
@@ -42,10 +60,16 @@ void picture_done(struct picture *p);
 #define _cleanup_picture_ _cleanup_(picture_done)
 
 /* Takes over what an a{sv} says, as GetAll and PropertiesChanged have it. Unknown properties are passed over.
- * -EBADMSG for a property of another type, -E2BIG for more than PICTURE_SLAVES_MAX slaves; *p may be changed in part. */
+ * -EBADMSG for a property of another type, -E2BIG for more than PICTURE_SLAVES_MAX slaves or PICTURE_INHIBITORS_MAX
+ * inhibitors; *p may be changed in part. */
 _must_check_ int picture_read(struct picture *p, sd_bus_message *m);
 
-enum { PICTURE_SLAVES_MAX = 4096 };
+enum { PICTURE_SLAVES_MAX = 4096, PICTURE_INHIBITORS_MAX = 256 };
 
-/* Whether this node's data is that of its master. */
+/* Whether this node follows a master and its data is in place: what `wait synced` waits for. */
 bool picture_is_synced(const struct picture *p);
+
+/* Whether the last order has failed and nothing is under way that could still bring this node's data into sync. With a
+ * mark, the time of the last error that was known before the order, any later error counts; else (USEC_INFINITY) one that
+ * came after the data was last in sync, and that is an order's. */
+bool picture_has_failed(const struct picture *p, uint64_t mark);

@@ -34,6 +34,13 @@ static _printf_(4, 5) enum ctl_exit answer(const struct ctl *c, enum ctl_exit st
                 json_string(&j, "why", why);
                 json_string(&j, "state", p ? picture_state(p) : "unknown");
                 json_string(&j, "node_id", p && p->node_id ? p->node_id : "");
+                if (p) {
+                        json_boolean(&j, "synchronizing", p->synchronizing);
+                        if (p->knows_in_sync)
+                                json_boolean(&j, "in_sync", p->in_sync);
+                        if (p->targets)
+                                json_string(&j, "targets", p->targets);
+                }
                 json_end_object(&j);
         } else {
                 printable = text_printable(why);
@@ -42,71 +49,12 @@ static _printf_(4, 5) enum ctl_exit answer(const struct ctl *c, enum ctl_exit st
         return status;
 }
 
-/* Whether `list`, separated by commas, has the state; -EINVAL with *ret_bad set (free it) if it has words that are no
- * states. An empty list is one, too. */
-static int list_has_state(const char *list, const char *state, char **ret_bad) {
-        bool found = false;
-
-        for (;;) {
-                size_t n = strcspn(list, ",");
-                char *word = strndup(list, n);
-                const char *known = word ? state_from_user(word) : NULL;
-
-                if (!word)
-                        return -ENOMEM;
-                if (!known) {
-                        *ret_bad = word;
-                        return -EINVAL;
-                }
-                found = found || streq(known, state);
-                free(word);
-                if (!list[n])
-                        return found;
-                list += n + 1;
-        }
-}
-
-static enum ctl_exit ask_confd(struct ctl *c, const struct picture *p, char **ret_state) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
-        const char *state;
-        int r;
-
-        r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, "Status");
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
-        if (r >= 0)
-                r = sd_bus_call(c->bus, m, bus_time_left(c), &error, &reply);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "s", &state);
-        if (r >= 0)
-                r = free_and_strdup(ret_state, state);
-        if (r >= 0)
-                return CTL_DONE;
-        return answer(c, CTL_USAGE, p, "ConfD does not answer: %s",
-                      sd_bus_error_is_set(&error) ? error.message ?: error.name : strerror(-r));
-}
-
-/* The service is not started for this, and nothing is asked that could wait for a connection: a probe has to tell how
- * things are, soon, and must not bring up again what was stopped on purpose. */
-enum ctl_exit verb_check(struct ctl *c, char **args) {
+/* Reads the properties; the service is not started for it. CTL_DONE, or the answer that was given. */
+static enum ctl_exit read_picture(struct ctl *c, struct picture *p) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_free_ char *bad = NULL, *asked = NULL;
-        _cleanup_picture_ struct picture p = {};
-        const char *state, *node;
         int r;
 
-        if (c->role && list_has_state(c->role, "", &bad) < 0) {
-                _cleanup_free_ char *printable = text_printable(bad);
-
-                fprintf(stderr,
-                        "confd-hactl: --role= takes none, slave, master, slave-relay or unknown, separated by commas, "
-                        "not '%s'.\n", printable ?: "?");
-                return CTL_USAGE;
-        }
-        if (bus_connect(c) != CTL_DONE)
-                return answer(c, CTL_USAGE, NULL, "no connection to the system bus");
         r = bus_get_properties(c, /* activate= */ false, &reply, &error);
         if (r < 0) {
                 if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
@@ -115,30 +63,96 @@ enum ctl_exit verb_check(struct ctl *c, char **args) {
                 return answer(c, CTL_USAGE, NULL, "the service does not answer: %s",
                               sd_bus_error_is_set(&error) ? error.message ?: error.name : strerror(-r));
         }
-        r = picture_read(&p, reply);
+        r = picture_read(p, reply);
         if (r < 0)
                 return answer(c, CTL_USAGE, NULL, "the service's answer makes no sense: %s", strerror(-r));
+        return CTL_DONE;
+}
 
-        node = picture_node(&p);
-        state = picture_state(&p);
-        if (c->ready && p.connected) {
-                enum ctl_exit status = ask_confd(c, &p, &asked);
+/* Has the service ask ConfD, and reads the properties anew: they have what ConfD said. */
+static enum ctl_exit ask_confd(struct ctl *c, struct picture *p) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
 
-                if (status != CTL_DONE)
-                        return status;
-                state = asked;
-        }
+        r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, "Status");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(m, false);
+        if (r >= 0)
+                r = sd_bus_call(c->bus, m, bus_time_left(c), &error, NULL);
+        if (r < 0)
+                return answer(c, CTL_USAGE, p, "ConfD does not answer: %s",
+                              sd_bus_error_is_set(&error) ? error.message ?: error.name : strerror(-r));
+        return read_picture(c, p);
+}
+
+static bool role_is_wanted(const struct picture *p, const char *wanted) {
+        _cleanup_free_ char *bad = NULL;
+
+        /* On the way: a be-slave makes a slave, and then perhaps a relay. */
+        if (p->synchronizing)
+                return states_list_has(wanted, "slave", &bad) > 0 || states_list_has(wanted, "slave-relay", &bad) > 0;
+        return states_list_has(wanted, picture_state(p), &bad) > 0;
+}
+
+/* What was asked for beyond a connection and a known state. */
+static enum ctl_exit judge(const struct ctl *c, const struct picture *p) {
+        const char *node = picture_node(p), *state = picture_state(p), *way = p->synchronizing ? " and synchronizing" : "";
+        _cleanup_free_ char *bad = NULL;
+
+        if (c->role && states_list_has(c->role, state, &bad) == 0)
+                return answer(c, CTL_FAILED, p, "%s is %s, not %s", node, state, c->role);
+        if (c->wanted && !role_is_wanted(p, c->wanted))
+                return answer(c, CTL_FAILED, p, "%s is %s%s, not on the way to %s", node, state, way, c->wanted);
+        if (c->ready && p->synchronizing)
+                return answer(c, CTL_FAILED, p, "%s is %s and synchronizing", node, state);
+        if (c->in_sync && !p->knows_in_sync)
+                return answer(c, CTL_USAGE, p, "the service is of a version that does not tell whether it is in sync");
+        if (c->in_sync && !p->in_sync)
+                return answer(c, CTL_FAILED, p, "%s is %s%s, its data is not in place", node, state, way);
+        if (c->targets && !p->targets)
+                return answer(c, CTL_USAGE, p, "the service is of a version that does not tell of role targets");
+        if (c->targets && !streq(p->targets, "reached"))
+                return answer(c, CTL_FAILED, p, "%s is %s, the role target: %s", node, state, p->targets);
+        return answer(c, CTL_DONE, p, "%s is %s%s", node, state, c->wanted ? way : "");
+}
+
+static bool list_is_valid(const char *option, const char *list) {
+        _cleanup_free_ char *bad = NULL, *printable = NULL;
+
+        if (!list || states_list_has(list, "", &bad) >= 0)
+                return true;
+        printable = text_printable(bad);
+        fprintf(stderr,
+                "confd-hactl: %s takes none, slave, master, slave-relay or unknown, separated by commas, not '%s'.\n",
+                option, printable ?: "?");
+        return false;
+}
+
+/* The service is not started for this, and nothing is asked that could wait for a connection: a probe has to tell how
+ * things are, soon, and must not bring up again what was stopped on purpose. */
+enum ctl_exit verb_check(struct ctl *c, char **args) {
+        _cleanup_free_ char *bad = NULL;
+        _cleanup_picture_ struct picture p = {};
+        enum ctl_exit status;
+
+        if (!list_is_valid("--role=", c->role) || !list_is_valid("--wanted=", c->wanted))
+                return CTL_USAGE;
+        if (bus_connect(c) != CTL_DONE)
+                return answer(c, CTL_USAGE, NULL, "no connection to the system bus");
+        status = read_picture(c, &p);
+        if (status == CTL_DONE && c->ready && p.connected)
+                status = ask_confd(c, &p);
+        if (status != CTL_DONE)
+                return status;
+
         /* Somebody who asks for --role=unknown wants to hear that it is so. */
-        if (c->role && !c->ready && streq(state, "unknown") && list_has_state(c->role, state, &bad) > 0)
-                return answer(c, CTL_DONE, &p, "the state of %s is unknown", node);
+        if (c->role && !c->ready && streq(picture_state(&p), "unknown") && states_list_has(c->role, "unknown", &bad) > 0)
+                return answer(c, CTL_DONE, &p, "the state of %s is unknown", picture_node(&p));
         if (!p.connected)
                 return answer(c, CTL_USAGE, &p, "no connection to ConfD at %s%s%s", p.confd_address ?: "?",
                               isempty(p.error_message) ? "" : ": ", p.error_message ?: "");
-        if (streq(state, "unknown"))
-                return answer(c, CTL_USAGE, &p, "the state of %s is unknown", node);
-        if (c->role && list_has_state(c->role, state, &bad) == 0)
-                return answer(c, CTL_FAILED, &p, "%s is %s, not %s", node, state, c->role);
-        if (c->ready && p.synchronizing)
-                return answer(c, CTL_FAILED, &p, "%s is %s and synchronizing", node, state);
-        return answer(c, CTL_DONE, &p, "%s is %s", node, state);
+        if (streq(picture_state(&p), "unknown"))
+                return answer(c, CTL_USAGE, &p, "the state of %s is unknown", picture_node(&p));
+        return judge(c, &p);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the verbs that change something: the orders, reload. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "basic/escape.h"
@@ -7,10 +8,14 @@
 #include "ctl/bus-error.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
+#include "ctl/picture.h"
 #include "ctl/polkit-agent.h"
 #include "ctl/text.h"
 
 enum { ARGS_MAX = 3 };
+
+/* The word for "whichever" in the place of an old master's id: an empty argument is more likely a mistake in a script. */
+#define ANY_MASTER "any"
 
 /* `done` may use the verb's arguments by number, as $1. */
 static const struct order {
@@ -23,6 +28,8 @@ static const struct order {
         const char *done;
 } orders[] = {
         { "be-master", "be-primary", "BeMaster", { { "node_id", true } }, "This node is master, as $1." },
+        { "take-over", NULL, "TakeOver", { { "node_id", true }, { "old_master", true } },
+          "This node is master, as $1; its data was in sync." },
         { "be-slave", "be-secondary", "BeSlave",
           { { "node_id", true }, { "master_id", true }, { "master_address", false } },
           "This node follows $2 at $3, as $1; its data is in place." },
@@ -32,13 +39,18 @@ static const struct order {
         { "reload", NULL, "Reload", {}, "The configuration was read again." },
 };
 
-static const char no_wait_done[] = "ConfD has the order to follow $2 at $3, as $1; 'confd-hactl wait synced' waits for the data.";
-
 static const struct order *find_order(const char *verb) {
         for (size_t i = 0; i < ELEMENTSOF(orders); i++)
                 if (streq(verb, orders[i].verb) || (orders[i].alias && streq(verb, orders[i].alias)))
                         return orders + i;
         return NULL;
+}
+
+/* An argument as it goes over the bus. */
+static const char *order_arg(const struct order *o, char **args, size_t i) {
+        if (streq(o->args[i].key, "old_master") && streq(args[i + 1], ANY_MASTER))
+                return "";
+        return args[i + 1];
 }
 
 /* What the service would refuse as InvalidArgs, and what cannot even be put on the bus. */
@@ -74,20 +86,72 @@ static void print_done(const char *format, char **args) {
         putchar('\n');
 }
 
-static void json_outcome(const struct ctl *c, const struct order *o, char **args, const sd_bus_error *error) {
+/* What the service knew before the order was given. */
+struct before {
+        bool known;
+        struct picture picture;
+};
+
+static void before_done(struct before *b) {
+        picture_done(&b->picture);
+}
+#define _cleanup_before_ _cleanup_(before_done)
+
+/* Whether the service knew of a peer with that id. */
+static bool has_peer(const struct before *b, const char *id) {
+        if (streq(b->picture.master.id ?: "", id))
+                return true;
+        for (size_t i = 0; i < b->picture.n_slaves; i++)
+                if (streq(b->picture.slaves[i].id, id))
+                        return true;
+        return false;
+}
+
+static void json_outcome(const struct ctl *c, const struct order *o, char **args, const struct before *b,
+                         const char *error_name, const char *message) {
         struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
 
         json_begin_object(&j, NULL);
         json_string(&j, "method", o->method);
         for (size_t i = 0; i < ARGS_MAX && o->args[i].key; i++)
-                json_string(&j, o->args[i].key, args[i + 1]);
-        if (streq(o->verb, "be-slave"))
+                json_string(&j, o->args[i].key, order_arg(o, args, i));
+        if (streq(o->method, "BeSlave"))
                 json_boolean(&j, "wait", !c->no_wait);
-        json_string(&j, "result", error ? error->name : "done");
-        if (error)
-                json_string(&j, "message", error->message);
+        if (streq(o->method, "BeSlave") && c->no_wait && b->known && !error_name)
+                json_unsigned(&j, "mark", b->picture.error_usec);
+        if (streq(o->method, "SlaveDead") && b->known)
+                json_boolean(&j, "was_peer", has_peer(b, args[1]));
+        json_string(&j, "result", error_name ?: "done");
+        if (error_name)
+                json_string(&j, "message", message);
         json_end_object(&j);
-        fflush(stdout);
+        (void) fflush(stdout);
+}
+
+static void print_outcome(const struct ctl *c, const struct order *o, char **args, const struct before *b) {
+        if (streq(o->method, "BeSlave") && c->no_wait) {
+                print_done("ConfD has the order to follow $2 at $3, as $1.", args);
+                if (b->known)
+                        printf("To wait for the data: confd-hactl wait synced --mark=%" PRIu64 "\n", b->picture.error_usec);
+        } else if (streq(o->method, "SlaveDead") && b->known && !has_peer(b, args[1]))
+                print_done("ConfD was told that $1 is dead; it is no peer of this node, so nothing changes.", args);
+        else
+                print_done(o->done, args);
+}
+
+/* Asks for the properties, which starts the service. A failure is left to the order to meet, but for time that is over. */
+static int look_before(struct ctl *c, struct before *b, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = bus_get_properties(c, /* activate= */ true, &reply, error);
+        if (r >= 0)
+                r = picture_read(&b->picture, reply);
+        b->known = r >= 0;
+        if (r < 0 && c->deadline != USEC_INFINITY && now_monotonic() >= c->deadline)
+                return -ETIMEDOUT;
+        sd_bus_error_free(error);
+        return 0;
 }
 
 static int call(struct ctl *c, const struct order *o, char **args, sd_bus_error *error) {
@@ -96,8 +160,8 @@ static int call(struct ctl *c, const struct order *o, char **args, sd_bus_error 
 
         r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, o->method);
         for (size_t i = 0; r >= 0 && i < ARGS_MAX && o->args[i].key; i++)
-                r = sd_bus_message_append_basic(m, 's', args[i + 1]);
-        if (r >= 0 && streq(o->verb, "be-slave"))
+                r = sd_bus_message_append_basic(m, 's', order_arg(o, args, i));
+        if (r >= 0 && streq(o->method, "BeSlave"))
                 r = sd_bus_message_append(m, "b", !c->no_wait);
         if (r < 0)
                 return r;
@@ -109,8 +173,10 @@ static int call(struct ctl *c, const struct order *o, char **args, sd_bus_error 
 
 enum ctl_exit verb_order(struct ctl *c, char **args) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_before_ struct before before = {};
         const struct order *o = find_order(args[0]);
         _cleanup_free_ char *what = NULL;
+        bool given = false;
         enum ctl_exit status;
         int r;
 
@@ -120,18 +186,26 @@ enum ctl_exit verb_order(struct ctl *c, char **args) {
         if (status != CTL_DONE)
                 return status;
 
-        r = call(c, o, args, &error);
+        r = look_before(c, &before, &error);
+        if (r >= 0) {
+                given = true;
+                r = call(c, o, args, &error);
+        }
         if (r >= 0) {
                 if (c->json != JSON_OFF)
-                        json_outcome(c, o, args, NULL);
+                        json_outcome(c, o, args, &before, NULL, NULL);
                 else if (!c->quiet)
-                        print_done(c->no_wait ? no_wait_done : o->done, args);
+                        print_outcome(c, o, args, &before);
                 return CTL_DONE;
         }
 
-        if (c->json != JSON_OFF && sd_bus_error_is_set(&error))
-                json_outcome(c, o, args, &error);
+        if (!sd_bus_error_is_set(&error))
+                sd_bus_error_set_errno(&error, r);
+        if (c->json != JSON_OFF)
+                json_outcome(c, o, args, &before, error.name, error.message);
         if (asprintf(&what, "%s%s%s", o->verb, o->args[0].key ? " " : "", o->args[0].key ? args[1] : "") < 0)
                 what = NULL;
-        return bus_error_report(c, what ?: o->verb, &error, r);
+        status = bus_error_report(c, what ?: o->verb, &error, r);
+        /* What was not given can have no unknown outcome. */
+        return status == CTL_TIMED_OUT && !given ? CTL_NOT_THERE : status;
 }

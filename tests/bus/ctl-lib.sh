@@ -123,11 +123,23 @@ sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)' "$work/json" "$expression";
         return 1
 }
 
+# A slave, or one that will be: ROLE IN-SYNC SYNCHRONIZING
+play_slave() {
+        set_property NodeId s n2
+        set_property Slaves 'a(ss)' 0
+        set_property InSync b "$2"
+        set_property Synchronizing b "$3"
+        set_property State s "$1"
+}
+
 # A host as it looks in the middle of its life.
 play_master() {
         set_property State s master
         set_property NodeId s n1
         set_property Slaves 'a(ss)' 2 n2 10.0.0.2 n3 fd00::3
+        set_property InSync b true
+        set_property LastInSync '(sssts)' master n1 10.0.0.1 0 lasts
+        set_property Targets s reached
         set_property Connected b true
         set_property EventsConnected b true
         set_property ConfdAddress s 127.0.0.1:4565

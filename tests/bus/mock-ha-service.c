@@ -22,7 +22,7 @@
 
 #include "basic/util.h"
 
-enum { METHODS_MAX = 8, CALLS_MAX = 64, VALUE_MAX = 4096 };
+enum { METHODS_MAX = 9, CALLS_MAX = 64, VALUE_MAX = 4096 };
 
 /* A value is kept as the message that brought it, which knows its type. */
 static struct property {
@@ -38,6 +38,10 @@ static struct property {
         { "Connected", "b", NULL },
         { "EventsConnected", "b", NULL },
         { "Synchronizing", "b", NULL },
+        { "InSync", "b", NULL },
+        { "LastInSync", "(sssts)", NULL },
+        { "Inhibitors", "a(ssut)", NULL },
+        { "Targets", "s", NULL },
         { "ConfdAddress", "s", NULL },
         { "ConfdVersion", "s", NULL },
         { "ProtocolVersion", "u", NULL },
@@ -51,7 +55,7 @@ static struct {
         char *error, *message;
         bool hang;
 } methods[METHODS_MAX] = { { "BeMaster" }, { "BeSlave" }, { "BeRelay" }, { "BeNone" },
-                           { "Status" }, { "SlaveDead" }, { "Reload" }, { "GetAll" } };
+                           { "TakeOver" }, { "Status" }, { "SlaveDead" }, { "Reload" }, { "GetAll" } };
 
 static char *calls[CALLS_MAX];
 static size_t n_calls;
@@ -82,6 +86,10 @@ static int append_value(sd_bus_message *reply, struct property *p) {
                 return sd_bus_message_append(reply, "(ss)", "", "");
         if (streq(p->signature, "a(ss)"))
                 return sd_bus_message_append(reply, "a(ss)", 0);
+        if (streq(p->signature, "(sssts)"))
+                return sd_bus_message_append(reply, "(sssts)", "", "", "", UINT64_C(0), "");
+        if (streq(p->signature, "a(ssut)"))
+                return sd_bus_message_append(reply, "a(ssut)", 0);
         if (streq(p->signature, "(sst)"))
                 return sd_bus_message_append(reply, "(sst)", "", "", UINT64_C(0));
         if (streq(p->signature, "b"))
@@ -317,6 +325,7 @@ static const sd_bus_vtable ha_vtable[] = {
         METHOD("BeSlave", "sssb", "", on_method),
         METHOD("BeRelay", "", "", on_method),
         METHOD("BeNone", "", "", on_method),
+        METHOD("TakeOver", "ss", "", on_method),
         METHOD("Status", "", "sa(ss)", on_method),
         METHOD("SlaveDead", "s", "", on_method),
         METHOD("Reload", "", "", on_method),
@@ -328,6 +337,10 @@ static const sd_bus_vtable ha_vtable[] = {
         PROPERTY("Connected", "b"),
         PROPERTY("EventsConnected", "b"),
         PROPERTY("Synchronizing", "b"),
+        PROPERTY("InSync", "b"),
+        PROPERTY("LastInSync", "(sssts)"),
+        PROPERTY("Inhibitors", "a(ssut)"),
+        PROPERTY("Targets", "s"),
         PROPERTY("ConfdAddress", "s"),
         PROPERTY("ConfdVersion", "s"),
         PROPERTY("ProtocolVersion", "u"),

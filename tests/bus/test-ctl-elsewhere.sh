@@ -70,7 +70,7 @@ says 'wait on another host' 0 'n1 is master' hactl -H host wait master
 says 'check on another host' 0 'ok: n1 is master' hactl -H host check
 fails 'a host that is not there' 3 'system bus of dead' hactl -H dead
 fails 'and what to try' 3 'ssh dead systemd-stdio-bridge' hactl -H dead be-none
-fails 'a host that never answers' 1 'system bus of silent: No answer in time' hactl --timeout=1 -H silent be-none
+fails 'a host that never answers' 3 'system bus of silent: No answer in time' hactl --timeout=1 -H silent be-none
 : >"$work/ssh.args"
 ok 'history of another host' hactl -H me@host:2222 history --lines=7 --json=pretty --no-legend -q
 is 'runs there' "$(cat "$work/ssh.args")" '-xT -o ConnectTimeout=30 -o ServerAliveInterval=10 -p 2222 -- me@host confd-hactl history --no-pager --lines=7 --json=pretty --no-legend -q'

@@ -40,8 +40,8 @@ ended() {
 says 'the state is there' 0 'n1 is master' hactl wait master
 says 'in the other words' 0 'n1 is master' hactl wait primary
 says 'quietly' 0 '' hactl -q wait master
-json 'as JSON' 0 'j == {"wanted": "master", "reached": True, "state": "master", "node_id": "n1", "synchronizing": False}' \
-        hactl --json=short wait master
+json 'as JSON' 0 'j == {"wanted": "master", "reached": True, "state": "master", "node_id": "n1",
+  "synchronizing": False, "in_sync": True}' hactl --json=short wait master
 fails 'not within its time' 1 'wait slave: not reached within 1s: the state is master' hactl --timeout=1 wait slave
 json 'which is JSON too' 1 'j["reached"] is False and j["state"] == "master"' hactl --timeout=1 --json=short wait slave
 fails 'looking once' 1 'the state is master' hactl --timeout=0 wait slave
@@ -51,13 +51,17 @@ for state in none slave slave-relay unknown; do
         set_property State s $state
         ended state "wait $state ends by a change" 0
 done
-set_property State s slave
-set_property Synchronizing b true
+says 'one of several states' 0 'n1 is unknown' hactl wait none,unknown
+says 'in a list, too, in the other words' 0 'n1 is unknown' hactl wait primary,unknown
+fails 'an empty word in a list' 2 "not ''" hactl wait none,
+fails 'a slave is asked for by its id' 2 'wait slave ID' hactl wait master n1
+play_slave slave false true
 fails 'a slave that synchronizes is not synced' 1 'the state is slave and synchronizing' hactl --timeout=1 wait synced
 background synced wait synced
+set_property InSync b true
 set_property Synchronizing b false
 ended synced 'but it is once the data is in place' 0
-is 'and says so' "$(cat "$work/synced.out")" 'n1 is slave, its data is in place'
+is 'and says so' "$(cat "$work/synced.out")" 'n2 is slave, its data is in place'
 set_property State s slave-relay
 ok 'a relay is synced' hactl wait synced
 set_property State s master
@@ -65,14 +69,54 @@ background quiet wait slave
 mock SetQuietly sv State s slave
 mock Invalidate sv State s slave
 ended quiet 'a change that is announced without its value' 0
-set_property State s none
+
+# --- wait for data: what failed is not waited for --------------------------------------------------------------------
+play_slave none false true
+set_property LastInSync '(sssts)' '' '' '' 0 ''
+set_property LastError '(sst)' '' '' 0
 background failing wait synced
-mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.BadToken 'another token'
-heard() { grep -q "A be-slave failed: BadToken: another token" "$work/failing.err"; }
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.Superseded 'by another'
+heard() { grep -q "A be-slave failed: Superseded: by another" "$work/failing.err"; }
 eventually 'a be-slave that fails is told' heard
-ok 'and waited on' alive failing
+ok 'and while another is under way, waited on' alive failing
+set_property LastError '(sst)' org.confd.HA.Error.BadToken 'another token' 1795347248270924
+set_property Synchronizing b false
+ended failing 'a be-slave that fails ends the wait for data' 1
+ok 'with its reason' grep -q 'wait synced: nothing is under way, and the last order failed: BadToken: another token' \
+        "$work/failing.err"
+fails 'who comes later hears it at once' 1 'the last order failed: BadToken: another token' hactl wait in-sync
+json 'as JSON' 1 'j["reached"] is False and j["name"] == "org.confd.HA.Error.BadToken" and j["message"] == "another token"' \
+        hactl wait synced --json=short
+background mark wait synced --mark=1795347248270924
+ok 'a wait with a mark does not believe an error from before it' alive mark
+set_property LastError '(sst)' org.confd.HA.Error.Connect 'nobody listens' 1795347248270925
+ended mark 'but one from after it' 1
+fails 'a mark is a number' 2 'what be-slave --no-wait gave' hactl wait synced --mark=x
+set_property LastError '(sst)' '' '' 0
+background words wait in-sync,master
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.BadName 'it is n9'
+ended words 'a result alone ends it, too, when nothing is under way' 1
+ok 'with its words' grep -q 'BadName: it is n9' "$work/words.err"
+set_property LastError '(sst)' org.confd.HA.Error.NotConnected 'it was away' 1795347248270924
+background away wait in-sync
+set_property LastInSync '(sssts)' slave n1 10.0.0.1 1795347248270920 master-lost
+set_property LastError '(sst)' org.confd.HA.Error.Closed 'the master went down' 1795347248270924
+mock Emit ssas MasterLost s 1 org.confd.HA.Error.Closed
+ok 'neither a connection nor a lost master is a failed order' alive away
+set_property LastInSync '(sssts)' slave n1 10.0.0.1 0 lasts
+set_property InSync b true
+ended away 'in sync at last' 0
 set_property State s slave
-ended failing 'for the next may succeed' 0
+says 'in sync' 0 'n2 is slave, its data is in place' hactl wait in-sync
+set_property State s master
+says 'a master is in sync' 0 'n2 is master, its data is in place' hactl wait in-sync
+set_property Slaves 'a(ss)' 1 n3 10.0.0.3
+says 'a slave that is there' 0 'n2 is master, and n3 follows it' hactl wait slave n3
+background slave wait slave n4
+set_property Slaves 'a(ss)' 2 n3 10.0.0.3 n4 10.0.0.4
+ended slave 'a slave that comes' 0
+fails 'a slave that does not' 1 'wait slave n5: not reached within 1s' hactl --timeout=1 wait slave n5
+json 'which is JSON too' 1 'j["slave"] == "n5" and j["reached"] is False' hactl --timeout=1 wait slave n5 --json=short
 
 set_property State s none
 background restart wait slave
@@ -90,7 +134,7 @@ fails 'no service to start with' 3 'The service does not run' hactl wait master
 mock Return
 mock Hang s GetAll
 fails 'a service that does not answer' 1 'the service does not answer' hactl --timeout=1 wait master
-fails 'nor does monitor wait for it for ever' 1 'monitor failed: No answer in time' hactl --timeout=1 monitor
+fails 'nor does monitor wait for it for ever' 5 'monitor failed: No answer in time' hactl --timeout=1 monitor
 mock Fail sss GetAll org.freedesktop.DBus.Error.AccessDenied 'go away'
 fails 'a bus that does not allow it' 4 'AccessDenied: go away' hactl wait master
 succeed GetAll
@@ -191,9 +235,30 @@ says 'ready' 0 'ok: n1 is master' hactl check --ready --role=master
 is 'which is asked of ConfD' "$(mock Calls)" 'as 1 "Status interactive=1"'
 hactl check >/dev/null
 is 'but only then' "$(mock Calls)" 'as 0'
+count_asked
+json 'one picture' 0 'j["why"] == "n1 is master" and j["state"] == "master"' hactl check --ready --json=short
+asked=$((asked + 2))
+ok 'that was read after the question' has_asked
 says 'quietly' 1 '' hactl -q check --role=none
-json 'as JSON' 1 'j == {"answer": "no", "why": "n1 is master, not none", "state": "master", "node_id": "n1"}' \
+json 'as JSON' 1 'j == {"answer": "no", "why": "n1 is master, not none", "state": "master", "node_id": "n1",
+  "synchronizing": False, "in_sync": True, "targets": "reached"}' \
         hactl check --role=none --json=short
+says 'in sync' 0 'ok: n1 is master' hactl check --in-sync
+says 'its target' 0 'ok: n1 is master' hactl check --targets
+for targets in off starting stopping 'failed: confd-ha-master.target: no such unit'; do
+        set_property Targets s "$targets"
+        says "a target that is not reached: $targets" 1 "no: n1 is master, the role target: $targets" hactl check --targets
+done
+says 'which matters to --targets only' 0 'ok: n1 is master' hactl check --in-sync --role=master
+says 'the wanted role' 0 'ok: n1 is master' hactl check --wanted=none,master
+says 'not the wanted role' 1 'no: n1 is master, not on the way to slave' hactl check --wanted=slave
+fails 'a wanted role that is none' 2 "--wanted= takes" hactl check --wanted=king
+play_slave none false true
+says 'on the way' 0 'ok: n2 is none and synchronizing' hactl check --wanted=slave
+says 'as good for a relay' 0 'ok: n2 is none and synchronizing' hactl check --wanted=slave-relay
+says 'away from it' 1 'no: n2 is none and synchronizing, not on the way to none,master' hactl check --wanted=none,master
+says 'not in sync' 1 'no: n2 is none and synchronizing, its data is not in place' hactl check --in-sync
+set_property NodeId s n1
 set_property State s slave
 set_property Synchronizing b true
 says 'synchronizing is not ready' 1 'no: n1 is slave and synchronizing' hactl check --ready --role=slave

@@ -101,7 +101,7 @@ ok 'status without an error does not speak of one' test -z "$(grep -i error "$wo
 json 'a slave as JSON' 0 'j["master"] == {"id": "n1", "address": "10.0.0.1"} and j["synchronizing"] is True' \
         hactl --json=short
 mock Fail sss Status $E.Timeout 'ConfD did not answer within 10 s'
-fails 'status that ConfD does not answer' 1 'Timeout: ConfD did not answer' hactl
+fails 'status that ConfD does not answer' 5 'Timeout: ConfD did not answer' hactl
 ok 'and the picture all the same' grep -q 'State: slave' <(hactl 2>/dev/null)
 set_property Connected b false
 set_property State s unknown
@@ -112,7 +112,7 @@ says 'and as JSON' 3 unknown sh -c "'$CONFD_HACTL' --json=short 2>/dev/null >'$w
 fails 'hints are left out with -q' 3 'NotConnected: ConfD is not there' hactl -q
 ok 'no hint with -q' test -z "$(hactl -q 2>&1 | grep explain)"
 mock Hang s Status
-fails 'status that nobody answers' 1 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=1 status
+fails 'status that nobody answers' 5 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=1 status
 succeed Status
 mock Fail sss GetAll $D.UnknownInterface 'no such interface'
 fails 'something else owns the name' 1 'UnknownInterface' hactl status
@@ -152,17 +152,38 @@ order 'be-slave n2 n1 10.0.0.1' 'BeSlave n2 n1 10.0.0.1 yes' 'This node follows 
 order 'be-secondary n2 n1 fd00::1' 'BeSlave n2 n1 fd00::1 yes' \
         'This node follows n1 at fd00::1, as n2; its data is in place.'
 order 'be-slave n2 n1 10.0.0.1 --no-wait' 'BeSlave n2 n1 10.0.0.1 no' \
-        "ConfD has the order to follow n1 at 10.0.0.1, as n2; 'confd-hactl wait synced' waits for the data."
+        'ConfD has the order to follow n1 at 10.0.0.1, as n2.
+To wait for the data: confd-hactl wait synced --mark=0'
 order be-relay BeRelay 'This node is a relay: slaves may follow it.'
 order be-none BeNone 'This node has no role and no peers.'
+set_property Slaves 'a(ss)' 1 n2 10.0.0.2
 order 'slave-dead n2' 'SlaveDead n2' 'Node n2 counts as dead.'
 order 'secondary-dead n2' 'SlaveDead n2' 'Node n2 counts as dead.'
+json 'a dead slave as JSON' 0 'j == {"method": "SlaveDead", "node_id": "n2", "was_peer": True, "result": "done"}' \
+        hactl --json=short slave-dead n2
+order 'slave-dead nobody-there' 'SlaveDead nobody-there' \
+        'ConfD was told that nobody-there is dead; it is no peer of this node, so nothing changes.'
+json 'which JSON tells, too' 0 'j["was_peer"] is False and j["result"] == "done"' hactl --json=short slave-dead nobody-there
+set_property Master '(ss)' n9 10.0.0.9
+order 'slave-dead n9' 'SlaveDead n9' 'Node n9 counts as dead.'
+set_property Master '(ss)' '' ''
+order 'take-over n2 n1' 'TakeOver n2 n1' 'This node is master, as n2; its data was in sync.'
+mock Calls >/dev/null
+hactl take-over n2 any >/dev/null
+is 'any old master is the empty string' "$(mock Calls)" 'as 1 "TakeOver n2  interactive=1"'
+fails 'but an empty argument is a mistake' 2 "'' cannot be a node id" hactl take-over n2 ''
+fails 'take-over needs to hear under whom' 2 'takes two arguments: confd-hactl take-over ID OLD-MASTER|any' hactl take-over n2
 order reload Reload 'The configuration was read again.'
 mock Calls >/dev/null
 hactl --no-ask-password be-none >/dev/null
 is '--no-ask-password is told to the service' "$(mock Calls)" 'as 1 "BeNone interactive=0"'
 json 'an order as JSON' 0 'j == {"method": "BeSlave", "node_id": "n2", "master_id": "n1", "master_address": "::1",
-  "wait": False, "result": "done"}' hactl --json=short be-slave n2 n1 ::1 --no-wait
+  "wait": False, "mark": 0, "result": "done"}' hactl --json=short be-slave n2 n1 ::1 --no-wait
+set_property LastError '(sst)' $E.Connect 'nobody listened' 1795347248270924
+json 'with a mark: when the last error before it was' 0 'j["mark"] == 1795347248270924' \
+        hactl --json=short be-slave n2 n1 ::1 --no-wait
+ok 'which the words name, too' grep -q 'wait synced --mark=1795347248270924$' <(hactl be-slave n2 n1 ::1 --no-wait)
+json 'who waits needs none' 0 '"mark" not in j and j["wait"] is True' hactl --json=short be-slave n2 n1 ::1
 mock Fail sss BeSlave $E.BadToken 'The token of n1 is another'
 json 'a failed one, too' 1 'j["result"] == "org.confd.HA.Error.BadToken" and j["message"] == "The token of n1 is another"' \
         hactl --json=pretty be-slave n2 n1 10.0.0.1
@@ -175,11 +196,13 @@ exit_status() { # ERROR STATUS
         mock Fail sss BeMaster "$1" 'so it is'
         fails "$1 is $2" "$2" 'so it is' hactl be-master n1
 }
-for name in NoToken Timeout BadState Connect Closed BadSchema BadToken BadName Bind NoTick WithUpgrade BadVersion \
-        BadConfig Aborted AccessDenied Protocol Superseded Displaced Failed; do
+for name in NoToken BadState Connect Closed BadSchema BadToken BadName Bind NoTick WithUpgrade BadVersion \
+        BadConfig Aborted AccessDenied Protocol Superseded Displaced Failed NotInSync Inhibited BadConfiguration Secret; do
         exit_status $E.$name 1
 done
 exit_status $E.NotConnected 3
+exit_status $E.Timeout 5
+exit_status $D.Timeout 5
 exit_status $D.AccessDenied 4
 exit_status $D.InteractiveAuthorizationRequired 4
 exit_status $D.InvalidArgs 2
@@ -192,8 +215,15 @@ exit_status org.example.Other 1
 mock Fail sss BeMaster $D.InteractiveAuthorizationRequired 'authenticate'
 fails 'who may not be asked hears of it' 4 'leave out --no-ask-password' hactl --no-ask-password be-master n1
 mock Hang s BeMaster
-fails 'an order that nobody answers' 1 'Timeout' hactl --timeout=1 be-master n1
+fails 'an order that nobody answers has an unknown outcome' 5 'may still take effect' hactl --timeout=1 be-master n1
+json 'with the full name of the error' 5 'j["result"] == "org.freedesktop.DBus.Error.Timeout" and j["message"]' \
+        hactl --json=short --timeout=1 be-master n1
 succeed BeMaster
+mock Calls >/dev/null
+mock Hang s GetAll
+fails 'a service that does not answer gets no order' 3 'be-master n1 failed' hactl --timeout=1 be-master n1
+is 'of which nothing is unknown' "$(mock Calls)" 'as 0'
+succeed GetAll
 
 # --- explain ---------------------------------------------------------------------------------------------------------
 while read -r name; do
@@ -201,7 +231,7 @@ while read -r name; do
 done < <(sed -n 's/^        { \(HA\|DBUS\|NODE\)("\([^"]*\)").*/\2/p' "${SOURCE_ROOT:?}/src/ctl/error-table.c")
 ok 'explain knows what the contract names' test "$(for name in NotConnected NoToken Timeout BadState Connect Closed \
         BadSchema BadToken BadName Bind NoTick WithUpgrade BadVersion BadConfig Aborted AccessDenied Protocol \
-        Superseded Displaced Failed; do hactl explain $E.$name | sed -n '1s/ .*//; 1p'; done | grep -c "^$E\.")" = 20
+        Superseded Displaced Failed NotInSync Inhibited BadConfiguration Secret; do hactl explain $E.$name | sed -n '1s/ .*//; 1p'; done | grep -c "^$E\.")" = 24
 for pair in 3:AccessDenied 17:BadState 25:Connect 26:Closed 27:BadSchema 28:BadToken 29:BadName 30:Bind 31:NoTick \
         47:WithUpgrade 52:BadVersion 69:BadConfig 71:Aborted; do
         json "explain ${pair%:*} is ${pair#*:}" 0 "j[0]['name'] == '$E.${pair#*:}' and j[0]['confd_code'] == ${pair%:*}" \

@@ -6,26 +6,28 @@
 . "$(dirname "$0")/ctl-lib.sh"
 
 : "${SOURCE_ROOT:?}"
+# shellcheck disable=SC2034 # used by name
 help=$(hactl --help)
 man=$(sed 's/\\-/-/g; s/\\f[A-Z]//g' "$SOURCE_ROOT/man/confd-hactl.1.in")
 bash=$(cat "$SOURCE_ROOT/src/ctl/completion/confd-hactl.bash")
 zsh=$(cat "$SOURCE_ROOT/src/ctl/completion/_confd-hactl")
 
-has() { grep -qF -e "$2" <<<"$1"; }
+# has NAME-OF-VARIABLE TEXT
+has() { grep -qF -e "$2" <<<"${!1}"; }
 
 while read -r verb; do
-        ok "help has the command $verb" has "$help" "$verb"
+        ok "help has the command $verb" has help "$verb"
         ok "the manual has the command $verb" grep -qE "^\.(B|BI|BR|TP)? ?.*\b$verb\b" <<<"$man"
-        ok "bash completes $verb" has "$bash" "$verb"
-        ok "zsh completes $verb" has "$zsh" "'$verb:"
-done < <(sed -n '/^static const struct verb verbs/,/^};/s/^        { "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/ctl.c")
+        ok "bash completes $verb" has bash "$verb"
+        ok "zsh completes $verb" has zsh "'$verb:"
+done < <(sed -n '/^static const struct verb verbs/,/^};/s/^        { "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/verbs.c")
 
 while read -r option; do
-        ok "help has --$option" has "$help" "--$option"
-        ok "the manual has --$option" has "$man" "--$option"
-        ok "bash completes --$option" has "$bash" "--$option"
-        ok "zsh completes --$option" has "$zsh" "--$option"
-done < <(sed -n '/static const struct option options/,/};/s/^ *{ "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/ctl.c")
+        ok "help has --$option" has help "--$option"
+        ok "the manual has --$option" has man "--$option"
+        ok "bash completes --$option" has bash "--$option"
+        ok "zsh completes --$option" has zsh "--$option"
+done < <(sed -n '/static const struct option options/,/};/s/^ *{ "\([^"]*\)".*/\1/p' "$SOURCE_ROOT/src/ctl/options.c")
 
 while read -r name; do
         ok "bash completes the error $name" grep -qw "$name" <<<"$bash"
@@ -33,10 +35,10 @@ while read -r name; do
 done < <(sed -n 's/^        { HA("\([^"]*\)").*/\1/p' "$SOURCE_ROOT/src/ctl/error-table.c")
 
 while read -r name; do
-        ok "the manual has the variable $name" has "$man" "$name"
+        ok "the manual has the variable $name" has man "$name"
 done < <(grep -ho 'getenv("[A-Z_]*")' "$SOURCE_ROOT"/src/ctl/*.c | sed 's/.*"\(.*\)".*/\1/' | sort -u)
 
-for status in 0 1 2 3 4; do
+for status in 0 1 2 3 4 5; do
         ok "the manual has the exit status $status" grep -qx ".B $status" <<<"$man"
 done
 
@@ -55,6 +57,7 @@ complete_bash() {
 is 'bash: a command' "$(complete_bash confd-hactl be-m)" be-master
 is 'bash: several' "$(complete_bash confd-hactl be-s)" 'be-slave be-secondary'
 is 'bash: a state' "$(complete_bash confd-hactl -q wait s)" 'slave slave-relay synced'
+is 'bash: the second of a list of states' "$(complete_bash confd-hactl wait none,in)" none,in-sync
 is 'bash: an error' "$(complete_bash confd-hactl explain BadS)" 'BadState BadSchema'
 is 'bash: an option' "$(complete_bash confd-hactl --no-l)" --no-legend
 is 'bash: an option of a command' "$(complete_bash confd-hactl check --re)" --ready

@@ -8,13 +8,14 @@ __confd_hactl_machines() {
 
 _confd_hactl() {
         local cur prev words cword
-        local -r verbs='status be-master be-slave be-relay be-none slave-dead monitor wait check history explain reload
+        local -r verbs='status be-master take-over be-slave be-relay be-none slave-dead monitor wait check history explain reload
                 be-primary be-secondary secondary-dead'
         local -r options='--help --version --host= --machine= --address= --json= --timeout= --no-ask-password --quiet
                 --no-legend --no-pager'
         local -r states='none slave master slave-relay unknown'
         local -r errors='NotConnected NoToken Timeout BadState Connect Closed BadSchema BadToken BadName Bind NoTick
-                WithUpgrade BadVersion BadConfig Aborted AccessDenied Protocol Superseded Displaced Failed'
+                WithUpgrade BadVersion BadConfig Aborted NotInSync Inhibited AccessDenied BadConfiguration Secret Protocol
+                Superseded Displaced Failed'
         local verb='' n_args=0 i
 
         _init_completion -n = 2>/dev/null || _get_comp_words_by_ref -n = cur prev words cword
@@ -32,11 +33,11 @@ _confd_hactl() {
                 mapfile -t COMPREPLY < <(compgen -W 'short pretty off' -- "$cur")
                 return
                 ;;
-        --role)
+        --role | --wanted)
                 mapfile -t COMPREPLY < <(compgen -W "$states" -- "$cur")
                 return
                 ;;
-        --address | --timeout | --lines)
+        --address | --timeout | --lines | --mark)
                 return
                 ;;
         esac
@@ -45,11 +46,11 @@ _confd_hactl() {
                 mapfile -t COMPREPLY < <(compgen -P --json= -W 'short pretty off' -- "${cur#*=}")
                 return
                 ;;
-        --role=*)
+        --role=* | --wanted=*)
                 # A list: the last word of it is completed.
                 local list=${cur#*=} before=
                 [[ $list != *,* ]] || before=${list%,*},
-                mapfile -t COMPREPLY < <(compgen -P "--role=$before" -W "$states" -- "${list##*,}")
+                mapfile -t COMPREPLY < <(compgen -P "${cur%%=*}=$before" -W "$states" -- "${list##*,}")
                 return
                 ;;
         --machine=*)
@@ -60,7 +61,7 @@ _confd_hactl() {
 
         for ((i = 1; i < cword; i++)); do
                 case ${words[i]} in
-                -H | --host | -M | --machine | --address | --json | --timeout | --role | --lines) i=$((i + 1)) ;;
+                -H | --host | -M | --machine | --address | --json | --timeout | --role | --wanted | --lines | --mark) i=$((i + 1)) ;;
                 -*) ;;
                 *) if [[ -z $verb ]]; then verb=${words[i]}; else n_args=$((n_args + 1)); fi ;;
                 esac
@@ -70,7 +71,8 @@ _confd_hactl() {
                 local more=''
                 case $verb in
                 be-slave | be-secondary) more=--no-wait ;;
-                check) more='--role= --ready' ;;
+                check) more='--role= --wanted= --ready --in-sync --targets' ;;
+                wait) more=--mark= ;;
                 history) more=--lines= ;;
                 esac
                 mapfile -t COMPREPLY < <(compgen -W "$options $more" -- "$cur")
@@ -79,7 +81,12 @@ _confd_hactl() {
         fi
         case $verb:$n_args in
         :0) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
-        wait:0) mapfile -t COMPREPLY < <(compgen -W "$states synced" -- "$cur") ;;
+        wait:0)
+                local done=
+                [[ $cur != *,* ]] || done=${cur%,*},
+                mapfile -t COMPREPLY < <(compgen -P "$done" -W "$states synced in-sync" -- "${cur##*,}")
+                ;;
+        take-over:1) mapfile -t COMPREPLY < <(compgen -W any -- "$cur") ;;
         explain:0) mapfile -t COMPREPLY < <(compgen -W "$errors" -- "$cur") ;;
         esac
 }
