@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct node_path path;
         struct transaction *t;
         enum ha_error code;
-        size_t key, value;
+        size_t key, value, whole;
+        uint64_t acknowledged;
+        unsigned depth;
         char *reason;
         uint8_t kind;
 
@@ -24,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         kind = *data++;
         size--;
-        switch (kind % 6) {
+        switch (kind % 9) {
         case 0:
                 if (join_message_decode(data, size, &join) >= 0)
                         same(data, size, buf, join_message_encode(&join, buf));
@@ -46,6 +48,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         case 4:
                 if (hop_parse_refuse(data, size, &code, &reason) >= 0)
                         free(reason);
+                break;
+        case 6:
+                if (ack_message_decode(data, size, &acknowledged) >= 0) {
+                        ack_message_encode(acknowledged, buf);
+                        same(data, size, buf, ACK_MESSAGE_SIZE);
+                }
+                break;
+        case 7:
+                if (tick_message_decode(data, size, &depth) >= 0) {
+                        tick_message_encode(depth, buf);
+                        same(data, size, buf, TICK_MESSAGE_SIZE);
+                }
+                break;
+        case 8:
+                if (transaction_header_decode(data, size, &whole) >= 0) {
+                        transaction_header_encode(whole, buf);
+                        same(data, TRANSACTION_HEADER_SIZE, buf, TRANSACTION_HEADER_SIZE);
+                        if (whole < size - TRANSACTION_HEADER_SIZE)
+                                abort();
+                }
                 break;
         default:
                 if (transaction_from_data(data, size, &t) >= 0) {

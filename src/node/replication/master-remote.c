@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns one connection at the serving side: proof, join, ticks, end. */
-#include <endian.h>
 #include <stdio.h>
 
 #include "basic/log.h"
@@ -117,6 +116,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         struct remote *r = userdata;
         struct master *m = r->master;
         uint64_t now = now_monotonic(), limit = TICKS_MISSED_MAX * m->config.tick_usec, next = now + r->tick_usec;
+        uint8_t tick[TICK_MESSAGE_SIZE];
         const struct commit *c;
 
         if (limit > 0) {
@@ -137,8 +137,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         if (r->last_tick + r->tick_usec <= now + r->tick_usec / 8) {
                 r->last_tick = now;
-                if (peer_has_room(r->peer)) /* else it is busy, and what is on its way is as good as a tick */
-                        peer_send(r->peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
+                if (peer_has_room(r->peer)) { /* else it is busy, and what is on its way is as good as a tick */
+                        tick_message_encode(/* depth= */ 0, tick);
+                        peer_send(r->peer, HOP_TICK, &(struct iovec) { tick, sizeof(tick) }, 1);
+                }
         }
         next = MIN(next, r->last_tick + r->tick_usec);
         (void) sd_event_source_set_time(r->timer, MAX(next, now + USEC_PER_MSEC));
@@ -284,6 +286,7 @@ static void on_authenticated(struct peer *p, void *userdata) {
 
 static void on_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
         struct remote *r = userdata;
+        unsigned depth;
         uint64_t n;
 
         switch (frame->type) {
@@ -298,17 +301,15 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
                 remote_admit(r);
                 return;
         case HOP_ACK:
-                if (r->state != REMOTE_FOLLOWING || frame->size != sizeof(n))
-                        break;
-                memcpy(&n, frame->body, sizeof(n));
-                if (remote_acknowledged(r, be64toh(n)) < 0)
+                if (r->state != REMOTE_FOLLOWING || ack_message_decode(frame->body, frame->size, &n) < 0 ||
+                    remote_acknowledged(r, n) < 0)
                         break;
                 return;
         case HOP_TICK:
-                if (!is_joined(r) || frame->size != 1)
+                if (!is_joined(r) || tick_message_decode(frame->body, frame->size, &depth) < 0)
                         break;
-                if (r->depth != frame->body[0]) {
-                        r->depth = MIN(frame->body[0], (unsigned) PATH_NODES_MAX);
+                if (r->depth != depth) {
+                        r->depth = depth;
                         master_depth_changed(r->master);
                 }
                 return;

@@ -5,8 +5,6 @@
  * costs a little more than one frame. What is committed while a slave copies waits in its queue up to a limit; beyond that the
  * store keeps a log from which it is read later. The order is always the snapshot, the queue as it was when the log began,
  * the log, the rest of the queue. */
-#include <endian.h>
-
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/replication/master-internal.h"
@@ -206,12 +204,13 @@ static bool next_transaction(struct remote *r) {
 static void send_transaction(struct remote *r) {
         size_t size = transaction_size(r->current), part;
         const uint8_t *data = transaction_data(r->current);
-        uint32_t total = htobe32((uint32_t) size);
+        uint8_t header[TRANSACTION_HEADER_SIZE];
         struct iovec parts[2];
 
         if (r->current_sent == 0) {
                 part = MIN(size, (size_t) PIECE_SIZE);
-                parts[0] = (struct iovec) { &total, sizeof(total) };
+                transaction_header_encode(size, header);
+                parts[0] = (struct iovec) { header, sizeof(header) };
                 parts[1] = (struct iovec) { (void *) data, part };
                 peer_send(r->peer, HOP_TRANSACTION, parts, 2);
         } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the encoding of what nodes tell each other when they join. */
+/* Owns the encoding of what nodes tell each other. */
 #include "basic/big-endian.h"
 #include "node/replication/message.h"
 
@@ -161,6 +161,44 @@ int node_path_decode(const uint8_t *p, size_t n, struct node_path *ret) {
         if (done(&r) < 0)
                 return -EBADMSG;
         *ret = path;
+        return 0;
+}
+
+void ack_message_encode(uint64_t transactions, uint8_t buf[static ACK_MESSAGE_SIZE]) {
+        put64(buf, transactions);
+}
+
+int ack_message_decode(const uint8_t *p, size_t n, uint64_t *ret_transactions) {
+        if (n != ACK_MESSAGE_SIZE)
+                return -EBADMSG;
+        *ret_transactions = get64(p);
+        return 0;
+}
+
+void tick_message_encode(unsigned depth, uint8_t buf[static TICK_MESSAGE_SIZE]) {
+        buf[0] = (uint8_t) MIN(depth, (unsigned) PATH_NODES_MAX);
+}
+
+int tick_message_decode(const uint8_t *p, size_t n, unsigned *ret_depth) {
+        if (n != TICK_MESSAGE_SIZE || p[0] > PATH_NODES_MAX)
+                return -EBADMSG;
+        *ret_depth = p[0];
+        return 0;
+}
+
+void transaction_header_encode(size_t size, uint8_t buf[static TRANSACTION_HEADER_SIZE]) {
+        put32(buf, (uint32_t) size);
+}
+
+int transaction_header_decode(const uint8_t *p, size_t n, size_t *ret_size) {
+        size_t size;
+
+        if (n <= TRANSACTION_HEADER_SIZE)
+                return -EBADMSG;
+        size = get32(p);
+        if (size < n - TRANSACTION_HEADER_SIZE || size > TRANSACTION_DATA_MAX)
+                return -EBADMSG;
+        *ret_size = size;
         return 0;
 }
 

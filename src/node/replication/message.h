@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bodies of the frames between nodes that have several fields (docs/node-protocol.md). */
+/* The bodies of the frames between nodes, all but a refusal's (docs/node-protocol.md). */
 #pragma once
 
 #include <stdbool.h>
@@ -51,6 +51,22 @@ size_t accept_message_encode(const struct accept_message *m, uint8_t buf[static 
 _must_check_ int accept_message_decode(const uint8_t *p, size_t n, struct accept_message *ret);
 size_t node_path_encode(const struct node_path *path, uint8_t buf[static MESSAGE_SIZE_MAX]);
 _must_check_ int node_path_decode(const uint8_t *p, size_t n, struct node_path *ret);
+
+/* ACK: so many more transactions are durable (or, before END, have come as far as the copy). */
+enum { ACK_MESSAGE_SIZE = 8 };
+void ack_message_encode(uint64_t transactions, uint8_t buf[static ACK_MESSAGE_SIZE]);
+_must_check_ int ack_message_decode(const uint8_t *p, size_t n, uint64_t *ret_transactions);
+
+/* TICK: how many levels of nodes are below the sender, at most PATH_NODES_MAX. The serving side says 0: that is nobody's business
+ * above. */
+enum { TICK_MESSAGE_SIZE = 1 };
+void tick_message_encode(unsigned depth, uint8_t buf[static TICK_MESSAGE_SIZE]);
+_must_check_ int tick_message_decode(const uint8_t *p, size_t n, unsigned *ret_depth);
+
+/* TRANSACTION: the size of the whole, and its first piece, which is what follows the header. */
+enum { TRANSACTION_HEADER_SIZE = 4 };
+void transaction_header_encode(size_t size, uint8_t buf[static TRANSACTION_HEADER_SIZE]);
+_must_check_ int transaction_header_decode(const uint8_t *p, size_t n, size_t *ret_size); /* -EBADMSG also if nothing follows it */
 
 /* A record of the stream of entries in a copy: key size (2), value size (4), key, value. */
 enum { RECORD_HEADER_SIZE = 6, RECORD_SIZE_MAX = RECORD_HEADER_SIZE + KEY_SIZE_MAX + VALUE_SIZE_MAX };

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what a slave receives: the copy and the transactions, until they are durable. */
-#include <endian.h>
-
 #include "basic/log.h"
 #include "node/replication/slave-internal.h"
 
@@ -17,12 +15,13 @@ static void follow_unlink(struct follow *f) {
 }
 
 void slave_acknowledge(struct slave *s) {
-        uint64_t n = htobe64(s->to_acknowledge);
+        uint8_t buf[ACK_MESSAGE_SIZE];
 
         if (s->to_acknowledge == 0 || !peer_has_room(s->peer))
                 return;
+        ack_message_encode(s->to_acknowledge, buf);
         s->to_acknowledge = 0;
-        peer_send(s->peer, HOP_ACK, &(struct iovec) { &n, sizeof(n) }, 1);
+        peer_send(s->peer, HOP_ACK, &(struct iovec) { buf, sizeof(buf) }, 1);
 }
 
 static bool follow_submit(struct slave *s, struct transaction *t);
@@ -110,21 +109,14 @@ static void on_transaction(struct slave *s) {
 void slave_on_piece(struct slave *s, const struct hop_frame *frame) {
         const uint8_t *p = frame->body;
         size_t n = frame->size;
-        uint32_t size;
 
         if (frame->type == HOP_TRANSACTION) {
-                if (s->incoming_size > 0 || n < sizeof(size)) {
+                if (s->incoming_size > 0 || transaction_header_decode(p, n, &s->incoming_size) < 0) {
                         slave_malformed(s, "transaction");
                         return;
                 }
-                memcpy(&size, p, sizeof(size));
-                s->incoming_size = be32toh(size);
-                p += sizeof(size);
-                n -= sizeof(size);
-                if (s->incoming_size == 0 || s->incoming_size > TRANSACTION_DATA_MAX) {
-                        slave_malformed(s, "transaction");
-                        return;
-                }
+                p += TRANSACTION_HEADER_SIZE;
+                n -= TRANSACTION_HEADER_SIZE;
         }
         if (n == 0 || n > s->incoming_size - MIN(s->incoming_size, buffer_size(&s->incoming))) {
                 slave_malformed(s, "transaction");

@@ -4,7 +4,6 @@
  * A copy is written beside the data in force. When the master says that we have everything (END) it is made durable,
  * and we say so (READY); only when the master then counts us among its slaves (ADMIT) does it take the place of the old
  * data. So a join that breaks before has changed nothing, and one that succeeds is known to both sides. */
-#include <endian.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -104,11 +103,13 @@ static int set_deadline(struct slave *s) {
 }
 
 static void send_tick(struct slave *s) {
-        uint8_t depth = (uint8_t) (s->relay ? master_depth(s->relay) : 0);
+        uint8_t buf[TICK_MESSAGE_SIZE];
 
         s->last_tick = now_monotonic();
-        if (peer_has_room(s->peer))
-                peer_send(s->peer, HOP_TICK, &(struct iovec) { &depth, sizeof(depth) }, 1);
+        if (!peer_has_room(s->peer))
+                return;
+        tick_message_encode(s->relay ? master_depth(s->relay) : 0, buf);
+        peer_send(s->peer, HOP_TICK, &(struct iovec) { buf, sizeof(buf) }, 1);
 }
 
 /* How long the master may be silent: three ticks once we follow, the synchronization's limit before. While we ourselves do
@@ -218,6 +219,7 @@ static void on_path(struct slave *s, const struct hop_frame *frame) {
 
 static bool handle(struct slave *s, const struct hop_frame *frame) {
         bool transactions = s->state == SLAVE_SWAPPING || s->state == SLAVE_FOLLOWING || (s->state == SLAVE_COPYING && s->copy);
+        unsigned depth;
 
         switch (frame->type) {
         case HOP_REFUSE:
@@ -252,7 +254,7 @@ static bool handle(struct slave *s, const struct hop_frame *frame) {
                 slave_on_admit(s);
                 return true;
         case HOP_TICK:
-                return s->state != SLAVE_PROVING;
+                return s->state != SLAVE_PROVING && tick_message_decode(frame->body, frame->size, &depth) >= 0;
         case HOP_PATH:
                 if (s->state == SLAVE_PROVING)
                         return false;
