@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "basic/log.h"
-#include "node/replication/master.h"
 #include "node/peers.h"
 #include "node/replication/slave.h"
 
@@ -54,15 +53,42 @@ static void on_lost(struct slave *s, enum ha_error code, const char *reason, voi
         role_master_lost(p->role, code);
 }
 
+/* ---- the relay: what goes between its two ends ---- */
+
+static void on_depth(struct master *m, unsigned depth, void *userdata) {
+        struct peers *p = userdata;
+
+        if (p->slave)
+                slave_set_depth(p->slave, depth);
+}
+
+static int on_follow(struct slave *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *fn_userdata,
+                     void *userdata) {
+        struct peers *p = userdata;
+
+        return p->master ? master_pass_on(p->master, t, chain, fn, fn_userdata)
+                         : store_commit_chained(p->store, chain, t, fn, fn_userdata);
+}
+
+static void on_path(struct slave *s, const struct node_path *path, void *userdata) {
+        struct peers *p = userdata;
+
+        if (p->master)
+                master_set_path(p->master, path);
+}
+
 static const struct master_callbacks master_callbacks = {
         .slave_arrived = on_slave_arrived,
         .slave_died = on_slave_died,
+        .depth = on_depth,
 };
 
 static const struct slave_callbacks slave_callbacks = {
         .joined = on_joined,
         .failed = on_failed,
         .lost = on_lost,
+        .follow = on_follow,
+        .path = on_path,
 };
 
 /* ---- what the role decides ---- */
@@ -86,7 +112,7 @@ static int serve(void *userdata, bool as_master, const struct node_id *id, const
         *ret_why = "out of memory";
         if (p->master)
                 return rename_master(p, as_master, id);
-        r = master_new(p->event, p->store, &p->config, id, &p->token, as_master ? NULL : p->slave, &master_callbacks, p,
+        r = master_new(p->event, p->store, &p->config, id, &p->token, as_master ? NULL : slave_path(p->slave), &master_callbacks, p,
                        &p->master, &error);
         if (r >= 0)
                 return 0;
@@ -103,6 +129,8 @@ static void unserve(void *userdata) {
         struct peers *p = userdata;
 
         p->master = master_free(p->master);
+        if (p->slave)
+                slave_set_depth(p->slave, 0);
 }
 
 static void drop(void *userdata, const struct node_id *id) {
@@ -162,6 +190,11 @@ int peers_commit(struct peers *p, struct transaction *t, transaction_stored_fn f
         if (!role_is_writable(p->role))
                 return -EROFS;
         return p->master ? master_commit(p->master, t, fn, userdata) : commit_alone(p, t, fn, userdata);
+}
+
+void peers_slaves(const struct peers *p, master_slave_fn fn, void *userdata) {
+        if (p->master)
+                master_slaves(p->master, fn, userdata);
 }
 
 /* ---- life ---- */

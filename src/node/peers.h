@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "basic/secret.h"
+#include "node/replication/master.h"
 #include "node/replication/replication.h"
 #include "node/role.h"
 #include "node/store/store.h"
@@ -30,3 +31,6 @@ extern const struct role_peer_ops peers_role_ops;
  * loop, once the transaction is durable (or is not), if this returns 0.
  * -EROFS: our data may not be written now; -EBUSY: too much is under way; -ENOMEM. */
 _must_check_ int peers_commit(struct peers *p, struct transaction *t, transaction_stored_fn fn, void *userdata);
+
+/* As master or relay: those that follow us, and how far each of them keeps up. Nothing otherwise. */
+void peers_slaves(const struct peers *p, master_slave_fn fn, void *userdata);

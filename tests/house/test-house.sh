@@ -37,6 +37,10 @@ knows "src/node knows basic, and of lib the terms and frames" src/node/ \
 knows "node/store knows basic only" src/node/store/ '^basic/|^node/store/'
 knows "node/replication knows the store, not the role, the IPC port or whoever ties them together" src/node/replication/ \
         '^basic/|^node/(replication|store)/|^node/node-id\.h$'
+for ends in 'master slave' 'slave master'; do
+        is "node/replication/${ends% *} does not know ${ends#* }" \
+                "$(includes "src/node/replication/${ends% *}" | grep -E "^node/replication/${ends#* }")" ""
+done
 knows "node/ipc knows terms, ids and the role's words, not the store or the replication" src/node/ipc/ \
         '^(basic|lib)/|^node/ipc/|^node/(node-id|role)\.h$'
 knows "src/ctl knows basic, not the library" src/ctl/ '^(basic|ctl)/'

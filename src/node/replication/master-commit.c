@@ -158,7 +158,7 @@ int master_commit(struct master *m, struct transaction *t, transaction_stored_fn
         char name[NODE_ID_TEXT_MAX];
         int r;
 
-        if (m->upstream)
+        if (m->relay)
                 return -EROFS;
         if (transaction_is_sealed(t) || transaction_changes(t) == 0)
                 return -EINVAL;
@@ -170,10 +170,14 @@ int master_commit(struct master *m, struct transaction *t, transaction_stored_fn
         return commit_submit(m, t, 0, fn, userdata);
 }
 
-int master_pass_on(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata) {
+int master_pass_on(struct master *m, struct transaction *t, uint64_t chain, transaction_stored_fn fn, void *userdata) {
+        if (!m->relay)
+                return -EROFS;
         if (!transaction_is_sealed(t))
                 return -EINVAL;
-        return commit_submit(m, t, slave_chain(m->upstream), fn, userdata);
+        /* Should we become master: what is committed then stands on this one, and must fail with it. */
+        m->chain = chain;
+        return commit_submit(m, t, chain, fn, userdata);
 }
 
 /* The log is on while some slave copies or has fallen behind what is kept for it in memory. */

@@ -2,6 +2,7 @@
 /* What the files of the serving side share. */
 #pragma once
 
+#include "node/replication/listeners.h"
 #include "node/replication/master.h"
 #include "node/replication/message.h"
 #include "node/replication/peer.h"
@@ -52,7 +53,7 @@ struct entry {
 
 struct entry_queue {
         struct entry *head, *tail;
-        size_t bytes;
+        size_t n, bytes;
 };
 
 struct remote {
@@ -92,12 +93,6 @@ struct event {
         struct event *next;
 };
 
-struct listener {
-        int fd;
-        struct sd_event_source *source;
-        struct node_address address;
-};
-
 struct master {
         unsigned refs; /* the owner's, each commit's, and that of a callback that runs */
         bool dead;     /* freed by its owner */
@@ -106,15 +101,14 @@ struct master {
         struct replication_config config;
         struct node_id id;
         struct secret token;
-        struct slave *upstream;
+        bool relay;
+        struct node_path above; /* a relay's: from the real master down to the node that it follows */
         struct master_callbacks callbacks;
         void *userdata;
         bool hold;
         bool log;
         bool warned; /* of data that travels in clear */
-        struct listener listeners[1 + EXTRA_LISTEN_MAX];
-        size_t n_listeners;
-        sd_event_source *breather; /* turns the listeners on again after there were no more file descriptors */
+        struct listeners *listeners;
         struct remote *remotes;    /* in the order of their connection */
         struct remote *gone;
         uint64_t refusals_since;   /* what strangers can have us write into the log is limited */
@@ -134,7 +128,6 @@ void master_unref(struct master *m);
 void master_event(struct master *m, bool arrived, const struct node_id *id, const struct node_address *address);
 void master_wake(struct master *m); /* finished commits wait for delivery */
 void master_path(const struct master *m, struct node_path *ret);
-void master_path_changed(struct master *m);
 void master_depth_changed(struct master *m);
 
 /* master-remote.c */
@@ -152,6 +145,8 @@ void remote_pump(struct remote *r);
 bool remote_lags(const struct remote *r); /* needs the log */
 _must_check_ int remote_acknowledged(struct remote *r, uint64_t n);
 void remote_queues_done(struct remote *r);
+const struct commit *remote_oldest_awaited(const struct remote *r); /* that waits for it; NULL: none */
+void remote_describe(const struct remote *r, struct master_slave *ret);
 
 /* master-commit.c */
 void commit_unref(struct commit *c);
@@ -159,9 +154,3 @@ void commit_released(struct commit *c); /* a slave has it, or is gone */
 void commits_deliver(struct master *m);
 void commits_abandon(struct master *m); /* nobody is waited for any more */
 void master_update_log(struct master *m);
-
-/* slave.c: for the relay */
-const struct node_path *slave_path(const struct slave *s);
-void slave_set_relay(struct slave *s, struct master *m);
-void slave_depth_changed(struct slave *s);
-uint64_t slave_chain(const struct slave *s);

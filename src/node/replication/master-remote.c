@@ -100,16 +100,6 @@ static void refuse(struct remote *r, enum ha_error code, const char *reason) {
         peer_refuse(r->peer, code, reason);
 }
 
-static const struct commit *oldest_awaited(const struct remote *r) {
-        for (const struct entry *e = r->unacked.head; e; e = e->next)
-                if (e->counts)
-                        return e->commit;
-        for (const struct entry *e = r->unsent.head; e; e = e->next)
-                if (e->counts)
-                        return e->commit;
-        return NULL;
-}
-
 /* Sends ticks and judges whether the slave is still alive. A slave that is a relay has as much longer to acknowledge as its
  * own slaves may keep it waiting. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -128,7 +118,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
                         remote_drop(r, "it has not read anything for three tick intervals");
                         return 0;
                 }
-                c = oldest_awaited(r);
+                c = remote_oldest_awaited(r);
                 if (c && c->since + limit * (1 + r->depth) <= now) {
                         remote_drop(r, "it has not acknowledged a transaction for three tick intervals");
                         return 0;

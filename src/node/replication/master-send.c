@@ -16,6 +16,7 @@ static void entry_push(struct entry_queue *q, struct entry *e) {
         else
                 q->head = e;
         q->tail = e;
+        q->n++;
         if (e->commit)
                 q->bytes += transaction_size(e->commit->transaction);
 }
@@ -28,6 +29,7 @@ static struct entry *entry_pop(struct entry_queue *q) {
         q->head = e->next;
         if (!q->head)
                 q->tail = NULL;
+        q->n--;
         if (e->commit)
                 q->bytes -= transaction_size(e->commit->transaction);
         return e;
@@ -280,4 +282,29 @@ int remote_acknowledged(struct remote *r, uint64_t n) {
                 entry_free(e);
         }
         return 0;
+}
+
+const struct commit *remote_oldest_awaited(const struct remote *r) {
+        for (const struct entry *e = r->unacked.head; e; e = e->next)
+                if (e->counts)
+                        return e->commit;
+        for (const struct entry *e = r->unsent.head; e; e = e->next)
+                if (e->counts)
+                        return e->commit;
+        return NULL;
+}
+
+void remote_describe(const struct remote *r, struct master_slave *ret) {
+        const struct commit *oldest = remote_oldest_awaited(r);
+        uint64_t now = now_monotonic();
+
+        *ret = (struct master_slave) {
+                .id = r->id,
+                .address = r->address,
+                .tick_age_usec = now - MIN(now, peer_last_input(r->peer)),
+                .transaction_age_usec = oldest ? MAX(now - oldest->since, UINT64_C(1)) : 0,
+                .bytes_unsent = peer_unsent(r->peer) + r->unsent.bytes +
+                                (r->current ? transaction_size(r->current) - r->current_sent : 0),
+                .n_unacknowledged = r->unsent.n + r->unacked.n,
+        };
 }

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the serving side as a whole: listeners, name and token, the list of slaves, events. */
-#include <netinet/in.h>
-#include <stdio.h>
-#include <sys/socket.h>
-
+/* Owns the serving side as a whole: name, path and token, the list of slaves, events. */
 #include "basic/log.h"
-#include "basic/time-util.h"
 #include "node/replication/master-internal.h"
-
-enum { ACCEPT_BUDGET = 32, BREATH_USEC = 200 * 1000, LISTEN_BACKLOG = 512 };
 
 void master_unref(struct master *m) {
         if (--m->refs > 0)
@@ -64,15 +57,12 @@ static int on_deliver(sd_event_source *source, void *userdata) {
 }
 
 void master_path(const struct master *m, struct node_path *ret) {
-        if (m->upstream)
-                *ret = *slave_path(m->upstream);
-        else
-                ret->n = 0;
+        *ret = m->above;
         if (ret->n < PATH_NODES_MAX)
                 ret->names[ret->n++] = m->id;
 }
 
-unsigned master_depth(const struct master *m) {
+static unsigned master_depth(const struct master *m) {
         unsigned depth = 0;
 
         for (const struct remote *r = m->remotes; r; r = r->next)
@@ -84,12 +74,14 @@ unsigned master_depth(const struct master *m) {
 void master_depth_changed(struct master *m) {
         unsigned depth = master_depth(m);
 
-        if (m->upstream && depth != m->told_depth)
-                slave_depth_changed(m->upstream);
+        if (depth == m->told_depth || m->dead)
+                return;
         m->told_depth = depth;
+        if (m->callbacks.depth)
+                m->callbacks.depth(m, depth, m->userdata);
 }
 
-void master_path_changed(struct master *m) {
+static void master_path_changed(struct master *m) {
         struct node_path path;
 
         master_path(m, &path);
@@ -97,127 +89,12 @@ void master_path_changed(struct master *m) {
                 remote_send_path(r, &path);
 }
 
-static int on_breath(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct master *m = userdata;
-
-        for (size_t i = 0; i < m->n_listeners; i++)
-                (void) sd_event_source_set_enabled(m->listeners[i].source, SD_EVENT_ON);
-        return 0;
-}
-
-/* No more file descriptors or memory: trying again at once would only burn the processor. */
-static void breathe(struct master *m, int error) {
-        log_warning("cannot take connections of nodes: %s; trying again", strerror(-error));
-        for (size_t i = 0; i < m->n_listeners; i++)
-                (void) sd_event_source_set_enabled(m->listeners[i].source, SD_EVENT_OFF);
-        m->breather = sd_event_source_disable_unref(m->breather);
-        (void) sd_event_add_time_relative(m->event, &m->breather, CLOCK_MONOTONIC, BREATH_USEC, 0, on_breath, m);
-}
-
-static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        struct master *m = userdata;
-
-        for (int i = 0; i < ACCEPT_BUDGET; i++) {
-                struct sockaddr_storage storage = {};
-                socklen_t size = sizeof(storage);
-                struct node_address address = {};
-                int connection, r;
-
-                connection = accept4(fd, (struct sockaddr *) &storage, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (connection < 0) {
-                        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-                                breathe(m, -errno);
-                        return 0;
-                }
-                if (node_address_from_sockaddr((struct sockaddr *) &storage, &address) < 0) {
-                        close(connection);
-                        continue;
-                }
-                address.port = 0; /* the port it came from is of no use to anybody */
-                r = remote_new(m, connection, &address);
-                if (r < 0)
-                        log_warning("cannot take a connection: %s", strerror(-r));
-        }
-        return 0;
-}
-
-static void unlisten(struct master *m) {
-        for (size_t i = 0; i < m->n_listeners; i++) {
-                sd_event_source_disable_unref(m->listeners[i].source);
-                safe_close(m->listeners[i].fd);
-        }
-        m->n_listeners = 0;
-        m->breather = sd_event_source_disable_unref(m->breather);
-}
-
-static bool is_any(const struct node_address *a) {
-        return a->family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&a->ip6) : a->ip4.s_addr == htonl(INADDR_ANY);
-}
-
-static int listen_on(struct master *m, const struct node_address *a, uint16_t default_port, bool v6only) {
-        _cleanup_close_ int fd = -EBADF;
-        struct listener *l = &m->listeners[m->n_listeners];
-        struct sockaddr_storage storage;
-        int one = 1, only = v6only, r;
-        socklen_t size;
-
-        r = node_address_to_sockaddr(a, default_port, &storage, &size);
-        if (r < 0)
-                return r;
-        fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
-        /* Connections of an earlier run that linger must not keep us from listening. */
-        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
-                return -errno;
-        if (storage.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0)
-                return -errno;
-        if (bind(fd, (struct sockaddr *) &storage, size) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
-                return -errno;
-        r = sd_event_add_io(m->event, &l->source, fd, EPOLLIN, on_connection, m);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(l->source, SD_EVENT_OFF);
-        if (r < 0) {
-                l->source = sd_event_source_disable_unref(l->source);
-                return r;
-        }
-        l->fd = TAKE_FD(fd);
-        l->address = *a;
-        m->n_listeners++;
-        return 0;
-}
-
-static int listen_all(struct master *m, char **ret_error) {
-        const struct replication_config *c = &m->config;
-        char text[NODE_ADDRESS_TEXT_MAX];
-        bool any4 = false;
+static void on_connection(int fd, const struct node_address *from, void *userdata) {
         int r;
 
-        for (size_t i = 0; i <= c->n_extra_listen; i++) {
-                const struct node_address *a = i == 0 ? &c->ha_address : &c->extra_listen[i - 1];
-
-                any4 = any4 || (a->family == AF_INET && is_any(a));
-        }
-        for (size_t i = 0; i <= c->n_extra_listen; i++) {
-                struct node_address a = i == 0 ? c->ha_address : c->extra_listen[i - 1];
-                bool twice = false;
-
-                if (a.port == 0)
-                        a.port = c->ha_address.port;
-                for (size_t j = 0; j < m->n_listeners; j++)
-                        twice = twice || node_address_equal(&m->listeners[j].address, &a);
-                if (twice)
-                        continue;
-                r = listen_on(m, &a, c->ha_address.port, a.family == AF_INET6 && (any4 || !is_any(&a)));
-                if (r < 0) {
-                        unlisten(m);
-                        if (asprintf(ret_error, "cannot listen for nodes on %s: %s", node_address_text(&a, text),
-                                     strerror(-r)) < 0)
-                                *ret_error = NULL;
-                        return r;
-                }
-        }
-        return 0;
+        r = remote_new(userdata, fd, from);
+        if (r < 0)
+                log_warning("Cannot take a connection of a node: %s", strerror(-r));
 }
 
 int master_set_token(struct master *m, const struct secret *token) {
@@ -228,17 +105,19 @@ int master_set_token(struct master *m, const struct secret *token) {
 
 /* Until now connections only queued: what is on its way to the disk is neither in a snapshot nor among our commits. */
 static void on_settled(int result, void *userdata) {
-        (void) on_breath(NULL, 0, userdata);
+        struct master *m = userdata;
+
+        listeners_start(m->listeners);
 }
 
 int master_new(sd_event *event, struct store *store, const struct replication_config *config, const struct node_id *id,
-               const struct secret *token, struct slave *upstream, const struct master_callbacks *callbacks, void *userdata,
+               const struct secret *token, const struct node_path *above, const struct master_callbacks *callbacks, void *userdata,
                struct master **ret, char **ret_error) {
         struct master *m;
         int r;
 
         *ret_error = NULL;
-        if (id->size == 0 || config->n_extra_listen > EXTRA_LISTEN_MAX)
+        if (id->size == 0)
                 return -EINVAL;
         m = calloc(1, sizeof(*m));
         if (!m)
@@ -248,7 +127,9 @@ int master_new(sd_event *event, struct store *store, const struct replication_co
         m->store = store;
         m->config = *config;
         m->id = *id;
-        m->upstream = upstream;
+        m->relay = above;
+        if (above)
+                m->above = *above;
         if (callbacks)
                 m->callbacks = *callbacks;
         m->userdata = userdata;
@@ -259,13 +140,11 @@ int master_new(sd_event *event, struct store *store, const struct replication_co
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->deliver, SD_EVENT_OFF);
         if (r >= 0)
-                r = listen_all(m, ret_error);
+                r = listeners_new(event, config, on_connection, m, &m->listeners, ret_error);
         if (r < 0) {
                 master_unref(m);
                 return r;
         }
-        if (upstream)
-                slave_set_relay(upstream, m);
         r = store_barrier(store, on_settled, m);
         if (r < 0) {
                 master_free(m);
@@ -279,23 +158,27 @@ struct master *master_free(struct master *m) {
         if (!m)
                 return NULL;
         store_barrier_cancel(m->store, m);
-        unlisten(m);
+        m->listeners = listeners_free(m->listeners);
         m->dead = true;
         remote_drop_all(m);
         commits_abandon(m);
         master_update_log(m);
-        if (m->upstream)
-                slave_set_relay(m->upstream, NULL);
-        m->upstream = NULL;
         master_unref(m);
         return NULL;
 }
 
 void master_promote(struct master *m) {
-        if (!m->upstream)
+        if (!m->relay)
                 return;
-        slave_set_relay(m->upstream, NULL);
-        m->upstream = NULL;
+        m->relay = false;
+        m->above.n = 0;
+        master_path_changed(m);
+}
+
+void master_set_path(struct master *m, const struct node_path *above) {
+        if (!m->relay)
+                return;
+        m->above = *above;
         master_path_changed(m);
 }
 
@@ -330,4 +213,14 @@ void master_slave_dead(struct master *m, const struct node_id *id) {
 
 size_t master_n_slaves(const struct master *m) {
         return m->n_arrived;
+}
+
+void master_slaves(const struct master *m, master_slave_fn fn, void *userdata) {
+        struct master_slave slave;
+
+        for (const struct remote *r = m->remotes; r; r = r->next)
+                if (r->state == REMOTE_FOLLOWING) {
+                        remote_describe(r, &slave);
+                        fn(&slave, userdata);
+                }
 }

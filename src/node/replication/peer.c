@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns a socket between nodes on the event loop: reads, writes, pauses, ends. */
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "basic/time-util.h"
@@ -331,6 +333,14 @@ void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, si
 
 size_t peer_output(const struct peer *p) {
         return buffer_size(hop_output(p->hop));
+}
+
+size_t peer_unsent(const struct peer *p) {
+        int n = 0;
+
+        if (ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0)
+                n = 0;
+        return peer_output(p) + (size_t) n;
 }
 
 bool peer_has_room(const struct peer *p) {

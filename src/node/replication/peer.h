@@ -35,6 +35,9 @@ struct hop *peer_hop(struct peer *p);
 void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, size_t n_parts);
 size_t peer_output(const struct peer *p);
 
+/* Bytes that the other side's host has not taken yet: those in the output and those that the kernel keeps. */
+size_t peer_unsent(const struct peer *p);
+
 /* Whether more is worth sending now: less than the low mark waits, and the connection has not failed. */
 bool peer_has_room(const struct peer *p);
 

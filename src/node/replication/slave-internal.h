@@ -2,7 +2,7 @@
 /* What the files of the following side share. */
 #pragma once
 
-#include "node/replication/master-internal.h"
+#include "node/replication/peer.h"
 #include "node/replication/slave.h"
 
 enum {
@@ -39,7 +39,7 @@ struct slave {
         enum slave_state state;
         struct hop *hop; /* until we connect */
         struct peer *peer;
-        struct master *relay;
+        unsigned depth;        /* levels of nodes below us */
         uint64_t chain;
         struct node_path path;
         sd_event_source *defer, *deadline, *timer;

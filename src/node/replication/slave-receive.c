@@ -62,8 +62,8 @@ static bool follow_submit(struct slave *s, struct transaction *t) {
                 return true;
         }
         f->slave = s;
-        r = s->relay ? master_pass_on(s->relay, t, on_followed, f)
-                     : store_commit_chained(s->store, s->chain, t, on_followed, f);
+        r = s->callbacks.follow ? s->callbacks.follow(s, s->chain, t, on_followed, f, s->userdata)
+                                : store_commit_chained(s->store, s->chain, t, on_followed, f);
         if (r < 0) {
                 free(f);
                 if (r == -EBUSY && s->following) {

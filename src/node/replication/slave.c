@@ -108,7 +108,7 @@ static void send_tick(struct slave *s) {
         s->last_tick = now_monotonic();
         if (!peer_has_room(s->peer))
                 return;
-        tick_message_encode(s->relay ? master_depth(s->relay) : 0, buf);
+        tick_message_encode(s->depth, buf);
         peer_send(s->peer, HOP_TICK, &(struct iovec) { buf, sizeof(buf) }, 1);
 }
 
@@ -213,8 +213,8 @@ static void on_path(struct slave *s, const struct hop_frame *frame) {
                 return;
         }
         s->path = path;
-        if (s->relay)
-                master_path_changed(s->relay);
+        if (s->callbacks.path)
+                s->callbacks.path(s, &s->path, s->userdata);
 }
 
 static bool handle(struct slave *s, const struct hop_frame *frame) {
@@ -417,8 +417,6 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
 struct slave *slave_free(struct slave *s) {
         if (!s)
                 return NULL;
-        if (s->relay)
-                master_promote(s->relay); /* it was to be freed before; it must not point to us */
         store_barrier_cancel(s->store, s);
         peer_free(s->peer);
         hop_free(s->hop);
@@ -436,22 +434,12 @@ bool slave_is_joined(const struct slave *s) {
         return s->state == SLAVE_FOLLOWING;
 }
 
-/* For the relay. */
-
 const struct node_path *slave_path(const struct slave *s) {
         return &s->path;
 }
 
-void slave_set_relay(struct slave *s, struct master *m) {
-        s->relay = m;
-        slave_depth_changed(s);
-}
-
-void slave_depth_changed(struct slave *s) {
-        if (s->peer && s->state == SLAVE_FOLLOWING)
+void slave_set_depth(struct slave *s, unsigned depth) {
+        s->depth = depth;
+        if (s->state == SLAVE_FOLLOWING)
                 send_tick(s);
-}
-
-uint64_t slave_chain(const struct slave *s) {
-        return s->chain;
 }

@@ -12,10 +12,10 @@
 #include "basic/util.h"
 #include "node/replication/ha-error.h"
 #include "node/node-id.h"
+#include "node/replication/message.h"
 #include "node/replication/replication.h"
 #include "node/store/store.h"
 
-struct master;
 struct slave;
 
 /* Events. They come from the event loop, never from within a function of this header. Exactly one of joined and failed,
@@ -27,6 +27,12 @@ struct slave_callbacks {
         void (*failed)(struct slave *s, enum ha_error code, const char *reason, void *userdata);
         /* After joined: HA_ERROR_CLOSED (closed, or we cannot store what we receive) or HA_ERROR_NOTICK. */
         void (*lost)(struct slave *s, enum ha_error code, const char *reason, void *userdata);
+        /* A transaction of the master's that is to be stored, and to be passed on by a relay: as store_commit_chained(), fn comes
+         * when it is durable at everybody who has to have it. NULL: we only store it. May not call any function of ours. */
+        int (*follow)(struct slave *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *fn_userdata,
+                      void *userdata);
+        /* The names from the real master down to the one that we follow have changed. May not call any function of ours. */
+        void (*path)(struct slave *s, const struct node_path *path, void *userdata);
 };
 
 /* Starts the join. `address`: port 0 means that of our own HA address. The token must not be empty: the join then fails with
@@ -40,5 +46,9 @@ _must_check_ int slave_new(sd_event *event, struct store *store, const struct re
 struct slave *slave_free(struct slave *s);
 DEFINE_CLEANUP(struct slave *, slave_free)
 
-/* A joined slave can be relayed from (master_new()). It stays when the token changes, which was only for the proof. */
+/* A joined slave can be relayed from. It stays when the token changes, which was only for the proof. */
 bool slave_is_joined(const struct slave *s);
+const struct node_path *slave_path(const struct slave *s);
+
+/* For a relay: how many levels of nodes are below us. The master waits the longer for our acknowledgements. */
+void slave_set_depth(struct slave *s, unsigned depth);

@@ -134,7 +134,29 @@ static void on_died(struct master *m, const struct node_id *id, const struct nod
         note(n, '-', id);
 }
 
-static const struct master_callbacks master_callbacks = { on_arrived, on_died };
+static void on_depth(struct master *m, unsigned depth, void *userdata) {
+        struct node *n = userdata;
+
+        if (n->slave)
+                slave_set_depth(n->slave, depth);
+}
+
+static int on_follow(struct slave *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *fn_userdata,
+                     void *userdata) {
+        struct node *n = userdata;
+
+        return n->master ? master_pass_on(n->master, t, chain, fn, fn_userdata)
+                         : store_commit_chained(n->store, chain, t, fn, fn_userdata);
+}
+
+static void on_path(struct slave *s, const struct node_path *path, void *userdata) {
+        struct node *n = userdata;
+
+        if (n->master)
+                master_set_path(n->master, path);
+}
+
+static const struct master_callbacks master_callbacks = { on_arrived, on_died, on_depth };
 
 static void on_joined(struct slave *s, bool copied, void *userdata) {
         struct node *n = userdata;
@@ -162,12 +184,12 @@ static void on_lost(struct slave *s, enum ha_error code, const char *reason, voi
         n->slave = slave_free(n->slave);
 }
 
-static const struct slave_callbacks slave_callbacks = { on_joined, on_failed, on_lost };
+static const struct slave_callbacks slave_callbacks = { on_joined, on_failed, on_lost, on_follow, on_path };
 
-static void serve(struct node *n, struct slave *upstream) {
+static void serve(struct node *n, const struct node_path *above) {
         char *error = NULL;
 
-        if (master_new(n->fixture->event, n->store, &n->config, &n->id, &n->token, upstream, &master_callbacks, n,
+        if (master_new(n->fixture->event, n->store, &n->config, &n->id, &n->token, above, &master_callbacks, n,
                        &n->master, &error) < 0)
                 fail_msg("%s", error);
 }
@@ -182,7 +204,14 @@ void node_be_master(struct node *n) {
 
 void node_be_relay(struct node *n) {
         assert_true(slave_is_joined(n->slave));
-        serve(n, n->slave);
+        serve(n, slave_path(n->slave));
+}
+
+void node_be_relay_of(struct node *n, const char *name) {
+        struct node_path above = { .n = 1 };
+
+        node_id_set(&above.names[0], name);
+        serve(n, &above);
 }
 
 void node_start_slave(struct node *n, struct node *master) {

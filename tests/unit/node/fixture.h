@@ -43,6 +43,7 @@ void node_close(struct node *n);
 
 void node_be_master(struct node *n);
 void node_be_relay(struct node *n);
+void node_be_relay_of(struct node *n, const char *name); /* without a following side: master_pass_on() is the test's */
 void node_be_slave(struct node *n, struct node *master); /* and waits until it has joined or failed */
 void node_start_slave(struct node *n, struct node *master);
 void node_be_none(struct node *n);

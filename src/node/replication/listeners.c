@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the listening sockets of a node that serves others. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "node/replication/listeners.h"
+
+enum { ACCEPT_BUDGET = 32, BREATH_USEC = 200 * 1000, BACKLOG = 512 };
+
+struct listener {
+        int fd;
+        sd_event_source *source;
+        struct node_address address;
+};
+
+struct listeners {
+        sd_event *event;
+        listeners_fn fn;
+        void *userdata;
+        struct listener all[1 + EXTRA_LISTEN_MAX];
+        size_t n;
+        sd_event_source *breather; /* turns them on again after there were no more file descriptors */
+};
+
+void listeners_start(struct listeners *l) {
+        for (size_t i = 0; i < l->n; i++)
+                (void) sd_event_source_set_enabled(l->all[i].source, SD_EVENT_ON);
+}
+
+static int on_breath(sd_event_source *source, uint64_t usec, void *userdata) {
+        listeners_start(userdata);
+        return 0;
+}
+
+/* No more file descriptors or memory: trying again at once would only burn the processor. */
+static void breathe(struct listeners *l, int error) {
+        log_warning("Cannot take connections of nodes: %s; trying again", strerror(-error));
+        for (size_t i = 0; i < l->n; i++)
+                (void) sd_event_source_set_enabled(l->all[i].source, SD_EVENT_OFF);
+        l->breather = sd_event_source_disable_unref(l->breather);
+        (void) sd_event_add_time_relative(l->event, &l->breather, CLOCK_MONOTONIC, BREATH_USEC, 0, on_breath, l);
+}
+
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct listeners *l = userdata;
+
+        for (int i = 0; i < ACCEPT_BUDGET; i++) {
+                struct sockaddr_storage storage = {};
+                socklen_t size = sizeof(storage);
+                struct node_address from = {};
+                int connection;
+
+                connection = accept4(fd, (struct sockaddr *) &storage, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                if (connection < 0) {
+                        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                                breathe(l, -errno);
+                        return 0;
+                }
+                if (node_address_from_sockaddr((struct sockaddr *) &storage, &from) < 0) {
+                        close(connection);
+                        continue;
+                }
+                from.port = 0;
+                l->fn(connection, &from, l->userdata);
+        }
+        return 0;
+}
+
+static bool is_any(const struct node_address *a) {
+        return a->family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&a->ip6) : a->ip4.s_addr == htonl(INADDR_ANY);
+}
+
+static int listen_on(struct listeners *l, const struct node_address *a, bool v6only) {
+        _cleanup_close_ int fd = -EBADF;
+        struct listener *one = &l->all[l->n];
+        struct sockaddr_storage storage;
+        int on = 1, only = v6only, r;
+        socklen_t size;
+
+        r = node_address_to_sockaddr(a, a->port, &storage, &size);
+        if (r < 0)
+                return r;
+        fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        /* Connections of an earlier run that linger must not keep us from listening. */
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+                return -errno;
+        if (storage.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0)
+                return -errno;
+        if (bind(fd, (struct sockaddr *) &storage, size) < 0 || listen(fd, BACKLOG) < 0)
+                return -errno;
+        r = sd_event_add_io(l->event, &one->source, fd, EPOLLIN, on_connection, l);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(one->source, SD_EVENT_OFF);
+        if (r < 0) {
+                one->source = sd_event_source_disable_unref(one->source);
+                return r;
+        }
+        one->fd = TAKE_FD(fd);
+        one->address = *a;
+        l->n++;
+        return 0;
+}
+
+static int listen_all(struct listeners *l, const struct replication_config *c, char **ret_error) {
+        char text[NODE_ADDRESS_TEXT_MAX];
+        bool any4 = false;
+        int r;
+
+        for (size_t i = 0; i <= c->n_extra_listen; i++) {
+                const struct node_address *a = i == 0 ? &c->ha_address : &c->extra_listen[i - 1];
+
+                any4 = any4 || (a->family == AF_INET && is_any(a));
+        }
+        for (size_t i = 0; i <= c->n_extra_listen; i++) {
+                struct node_address a = i == 0 ? c->ha_address : c->extra_listen[i - 1];
+                bool twice = false;
+
+                if (a.port == 0)
+                        a.port = c->ha_address.port;
+                for (size_t j = 0; j < l->n; j++)
+                        twice = twice || node_address_equal(&l->all[j].address, &a);
+                if (twice)
+                        continue;
+                r = listen_on(l, &a, a.family == AF_INET6 && (any4 || !is_any(&a)));
+                if (r < 0) {
+                        if (asprintf(ret_error, "cannot listen for nodes on %s: %s", node_address_text(&a, text), strerror(-r)) < 0)
+                                *ret_error = NULL;
+                        return r;
+                }
+        }
+        return 0;
+}
+
+int listeners_new(sd_event *event, const struct replication_config *config, listeners_fn fn, void *userdata,
+                  struct listeners **ret, char **ret_error) {
+        _cleanup_(listeners_freep) struct listeners *l = NULL;
+        int r;
+
+        if (config->n_extra_listen > EXTRA_LISTEN_MAX)
+                return -EINVAL;
+        l = calloc(1, sizeof(*l));
+        if (!l)
+                return -ENOMEM;
+        l->event = sd_event_ref(event);
+        l->fn = fn;
+        l->userdata = userdata;
+        r = listen_all(l, config, ret_error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+struct listeners *listeners_free(struct listeners *l) {
+        if (!l)
+                return NULL;
+        for (size_t i = 0; i < l->n; i++) {
+                sd_event_source_disable_unref(l->all[i].source);
+                safe_close(l->all[i].fd);
+        }
+        sd_event_source_disable_unref(l->breather);
+        sd_event_unref(l->event);
+        free(l);
+        return NULL;
+}

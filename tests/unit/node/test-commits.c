@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of commits: what their end says, who holds them, and what becomes of them when a role changes. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "fixture.h"
+
+static int setup(void **state) {
+        *state = fixture_new();
+        return 0;
+}
+
+static int teardown(void **state) {
+        fixture_free(*state);
+        return 0;
+}
+
+struct outcome {
+        unsigned done;
+        int result;
+};
+
+static void on_end(int result, struct transaction *t, void *userdata) {
+        struct outcome *o = userdata;
+
+        o->result = result;
+        o->done++;
+}
+
+static struct transaction *change(const char *key, const char *value) {
+        struct transaction *t;
+
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(transaction_set(t, key, value), 0);
+        return t;
+}
+
+static void commit(struct node *n, const char *key, const char *value, struct outcome *o) {
+        _cleanup_transaction_ struct transaction *t = change(key, value);
+
+        *o = (struct outcome) {};
+        assert_int_equal(master_commit(n->master, t, on_end, o), 0);
+}
+
+/* As large as that no file may grow: what is larger cannot be stored here, and only that shows it. */
+static void limit_files(rlim_t size) {
+        struct rlimit limit;
+
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        limit.rlim_cur = MIN(size, limit.rlim_max);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static char *large_value(void) {
+        char *value = malloc(4 * 1024 * 1024 + 1);
+
+        memset(value, 'v', 4 * 1024 * 1024);
+        value[4 * 1024 * 1024] = 0;
+        return value;
+}
+
+static void note_slave(const struct master_slave *slave, void *userdata) {
+        struct master_slave *all = userdata;
+
+        while (all->id.size > 0)
+                all++;
+        *all = *slave;
+}
+
+static void a_master_tells_who_holds_its_commits(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        struct master_slave slaves[4] = {};
+        struct outcome o;
+        pid_t pid;
+
+        a->config.tick_usec = b->config.tick_usec = 0;
+        node_be_master(a);
+        node_be_slave(b, a);
+        pid = fork_slave(f, 3, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 2);
+        kill(pid, SIGSTOP);
+        commit(a, "/x", "1", &o);
+        WAIT(f, node_has(b, "/x", "1"));
+        fixture_run_for(f, 50 * USEC_PER_MSEC);
+        assert_int_equal(o.done, 0);
+        master_slaves(a->master, note_slave, slaves);
+        assert_true(node_id_equal(&slaves[0].id, &b->id));
+        assert_int_equal(slaves[0].n_unacknowledged, 0);
+        assert_int_equal(slaves[0].transaction_age_usec, 0);
+        assert_int_equal(slaves[1].n_unacknowledged, 1);
+        assert_true(slaves[1].transaction_age_usec >= 50 * USEC_PER_MSEC);
+        assert_true(slaves[1].tick_age_usec >= 50 * USEC_PER_MSEC);
+        assert_int_equal(slaves[2].id.size, 0);
+        kill(pid, SIGCONT);
+        WAIT(f, o.done);
+        assert_int_equal(o.result, 0);
+}
+
+/* The slave has A, which fails here, and then B: it must not look like us, who have B only. */
+static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b;
+        _cleanup_transaction_ struct transaction *first = NULL;
+        _cleanup_free_ char *large = large_value();
+        struct outcome passed = {}, own;
+        pid_t pid;
+
+        node_be_relay_of(a, "upstream");
+        pid = fork_slave(f, 2, a, /* rejoin= */ true, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 1);
+        first = change("/passed-on", large);
+        assert_int_equal(transaction_seal(first, "upstream"), 0);
+        limit_files(1024 * 1024);
+        assert_int_equal(master_pass_on(a->master, first, store_chain_new(a->store), on_end, &passed), 0);
+        master_promote(a->master);
+        commit(a, "/own", "1", &own);
+        WAIT(f, passed.done && own.done);
+        limit_files(RLIM_INFINITY);
+        assert_true(passed.result < 0);
+        assert_true(own.result < 0);
+        assert_true(node_has(a, "/own", NULL));
+        WAIT(f, a->died == 1 && a->arrived == 2);
+        assert_int_equal(node_set(a, "/later", "1"), 0);
+        end_child(f, pid);
+        b = node_new(f, 2);
+        assert_true(nodes_equal(a, b));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_master_tells_who_holds_its_commits, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_a_promoted_relay_commits_falls_with_what_it_passed_on, setup, teardown),
+        };
+
+        log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);
+        if (getenv("TEST_FILTER"))
+                cmocka_set_test_filter(getenv("TEST_FILTER"));
+        return cmocka_run_group_tests_name("node-commits", tests, NULL, NULL);
+}
