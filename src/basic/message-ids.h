@@ -12,6 +12,11 @@
 #define CONFD_HA_MSG_ORDER "6b3ffd57a2444c118fec5fc864a7c8c7"
 /* warning. It failed, or was refused: the same, with RESULT=full error name and ERROR=its message. */
 #define CONFD_HA_MSG_ORDER_FAILED "4390bb7ba5b04396ab235fc31309befb"
+/* warning. Another call, a Status or a change of the log, was refused because too many wait: METHOD, RESULT, ERROR, sender. */
+#define CONFD_HA_MSG_CALL_REFUSED "f9049b0f933e4c26980d9771bff3882d"
+/* warning. So many more calls of one user (of several, without SENDER_UID) were denied or refused, or their callers went away,
+ * and have no entries of their own: COUNT, DURATION_USEC=in what time, SENDER_UID. */
+#define CONFD_HA_MSG_REFUSALS "cf41b38793b44b7eb3ab89b55c81c644"
 /* notice. State changed: OLD_STATE, NEW_STATE, REASON; NODE_ID; MASTER_ID and MASTER_ADDRESS if there is one now. */
 #define CONFD_HA_MSG_STATE "233afdaba6804aa6ba4b6f1cdc5a4074"
 /* warning. This node lost its master: RESULT=full error name, NODE_ID, MASTER_ID, MASTER_ADDRESS. */
@@ -58,3 +63,4 @@
 #define CONFD_HA_FIELD_CONFD_VERSION "CONFD_HA_CONFD_VERSION"
 #define CONFD_HA_FIELD_TARGET "CONFD_HA_TARGET"
 #define CONFD_HA_FIELD_FILE "CONFD_HA_FILE"
+#define CONFD_HA_FIELD_COUNT "CONFD_HA_COUNT"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the decision who may give an order.
  *
- *      watch the caller's name --> ask the bus who it is --> uid 0 or ours: yes
- *                                                        --> ask polkit --> yes, no, only with a password
+ *      uid 0 or ours: yes
+ *      watch the caller's name --> ask the bus who it is --> its turn --> ask polkit --> yes, no, only with a password
  *
  * The name is watched first: bus and we agree on the order, so a caller who is gone by then is not found by the second
- * step, and one who goes later ends the third, polkit's dialogue included. Everything that does not answer, or answers
+ * step, and one who goes later ends what follows, polkit's dialogue included. Everything that does not answer, or answers
  * something else than yes, is a no. Nothing is kept for a next time; polkit remembers what it wants to. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/queue.h>
 
 #include "basic/log.h"
 #include "service/authorize.h"
@@ -17,19 +18,22 @@ enum { CHECK_AUTHORIZATION_ALLOW_USER_INTERACTION = 1 };
 
 struct authorizer {
         sd_bus *bus;
-        struct authorization *pending;
+        TAILQ_HEAD(, authorization) pending; /* in the order of their arrival */
         uint64_t last_id;
+        bool ending;
 };
 
 struct authorization {
-        struct authorization *next, **previous;
+        TAILQ_ENTRY(authorization) pending;
         struct authorizer *authorizer;
+        bool is_pending;
         sd_bus_message *message;
         const char *action;
         struct authorize_details details; /* borrowed from the message's owner, who lives until `done` */
         uint64_t deadline;
         bool interactive;
         bool asked_again;
+        bool waits_for_polkit; /* it is polkit's turn */
         bool polkit_asked;
         char cancellation_id[40];
         sd_bus_slot *watch, *call;
@@ -60,11 +64,8 @@ const char *authorize_action(const char *method) {
 static struct authorization *authorization_free(struct authorization *a) {
         if (!a)
                 return NULL;
-        if (a->previous) {
-                *a->previous = a->next;
-                if (a->next)
-                        a->next->previous = a->previous;
-        }
+        if (a->is_pending)
+                TAILQ_REMOVE(&a->authorizer->pending, a, pending);
         sd_bus_slot_unref(a->watch);
         sd_bus_slot_unref(a->call);
         sd_bus_message_unref(a->message);
@@ -73,14 +74,17 @@ static struct authorization *authorization_free(struct authorization *a) {
 }
 DEFINE_CLEANUP(struct authorization *, authorization_free)
 
+static void ask_next(struct authorizer *authorizer);
+
 static void finish(struct authorization *a, int r, const struct failure *failure) {
         const struct failure none = FAILURE_NONE;
+        struct authorizer *authorizer = a->authorizer;
         authorize_done_fn done = a->done;
         void *userdata = a->userdata;
-        struct caller caller = a->caller;
 
         authorization_free(a);
-        done(userdata, r, failure ?: &none, &caller);
+        done(userdata, r, failure ?: &none);
+        ask_next(authorizer);
 }
 
 /* Takes the words over. */
@@ -110,7 +114,7 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
 
         if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
                 return 0;
-        log_info("The caller of %s went away before it was authorized: not done", sd_bus_message_get_member(a->message));
+        log_debug("The caller of %s went away before it was authorized: not done", sd_bus_message_get_member(a->message));
         cancel_polkit(a);
         finish(a, -ECONNRESET, NULL);
         return 0;
@@ -122,8 +126,8 @@ static int on_watched(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (!sd_bus_message_is_method_error(m, NULL))
                 return 0;
-        log_warning("Cannot watch the caller of %s: %s", sd_bus_message_get_member(a->message),
-                    sd_bus_message_get_error(m)->message);
+        log_debug("Cannot watch the caller of %s: %s", sd_bus_message_get_member(a->message),
+                  sd_bus_message_get_error(m)->message);
         cancel_polkit(a);
         deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not let us watch who asks", a->action));
         return 0;
@@ -145,17 +149,19 @@ static int on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 if (late)
                         cancel_polkit(a);
                 a->polkit_asked = false;
-                if (!absent)
-                        log_warning("polkit did not decide about %s: %s", a->action, e->message ?: e->name);
-                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: %s", a->action,
-                                     absent ? "no polkit runs here, so that only root may"
-                                     : late ? "polkit did not answer in time"
-                                            : "polkit could not decide, see the journal"));
+                if (absent)
+                        deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: no polkit runs here, so that only "
+                                             "root may", a->action));
+                else if (late)
+                        deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit did not answer in time",
+                                             a->action));
+                else
+                        deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit could not decide: %s",
+                                             a->action, e->message ?: e->name));
                 return 0;
         }
         a->polkit_asked = false;
         if (sd_bus_message_enter_container(m, 'r', "bba{ss}") < 0 || sd_bus_message_read(m, "bb", &authorized, &challenge) < 0) {
-                log_warning("polkit answered about %s with something that is no answer", a->action);
                 deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit's answer cannot be read", a->action));
         } else if (authorized)
                 finish(a, 0, NULL);
@@ -202,55 +208,48 @@ static int ask_polkit(struct authorization *a) {
         return r;
 }
 
-/* Reads UnixUserID and ProcessID out of an a{sv}. */
-static int read_credentials(sd_bus_message *m, struct caller *ret) {
-        struct caller c = {};
+/* ---- whose turn it is ---- */
+
+static bool may_ask_polkit(const struct authorization *a) {
+        const struct authorization *o;
+        size_t all = 0, mine = 0;
+
+        TAILQ_FOREACH(o, &a->authorizer->pending, pending) {
+                all += o->polkit_asked;
+                mine += o->polkit_asked && o->caller.uid == a->caller.uid;
+        }
+        return mine < AUTHORIZE_OPEN_PER_USER_MAX && all < (mine == 0 ? AUTHORIZE_OPEN_NEWCOMER_MAX : AUTHORIZE_OPEN_MAX);
+}
+
+/* The first of those whose turn has come. What it ends may end others, and asks for the next itself. */
+static void ask_next(struct authorizer *authorizer) {
+        struct authorization *a;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *key;
-                uint32_t u;
-
-                r = sd_bus_message_read(m, "s", &key);
-                if (r >= 0 && (streq(key, "UnixUserID") || streq(key, "ProcessID"))) {
-                        r = sd_bus_message_read(m, "v", "u", &u);
-                        if (r >= 0 && streq(key, "UnixUserID")) {
-                                c.uid = u;
-                                c.known = true;
-                        } else if (r >= 0)
-                                c.pid = (pid_t) u;
-                } else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
+        if (authorizer->ending)
+                return;
+        TAILQ_FOREACH(a, &authorizer->pending, pending) {
+                if (!a->waits_for_polkit || !may_ask_polkit(a))
+                        continue;
+                a->waits_for_polkit = false;
+                r = ask_polkit(a);
                 if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+                        continue;
+                log_debug("Cannot ask polkit about %s: %s", a->action, strerror(-r));
+                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked: %s", a->action,
+                                     strerror(-r)));
+                return;
         }
-        if (r < 0)
-                return r;
-        if (!c.known)
-                return -ENODATA;
-        *ret = c;
-        return 0;
 }
 
-/* Who has a hundred connections must not take the room of all others with unanswered questions. */
-static bool may_ask_polkit(const struct authorization *a) {
-        size_t n = 0;
-
-        for (const struct authorization *o = a->authorizer->pending; o; o = o->next)
-                n += o->polkit_asked && o->caller.uid == a->caller.uid;
-        return n < AUTHORIZE_PER_USER_MAX;
-}
+/* ---- whether it is still there ---- */
 
 static int ask_bus(struct authorization *a);
 
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct authorization *a = userdata;
         bool late = sd_bus_error_has_names(sd_bus_message_get_error(m), SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
+        struct caller caller;
         int r;
 
         a->call = sd_bus_slot_unref(a->call);
@@ -265,26 +264,16 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
                 finish(a, -ECONNRESET, NULL);
                 return 0;
         }
-        r = is_error(m, NULL) ? -sd_bus_message_get_errno(m) : read_credentials(m, &a->caller);
+        r = is_error(m, NULL) ? -sd_bus_message_get_errno(m) : caller_read(m, &caller);
+        if (r >= 0 && caller.uid != a->caller.uid)
+                r = -ESTALE;
         if (r < 0) {
-                log_warning("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerror(-r));
+                log_debug("The bus does not tell who calls %s: %s", sd_bus_message_get_member(a->message), strerror(-r));
                 deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: the bus does not tell who asks", a->action));
                 return 0;
         }
-        if (a->caller.uid == 0 || a->caller.uid == geteuid()) {
-                finish(a, 0, NULL);
-                return 0;
-        }
-        if (!may_ask_polkit(a)) {
-                deny(a, failure_make(FAILURE_LIMITS_EXCEEDED, "too many orders of uid %u wait for polkit already: at most %d",
-                                     (unsigned) a->caller.uid, AUTHORIZE_PER_USER_MAX));
-                return 0;
-        }
-        r = ask_polkit(a);
-        if (r < 0) {
-                log_warning("Cannot ask polkit about %s: %s", a->action, strerror(-r));
-                deny(a, failure_make(FAILURE_BUS_ACCESS_DENIED, "not authorized for %s: polkit cannot be asked", a->action));
-        }
+        a->waits_for_polkit = true;
+        ask_next(a->authorizer);
         return 0;
 }
 
@@ -301,15 +290,17 @@ static int ask_bus(struct authorization *a) {
         return r;
 }
 
-int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct authorize_details *details, uint64_t deadline,
-              authorize_done_fn done, void *userdata) {
+int authorize(struct authorizer *authorizer, sd_bus_message *m, const char *action, const struct authorize_details *details,
+              const struct caller *caller, uint64_t deadline, authorize_done_fn done, void *userdata) {
         _cleanup_(authorization_freep) struct authorization *a = NULL;
-        const char *sender = sd_bus_message_get_sender(m), *action = authorize_action(sd_bus_message_get_member(m));
+        const char *sender = sd_bus_message_get_sender(m);
         _cleanup_free_ char *match = NULL;
         int r;
 
-        if (!sender || !action)
+        if (!sender || !action || !caller->known)
                 return -EACCES;
+        if (caller->privileged)
+                return 1;
         a = calloc(1, sizeof(*a));
         if (!a)
                 return -ENOMEM;
@@ -317,6 +308,7 @@ int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct aut
         a->message = sd_bus_message_ref(m);
         a->action = action;
         a->details = *details;
+        a->caller = *caller;
         a->deadline = deadline;
         a->interactive = sd_bus_message_get_allow_interactive_authorization(m) > 0;
         snprintf(a->cancellation_id, sizeof(a->cancellation_id), "confd-had-%" PRIu64, ++authorizer->last_id);
@@ -334,25 +326,10 @@ int authorize(struct authorizer *authorizer, sd_bus_message *m, const struct aut
         r = ask_bus(a);
         if (r < 0)
                 return r;
-
-        a->next = authorizer->pending;
-        if (a->next)
-                a->next->previous = &a->next;
-        a->previous = &authorizer->pending;
-        authorizer->pending = TAKE_PTR(a);
+        a->is_pending = true;
+        TAILQ_INSERT_TAIL(&authorizer->pending, a, pending);
+        TAKE_PTR(a);
         return 0;
-}
-
-void authorizer_count(const struct authorizer *authorizer, const char *sender, size_t *ret_of_sender, size_t *ret_all) {
-        size_t mine = 0, all = 0;
-
-        for (const struct authorization *a = authorizer->pending; a; a = a->next) {
-                all++;
-                if (streq(sd_bus_message_get_sender(a->message), sender))
-                        mine++;
-        }
-        *ret_of_sender = mine;
-        *ret_all = all;
 }
 
 int authorizer_new(struct authorizer **ret, sd_bus *bus) {
@@ -361,6 +338,7 @@ int authorizer_new(struct authorizer **ret, sd_bus *bus) {
         if (!a)
                 return -ENOMEM;
         a->bus = sd_bus_ref(bus);
+        TAILQ_INIT(&a->pending);
         *ret = a;
         return 0;
 }
@@ -368,8 +346,9 @@ int authorizer_new(struct authorizer **ret, sd_bus *bus) {
 struct authorizer *authorizer_free(struct authorizer *a) {
         if (!a)
                 return NULL;
-        while (a->pending)
-                finish(a->pending, -ECONNRESET, NULL);
+        a->ending = true;
+        while (!TAILQ_EMPTY(&a->pending))
+                finish(TAILQ_FIRST(&a->pending), -ECONNRESET, NULL);
         sd_bus_unref(a->bus);
         free(a);
         return NULL;

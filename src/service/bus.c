@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the D-Bus interface org.confd.HA: the handlers of its methods, its properties and its signals.
  *
- * A handler reads and validates its arguments and starts the authorization; all that follows happens when that has its
- * answer. Between the two a call is a struct request, which keeps the message and nothing else of the world. */
+ * A handler reads and validates its arguments, and asks for a place for the call. Who has one is authorized; all that follows
+ * happens when that has its answer. Meanwhile a call is a struct request, which keeps the message and nothing else of the
+ * world. */
 #include "basic/escape.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -13,6 +14,7 @@ struct bus {
         sd_bus *bus;
         sd_bus_slot *object;
         const struct state *state;
+        struct callers *callers;
         struct authorizer *authorizer;
         struct journal *journal;
         const struct bus_ops *ops;
@@ -24,7 +26,9 @@ struct bus {
 struct request {
         struct bus *bus;
         sd_bus_message *message;
-        void (*act)(struct request *q, const struct caller *caller); /* once it is authorized; takes the request over */
+        struct ticket ticket;
+        struct caller caller;
+        void (*act)(struct request *q); /* once it is authorized; takes the request over */
         struct order_request order; /* strings belong to the message, but for the address */
         char *address;
         struct journal_order *journal;
@@ -33,6 +37,7 @@ struct request {
 static struct request *request_free(struct request *q) {
         if (!q)
                 return NULL;
+        ticket_leave(&q->ticket);
         sd_bus_message_unref(q->message);
         free(q->address);
         free(q);
@@ -67,70 +72,79 @@ static void on_done(void *userdata, const struct failure *failure) {
         reply(q->message, failure);
 }
 
-static void on_authorized(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
+static void on_refused(struct request *request, int r, const struct failure *failure) {
+        _cleanup_(request_freep) struct request *q = request;
+        const struct failure gone = {
+                .kind = FAILURE_BUS_ACCESS_DENIED,
+                .message = (char *) "the caller went away before it was authorized, so nothing was done; who calls has to stay for "
+                                    "the reply (dbus-send: --print-reply)",
+        };
+
+        journal_order_refused(q->journal, r == -ECONNRESET ? &gone : failure);
+        if (r != -ECONNRESET)
+                reply_failure(q->message, failure);
+}
+
+static void on_authorized(void *userdata, int r, const struct failure *failure) {
         struct request *q = userdata;
 
-        journal_order_caller(q->journal, caller);
-        if (r == -ECONNRESET) {
-                const struct failure gone = { .kind = FAILURE_BUS_ACCESS_DENIED,
-                                              .message = (char *) "the caller went away before it was authorized" };
-
-                journal_order_end(q->journal, &gone);
-                request_free(q);
-                return;
-        }
         if (r < 0)
-                on_done(q, failure);
+                on_refused(q, r, failure);
         else
-                q->act(q, caller);
+                q->act(q);
 }
 
 static const struct config *config(struct bus *b) {
         return b->ops->config(b->userdata);
 }
 
-/* Takes the request over; what is wrong from here on is replied. */
-static int start(struct request *request, sd_bus_error *error) {
-        _cleanup_(request_freep) struct request *q = request;
-        struct bus *b = q->bus;
-        const struct authorize_details details = {
+static struct authorize_details details_of(const struct request *q) {
+        return (struct authorize_details) {
                 .node_id = q->order.node_id,
                 .master_id = q->order.master_id,
                 .master_address = q->order.master_address,
         };
-        const char *sender = sd_bus_message_get_sender(q->message);
-        size_t mine, all;
-        int r;
+}
 
-        if (!sender)
-                return sd_bus_error_set(error, ERROR_BUS_ACCESS_DENIED, "calls without a sender are not authorized");
-        authorizer_count(b->authorizer, sender, &mine, &all);
-        if (!b->ops->has_room(sender, mine, all, b->userdata))
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "too many orders wait already: at most %d of a caller and %d "
-                                         "in all", ORDERS_PER_SENDER_MAX, ORDERS_MAX);
+/* It has its place. */
+static void on_place(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
+        struct request *q = userdata;
+        struct bus *b = q->bus;
+        const struct authorize_details details = details_of(q);
 
-        q->journal = journal_order_begin(b->journal, sd_bus_message_get_member(q->message), &details);
-        r = authorize(b->authorizer, q->message, &details, config(b)->request_timeout, on_authorized, q);
+        q->caller = *caller;
+        journal_order_caller(q->journal, caller);
         if (r < 0) {
-                const struct failure f = { .kind = FAILURE_BUS_ACCESS_DENIED,
-                                           .message = (char *) "the authorization could not be asked for" };
-
-                log_error("Cannot authorize %s: %s", sd_bus_message_get_member(q->message), strerror(-r));
-                journal_order_end(q->journal, &f);
-                return sd_bus_error_set(error, failure_name(&f), f.message);
+                on_refused(q, r, failure);
+                return;
         }
-        TAKE_PTR(q);
+        r = authorize(b->authorizer, q->message, authorize_action(sd_bus_message_get_member(q->message)), &details, caller,
+                      config(b)->request_timeout, on_authorized, q);
+        if (r > 0)
+                q->act(q);
+        else if (r < 0) {
+                _cleanup_failure_ struct failure f = failure_make(FAILURE_BUS_ACCESS_DENIED, "the authorization could not be asked "
+                                                                  "for: %s", strerror(-r));
+
+                on_refused(q, r, &f);
+        }
+}
+
+/* Takes the request over; what is wrong from here on is replied. */
+static int start(struct request *q) {
+        const struct authorize_details details = details_of(q);
+
+        q->journal = journal_order_begin(q->bus->journal, sd_bus_message_get_member(q->message), &details);
+        callers_enter(q->bus->callers, &q->ticket, q->message, PLACE_ORDER, on_place, q);
         return 1;
 }
 
-static void give_order(struct request *q, const struct caller *caller) {
-        struct bus *b = q->bus;
-
-        b->ops->order(&q->order, sd_bus_message_get_sender(q->message), on_done, q, b->userdata);
+static void give_order(struct request *q) {
+        q->bus->ops->order(&q->order, on_done, q, q->bus->userdata);
 }
 
-static void reload(struct request *q, const struct caller *caller) {
-        _cleanup_failure_ struct failure f = q->bus->ops->reload(caller, q->bus->userdata);
+static void reload(struct request *q) {
+        _cleanup_failure_ struct failure f = q->bus->ops->reload(&q->caller, q->bus->userdata);
 
         on_done(q, &f);
 }
@@ -180,7 +194,7 @@ static int order_with_id(struct bus *b, sd_bus_message *m, enum order_kind kind,
         if (!q)
                 return no_memory(error);
         q->order.node_id = id;
-        return start(q, error);
+        return start(q);
 }
 
 static int method_be_master(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -219,19 +233,19 @@ static int method_be_slave(sd_bus_message *m, void *userdata, sd_bus_error *erro
         q->order.master_id = master_id;
         q->order.master_address = q->address;
         q->order.wait = wait;
-        return start(TAKE_PTR(q), error);
+        return start(TAKE_PTR(q));
 }
 
 static int method_be_relay(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct request *q = order_new(userdata, m, ORDER_KIND_BE_RELAY);
 
-        return q ? start(q, error) : no_memory(error);
+        return q ? start(q) : no_memory(error);
 }
 
 static int method_be_none(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct request *q = order_new(userdata, m, ORDER_KIND_BE_NONE);
 
-        return q ? start(q, error) : no_memory(error);
+        return q ? start(q) : no_memory(error);
 }
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -240,7 +254,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (!q)
                 return no_memory(error);
         q->act = reload;
-        return start(q, error);
+        return start(q);
 }
 
 static int append_nodes(sd_bus_message *m, const struct node_list *nodes) {
@@ -252,30 +266,67 @@ static int append_nodes(sd_bus_message *m, const struct node_list *nodes) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+struct question {
+        struct bus *bus;
+        sd_bus_message *message;
+        struct ticket ticket;
+};
+
+static struct question *question_free(struct question *q) {
+        if (!q)
+                return NULL;
+        ticket_leave(&q->ticket);
+        sd_bus_message_unref(q->message);
+        free(q);
+        return NULL;
+}
+DEFINE_CLEANUP(struct question *, question_free)
+
 static void on_status(void *userdata, const struct failure *failure, enum ha_state state, const struct node_list *nodes) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = userdata;
+        _cleanup_(question_freep) struct question *q = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         int r;
 
         if (failure_is_set(failure)) {
-                reply_failure(m, failure);
+                reply_failure(q->message, failure);
                 return;
         }
-        r = sd_bus_message_new_method_return(m, &answer);
+        r = sd_bus_message_new_method_return(q->message, &answer);
         if (r >= 0)
                 r = sd_bus_message_append(answer, "s", ha_state_to_string(state));
         if (r >= 0)
                 r = append_nodes(answer, nodes);
         if (r >= 0)
                 r = sd_bus_send(NULL, answer, NULL);
-        if (r < 0)
-                log_warning("Cannot reply to Status: %s", strerror(-r));
+        if (r < 0) {
+                _cleanup_failure_ struct failure f = failure_make(FAILURE_FAILED, "the status cannot be sent: %s", strerror(-r));
+
+                reply_failure(q->message, &f);
+        }
+}
+
+static void on_status_place(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
+        struct question *q = userdata;
+
+        if (r >= 0) {
+                q->bus->ops->status(caller, on_status, q, q->bus->userdata);
+                return;
+        }
+        if (r != -ECONNRESET) {
+                journal_call_refused(q->bus->journal, "Status", caller, failure);
+                reply_failure(q->message, failure);
+        }
+        question_free(q);
 }
 
 static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct bus *b = userdata;
+        struct question *q = calloc(1, sizeof(*q));
 
-        b->ops->status(sd_bus_message_get_sender(m) ?: "", on_status, sd_bus_message_ref(m), b->userdata);
+        if (!q)
+                return no_memory(error);
+        q->bus = userdata;
+        q->message = sd_bus_message_ref(m);
+        callers_enter(q->bus->callers, &q->ticket, m, PLACE_STATUS, on_status_place, q);
         return 1;
 }
 
@@ -419,14 +470,15 @@ int bus_register(struct bus *b) {
         return sd_bus_add_object_vtable(b->bus, &b->object, BUS_PATH, BUS_INTERFACE, vtable, b);
 }
 
-int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct authorizer *authorizer, struct journal *journal,
-            const struct bus_ops *ops, void *userdata) {
+int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct callers *callers, struct authorizer *authorizer,
+            struct journal *journal, const struct bus_ops *ops, void *userdata) {
         struct bus *b = calloc(1, sizeof(*b));
 
         if (!b)
                 return -ENOMEM;
         b->bus = sd_bus_ref(sd);
         b->state = state;
+        b->callers = callers;
         b->authorizer = authorizer;
         b->journal = journal;
         b->ops = ops;

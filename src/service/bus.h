@@ -6,6 +6,7 @@
 
 #include "basic/util.h"
 #include "service/authorize.h"
+#include "service/callers.h"
 #include "service/config.h"
 #include "service/controller.h"
 #include "service/journal.h"
@@ -18,21 +19,19 @@
 
 struct bus;
 
-/* What is done for a caller who may: as controller_order(), controller_status() and controller_has_room() say. */
+/* What is done for a caller who may: as controller_order() and controller_status() say. */
 struct bus_ops {
-        void (*order)(const struct order_request *request, const char *sender, order_done_fn done, void *done_userdata,
-                      void *userdata);
-        void (*status)(const char *sender, controller_status_fn done, void *done_userdata, void *userdata);
-        bool (*has_room)(const char *sender, size_t pending_of_sender, size_t pending, void *userdata);
+        void (*order)(const struct order_request *request, order_done_fn done, void *done_userdata, void *userdata);
+        void (*status)(const struct caller *caller, controller_status_fn done, void *done_userdata, void *userdata);
         /* none, or why it is refused */
         struct failure (*reload)(const struct caller *caller, void *userdata);
         const struct config *(*config)(void *userdata);
 };
 
-/* Borrows state, authorizer and journal. Requests are ended by those who were given them: free it after the authorizer and
+/* Borrows state, callers, authorizer and journal. Requests are ended by those who were given them: free it after the authorizer and
  * whoever does the orders. -ENOMEM. */
-_must_check_ int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct authorizer *authorizer,
-                         struct journal *journal, const struct bus_ops *ops, void *userdata);
+_must_check_ int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct callers *callers,
+                         struct authorizer *authorizer, struct journal *journal, const struct bus_ops *ops, void *userdata);
 struct bus *bus_free(struct bus *b);
 DEFINE_CLEANUP(struct bus *, bus_free)
 

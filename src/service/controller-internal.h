@@ -17,7 +17,6 @@ struct waiter {
         uint64_t deadline;
         controller_status_fn done;
         void *userdata;
-        char sender[]; /* the caller's unique name */
 };
 
 struct controller {

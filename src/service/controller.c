@@ -143,10 +143,6 @@ void controller_fail_waiters(struct controller *c, const struct failure *why, ui
 
 /* ---- what callers want ---- */
 
-bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending) {
-        return orders_has_room(&c->orders, sender, pending_of_sender, pending);
-}
-
 static struct failure failure_from_submit(int r) {
         switch (r) {
         case -EALREADY:
@@ -158,8 +154,7 @@ static struct failure failure_from_submit(int r) {
         }
 }
 
-void controller_order(struct controller *c, const struct order_request *request, const char *sender, order_done_fn done,
-                      void *userdata) {
+void controller_order(struct controller *c, const struct order_request *request, order_done_fn done, void *userdata) {
         _cleanup_failure_ struct failure f = FAILURE_NONE;
         const struct failure none = FAILURE_NONE;
         struct order *order, *ended;
@@ -168,7 +163,7 @@ void controller_order(struct controller *c, const struct order_request *request,
         if (!link_client(c->link) && link_kick(c->link) < 0)
                 f = controller_not_connected(c);
         else {
-                r = orders_submit(&c->orders, request, sender, done, userdata, &order, &ended);
+                r = orders_submit(&c->orders, request, done, userdata, &order, &ended);
                 if (r == 1) {
                         if (order->accepted)
                                 order_reply(order, &none, /* accepted_only= */ true);
@@ -199,27 +194,16 @@ void controller_order(struct controller *c, const struct order_request *request,
         controller_pump(c);
 }
 
-/* Nobody alone may fill the list. It is only counted once it is long. */
-static bool may_wait(const struct controller *c, const char *sender) {
-        size_t mine = 0;
-
-        if (c->n_waiters < STATUS_WAITERS_PER_SENDER_MAX)
-                return true;
-        for (const struct waiter *w = c->waiters; w; w = w->next)
-                mine += streq(w->sender, sender);
-        return mine < STATUS_WAITERS_PER_SENDER_MAX && c->n_waiters < STATUS_WAITERS_MAX;
-}
-
-void controller_status(struct controller *c, const char *sender, controller_status_fn done, void *userdata) {
+void controller_status(struct controller *c, controller_status_fn done, void *userdata) {
         _cleanup_failure_ struct failure f = FAILURE_NONE;
         struct waiter *w = NULL;
 
         if (!link_client(c->link) && link_kick(c->link) < 0)
                 f = controller_not_connected(c);
-        else if (!may_wait(c, sender))
+        else if (c->n_waiters >= STATUS_WAITERS_MAX)
                 f = failure_make(FAILURE_LIMITS_EXCEEDED, "too many callers wait for a status already");
         else {
-                w = calloc(1, sizeof(*w) + strlen(sender) + 1);
+                w = calloc(1, sizeof(*w));
                 if (!w)
                         f = failure_make(FAILURE_NO_MEMORY, "no memory to wait for a status");
         }
@@ -227,7 +211,6 @@ void controller_status(struct controller *c, const char *sender, controller_stat
                 done(userdata, &f, HA_STATE_UNKNOWN, NULL);
                 return;
         }
-        strcpy(w->sender, sender);
         w->done = done;
         w->userdata = userdata;
         w->deadline = usec_add(now_monotonic(), c->config->request_timeout);

@@ -16,8 +16,7 @@
 #define CONTROLLER_RELAY_POLL_USEC (10 * UINT64_C(1000000))
 
 enum {
-        STATUS_WAITERS_MAX = 4096,
-        STATUS_WAITERS_PER_SENDER_MAX = 1024,
+        STATUS_WAITERS_MAX = 4096, /* callers have no more places than that */
 };
 
 struct controller;
@@ -48,16 +47,11 @@ DEFINE_CLEANUP(struct controller *, controller_free)
 _must_check_ int controller_start(struct controller *c);
 void controller_connect(struct controller *c);
 
-/* Gives an order on behalf of a sender (its unique name). `done` is called once, perhaps within this call; and by
- * controller_stop() at the latest. */
-void controller_order(struct controller *c, const struct order_request *request, const char *sender, order_done_fn done,
-                      void *userdata);
-
-/* Whether the sender may give one more order, with so many on their way to here. */
-bool controller_has_room(struct controller *c, const char *sender, size_t pending_of_sender, size_t pending);
+/* Gives an order. `done` is called once, perhaps within this call; and by controller_stop() at the latest. */
+void controller_order(struct controller *c, const struct order_request *request, order_done_fn done, void *userdata);
 
 /* Asks ConfD for its status, together with whoever else asks. `done` as above. */
-void controller_status(struct controller *c, const char *sender, controller_status_fn done, void *userdata);
+void controller_status(struct controller *c, controller_status_fn done, void *userdata);
 
 /* Uses this configuration (taken over): at once, or, if it makes a new connection, when the orders under way have ended. */
 void controller_reload(struct controller *c, struct config *config);

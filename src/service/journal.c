@@ -7,9 +7,13 @@
 #include "basic/message-ids.h"
 #include "basic/time-util.h"
 #include "service/journal.h"
+#include "service/refusals.h"
 
 struct journal {
         sd_bus *bus;
+        sd_event_source *timer; /* for the refusals that are not told */
+        struct refusals refusals;
+        size_t n_asking;
         struct journal_order *orders; /* those that have not been written */
         enum failure_kind outage;     /* what was last said of one; SUCCESS when connected */
 };
@@ -82,6 +86,8 @@ static struct journal_order *journal_order_free(struct journal_order *o) {
                 if (o->next)
                         o->next->previous = o->previous;
         }
+        if (o->asking)
+                o->journal->n_asking--;
         sd_bus_slot_unref(o->asking);
         free(o->method);
         free(o->node_id);
@@ -133,6 +139,7 @@ static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *path;
 
         o->asking = sd_bus_slot_unref(o->asking);
+        o->journal->n_asking--;
         if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) >= 0 &&
             sd_bus_path_decode(path, "/org/freedesktop/systemd1/unit", &unit) > 0)
                 o->unit = TAKE_PTR(unit);
@@ -153,6 +160,8 @@ static int ask_unit(struct journal_order *o) {
                 r = sd_bus_message_append(m, "u", (uint32_t) o->caller.pid);
         if (r >= 0)
                 r = sd_bus_call_async(o->journal->bus, &o->asking, m, on_unit, o, JOURNAL_UNIT_USEC);
+        if (r >= 0)
+                o->journal->n_asking++;
         return r;
 }
 
@@ -179,7 +188,7 @@ void journal_order_caller(struct journal_order *o, const struct caller *caller) 
         if (!o)
                 return;
         o->caller = *caller;
-        if (caller->known && caller->pid > 0 && !o->asking)
+        if (caller->known && caller->pid > 0 && !o->asking && o->journal->n_asking < JOURNAL_UNITS_MAX)
                 (void) ask_unit(o);
 }
 
@@ -191,6 +200,68 @@ void journal_order_end(struct journal_order *o, const struct failure *failure) {
         o->outcome = failure_copy(failure);
         if (!o->asking)
                 write_order(o);
+}
+
+/* ---- refusals ---- */
+
+static void tell_untold(void *userdata, bool known, uid_t uid, uint64_t untold, uint64_t usec) {
+        _cleanup_(fields_done) struct fields f = {};
+        const struct caller caller = { .known = known, .uid = uid };
+        char who[32] = "of several users";
+
+        add_number(&f, CONFD_HA_FIELD_COUNT, untold);
+        add_number(&f, CONFD_HA_FIELD_DURATION_USEC, usec);
+        add_caller(&f, &caller, NULL);
+        if (known)
+                snprintf(who, sizeof(who), "of uid %u", (unsigned) uid);
+        ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_REFUSALS, &f, "%" PRIu64 " more calls %s were denied or refused within "
+              "%" PRIu64 " s, without entries of their own", untold, who, usec / USEC_PER_SEC);
+}
+
+static void watch_untold(struct journal *j) {
+        uint64_t deadline = refusals_deadline(&j->refusals);
+
+        (void) sd_event_source_set_time(j->timer, deadline);
+        (void) sd_event_source_set_enabled(j->timer, deadline == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static int on_window_end(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct journal *j = userdata;
+
+        refusals_end(&j->refusals, now_monotonic(), tell_untold, j);
+        watch_untold(j);
+        return 0;
+}
+
+static bool may_tell(struct journal *j, const struct caller *caller) {
+        uint64_t now = now_monotonic();
+        bool tell;
+
+        refusals_end(&j->refusals, now, tell_untold, j);
+        tell = refusals_count(&j->refusals, caller->known, caller->privileged, caller->uid, now);
+        watch_untold(j);
+        return tell;
+}
+
+void journal_order_refused(struct journal_order *o, const struct failure *failure) {
+        if (!o)
+                return;
+        if (may_tell(o->journal, &o->caller))
+                journal_order_end(o, failure);
+        else
+                journal_order_free(o);
+}
+
+void journal_call_refused(struct journal *j, const char *method, const struct caller *caller, const struct failure *failure) {
+        _cleanup_(fields_done) struct fields f = {};
+
+        if (!may_tell(j, caller))
+                return;
+        add(&f, CONFD_HA_FIELD_METHOD, method);
+        add_failure(&f, failure);
+        add_caller(&f, caller, NULL);
+        ENTRY(LOG_WARNING, /* always= */ true, CONFD_HA_MSG_CALL_REFUSED, &f, "%s is refused: %s: %s", method,
+              failure_name(failure), failure_words(failure));
 }
 
 /* ---- what happens ---- */
@@ -294,13 +365,18 @@ void journal_reload(const char *file, const struct failure *failure, const struc
                 ENTRY(LOG_INFO, /* always= */ false, CONFD_HA_MSG_RELOADED, &f, "The configuration %s has been read again", file);
 }
 
-int journal_new(struct journal **ret, sd_bus *bus) {
-        struct journal *j = calloc(1, sizeof(*j));
+int journal_new(struct journal **ret, sd_event *event, sd_bus *bus) {
+        _cleanup_(journal_freep) struct journal *j = calloc(1, sizeof(*j));
+        int r;
 
         if (!j)
                 return -ENOMEM;
+        r = sd_event_add_time(event, &j->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_window_end, j);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_enabled(j->timer, SD_EVENT_OFF);
         j->bus = sd_bus_ref(bus);
-        *ret = j;
+        *ret = TAKE_PTR(j);
         return 0;
 }
 
@@ -314,6 +390,8 @@ struct journal *journal_free(struct journal *j) {
                 else
                         journal_order_free(o);
         }
+        refusals_end(&j->refusals, USEC_INFINITY, tell_untold, j);
+        sd_event_source_disable_unref(j->timer);
         sd_bus_unref(j->bus);
         free(j);
         return NULL;

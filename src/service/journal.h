@@ -3,6 +3,7 @@
 #pragma once
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "basic/util.h"
 #include "service/authorize.h"
@@ -12,16 +13,19 @@
 /* How long systemd may take to tell the unit of a caller before the entry is written without. */
 #define JOURNAL_UNIT_USEC (2 * UINT64_C(1000000))
 
+/* So many units are asked for at a time; what comes while they are is written without. */
+enum { JOURNAL_UNITS_MAX = 8 };
+
 struct journal;
 struct journal_order;
 
-_must_check_ int journal_new(struct journal **ret, sd_bus *bus);
+_must_check_ int journal_new(struct journal **ret, sd_event *event, sd_bus *bus);
 /* Writes what is still held back. */
 struct journal *journal_free(struct journal *j);
 DEFINE_CLEANUP(struct journal *, journal_free)
 
 /* An order (or Reload) begins: copies what it is given; NULL for what the method does not have. NULL without memory, which
- * the other two take. */
+ * the others take. */
 struct journal_order *journal_order_begin(struct journal *j, const char *method, const struct authorize_details *details);
 
 /* Who gave it; its unit is asked for. */
@@ -29,6 +33,13 @@ void journal_order_caller(struct journal_order *o, const struct caller *caller);
 
 /* Its end. The entry is written at once, or as soon as the unit is known. */
 void journal_order_end(struct journal_order *o, const struct failure *failure);
+
+/* Its end for a caller who may not, or is one too many, or has gone. Of these so many have an entry of their own, others are
+ * counted: they cost nothing, and must not fill the journal. */
+void journal_order_refused(struct journal_order *o, const struct failure *failure);
+
+/* The same for a call that is no order. */
+void journal_call_refused(struct journal *j, const char *method, const struct caller *caller, const struct failure *failure);
 
 /* A signal: transitions and losses. A BeSlaveResult has no entry: the order's own says it. */
 void journal_signal(const struct signal *g);

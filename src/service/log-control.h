@@ -5,8 +5,9 @@
 #include <systemd/sd-bus.h>
 
 #include "basic/util.h"
+#include "service/callers.h"
 
 #define LOG_CONTROL_PATH "/org/freedesktop/LogControl1"
 
-/* Registers the object for as long as the bus lives. */
-_must_check_ int log_control_register(sd_bus *bus);
+/* Registers the object for as long as the bus lives; nothing may be dispatched on that after the callers have gone. */
+_must_check_ int log_control_register(sd_bus *bus, struct callers *callers);

@@ -28,7 +28,6 @@ struct order *order_free(struct order *o) {
         free(o->node_id);
         free(o->master_id);
         free(o->master_address);
-        free(o->sender);
         failure_done(&o->outcome);
         free(o);
         return NULL;
@@ -121,20 +120,11 @@ static bool same_beslave(const struct order *o, const struct order_request *requ
                streq(o->master_id, request->master_id) && same_address(o->master_address, request->master_address);
 }
 
-bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending) {
-        size_t mine = pending_of_sender;
-
-        for (const struct order *q = o->queue; q; q = q->next)
-                if (streq(q->sender, sender))
-                        mine++;
-        return mine < ORDERS_PER_SENDER_MAX && o->n_queued + pending < ORDERS_MAX;
-}
-
 static bool is_role(enum order_kind kind) {
         return kind != ORDER_KIND_SLAVE_DEAD;
 }
 
-int orders_submit(struct orders *o, const struct order_request *request, const char *sender, order_done_fn done,
+int orders_submit(struct orders *o, const struct order_request *request, order_done_fn done,
                   void *userdata, struct order **ret, struct order **ret_ended) {
         struct order *live = live_beslave(o), *n;
         int r;
@@ -148,7 +138,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
                 *ret = live;
                 return 1;
         }
-        if (!orders_has_room(o, sender, 0, 0))
+        if (o->n_queued >= ORDERS_MAX)
                 return -EBUSY;
 
         n = calloc(1, sizeof(*n));
@@ -157,7 +147,7 @@ int orders_submit(struct orders *o, const struct order_request *request, const c
         n->kind = request->kind;
         n->with_reply = true;
         if (free_and_strdup(&n->node_id, request->node_id) < 0 || free_and_strdup(&n->master_id, request->master_id) < 0 ||
-            free_and_strdup(&n->master_address, request->master_address) < 0 || free_and_strdup(&n->sender, sender) < 0 ||
+            free_and_strdup(&n->master_address, request->master_address) < 0 ||
             add_call(n, done, userdata, request->wait) < 0) {
                 order_free(n);
                 return -ENOMEM;

@@ -16,8 +16,7 @@
 enum order_kind { ORDER_KIND_BE_MASTER, ORDER_KIND_BE_SLAVE, ORDER_KIND_BE_RELAY, ORDER_KIND_BE_NONE, ORDER_KIND_SLAVE_DEAD };
 
 enum {
-        ORDERS_PER_SENDER_MAX = 16, /* waiting in the queue */
-        ORDERS_MAX = 256,
+        ORDERS_MAX = 256, /* waiting in the queue; callers have fewer places than that */
         ORDER_CALLS_MAX = 256, /* equal BeSlaves that share one */
         RESULT_SLOTS_MAX = 64, /* no-wait orders whose results may still come */
 };
@@ -42,7 +41,6 @@ struct order {
         struct order *next;
         enum order_kind kind;
         char *node_id, *master_id, *master_address;
-        char *sender;
         void *owner; /* for who finds the order by the client's callback */
         struct order_call *calls;
         size_t n_calls;
@@ -86,11 +84,8 @@ void orders_done(struct orders *o);
 
 /* Takes an order in. Returns 1 if it joined a pending one (*ret), 0 if it is queued (*ret; *ret_ended: the BeSlave that it
  * ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay), -EBUSY past a limit, -ENOMEM. */
-_must_check_ int orders_submit(struct orders *o, const struct order_request *request, const char *sender,
+_must_check_ int orders_submit(struct orders *o, const struct order_request *request,
                                order_done_fn done, void *userdata, struct order **ret, struct order **ret_ended);
-
-/* Whether one more of this sender may come, with so many still being authorized. */
-bool orders_has_room(const struct orders *o, const char *sender, size_t pending_of_sender, size_t pending);
 
 /* The first of the queue if it may be sent now, else NULL; and its being sent. */
 struct order *orders_next(const struct orders *o);

@@ -7,6 +7,7 @@
 #include "basic/time-util.h"
 #include "service/authorize.h"
 #include "service/bus.h"
+#include "service/callers.h"
 #include "service/controller.h"
 #include "service/journal.h"
 #include "service/link.h"
@@ -23,6 +24,7 @@ struct service {
         const char *config_file; /* as given, NULL for the default one */
         struct state *state;
         struct controller *controller;
+        struct callers *callers;
         struct authorizer *authorizer;
         struct journal *journal;
         struct targets *targets;
@@ -110,23 +112,16 @@ void service_reload(struct service *s) {
 
 /* ---- what the bus asks for ---- */
 
-static void on_order(const struct order_request *request, const char *sender, order_done_fn done, void *done_userdata,
-                     void *userdata) {
+static void on_order(const struct order_request *request, order_done_fn done, void *done_userdata, void *userdata) {
         struct service *s = userdata;
 
-        controller_order(s->controller, request, sender, done, done_userdata);
+        controller_order(s->controller, request, done, done_userdata);
 }
 
-static void on_status(const char *sender, controller_status_fn done, void *done_userdata, void *userdata) {
+static void on_status(const struct caller *caller, controller_status_fn done, void *done_userdata, void *userdata) {
         struct service *s = userdata;
 
-        controller_status(s->controller, sender, done, done_userdata);
-}
-
-static bool has_room(const char *sender, size_t pending_of_sender, size_t pending, void *userdata) {
-        struct service *s = userdata;
-
-        return controller_has_room(s->controller, sender, pending_of_sender, pending);
+        controller_status(s->controller, done, done_userdata);
 }
 
 static struct failure on_reload(const struct caller *caller, void *userdata) {
@@ -142,7 +137,6 @@ static const struct config *current_config(void *userdata) {
 static const struct bus_ops bus_ops = {
         .order = on_order,
         .status = on_status,
-        .has_room = has_room,
         .reload = on_reload,
         .config = current_config,
 };
@@ -208,10 +202,13 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         r = state_new(&s->state, c->address_name, node_id, now_realtime());
         if (r < 0)
                 return r;
+        r = callers_new(&s->callers, bus);
+        if (r < 0)
+                return r;
         r = authorizer_new(&s->authorizer, bus);
         if (r < 0)
                 return r;
-        r = journal_new(&s->journal, bus);
+        r = journal_new(&s->journal, event, bus);
         if (r < 0)
                 return r;
         r = targets_new(&s->targets, event, bus);
@@ -222,7 +219,7 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         if (r < 0)
                 return r;
         TAKE_PTR(c);
-        r = bus_new(&s->bus, bus, s->state, s->authorizer, s->journal, &bus_ops, s);
+        r = bus_new(&s->bus, bus, s->state, s->callers, s->authorizer, s->journal, &bus_ops, s);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(s);
@@ -235,6 +232,7 @@ struct service *service_free(struct service *s) {
         authorizer_free(s->authorizer);
         controller_free(s->controller);
         bus_free(s->bus);
+        callers_free(s->callers);
         targets_free(s->targets);
         journal_free(s->journal);
         state_free(s->state);
@@ -251,7 +249,7 @@ int service_start(struct service *s) {
 
         r = bus_register(s->bus);
         if (r >= 0)
-                r = log_control_register(s->sd_bus);
+                r = log_control_register(s->sd_bus, s->callers);
         if (r >= 0)
                 r = sd_bus_match_signal(s->sd_bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                         "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, s);

@@ -64,6 +64,7 @@ struct fixture {
 
 /* Setups for cmocka_unit_test_setup_teardown(). */
 int setup_connected(void **state); /* the service runs and has both connections */
+int setup_as_on_a_system(void **state); /* the same, and the bus lets no connection have more than 128 calls under way */
 int setup_running(void **state);   /* the service is about to run; the ConfD listens */
 int setup_stopped(void **state);   /* the service is not started; the ConfD listens */
 int setup_bare(void **state);      /* no ConfD either */

@@ -258,39 +258,6 @@ static void sixteen_a_sender(void **state) {
         CALL_OK(f, "SlaveDead", "s", "again");
 }
 
-static void two_hundred_fifty_six_in_all(void **state) {
-        struct fixture *f = *state;
-        struct client *clients[18];
-        struct call *calls[18][16];
-        size_t refused = 0, done = 0;
-
-        sim(f, "{on,5,hold}");
-        for (size_t i = 0; i < ELEMENTSOF(clients); i++) {
-                clients[i] = client_new(f, 0);
-                for (size_t j = 0; j < 16; j++)
-                        calls[i][j] = call_start(clients[i], "SlaveDead", "s", "n2");
-                barrier(f, clients[i]);
-        }
-        for (size_t i = 0; i < ELEMENTSOF(clients); i++)
-                for (size_t j = 0; j < 16; j++)
-                        if (calls[i][j]->done) {
-                                CHECK_TEXT(f, calls[i][j]->error, LIMITS_EXCEEDED);
-                                CHECK(f, i >= 16);
-                                refused++;
-                        }
-        CHECK(f, refused == 18 * 16 - 256 || refused == 18 * 16 - 257);
-        /* A status is no order. */
-        barrier(f, f->root);
-        sim(f, "release");
-        for (size_t i = 0; i < ELEMENTSOF(clients); i++)
-                for (size_t j = 0; j < 16; j++) {
-                        WAIT_FOR(f, calls[i][j]->done);
-                        done += !calls[i][j]->error;
-                }
-        CHECK(f, done == 18 * 16 - refused);
-        CALL_OK(f, "SlaveDead", "s", "again");
-}
-
 /* The orders of those who leave do not count for ever. */
 static void those_who_leave_make_room(void **state) {
         struct fixture *f = *state;
@@ -343,25 +310,6 @@ static void a_stale_question_is_not_shared(void **state) {
         CHECK_PROPERTY(f, "State", "'master'");
 }
 
-static void a_flood_of_status(void **state) {
-        struct fixture *f = *state;
-        struct client *neighbour = client_new(f, 0);
-        struct call **calls = calloc(2000, sizeof(struct call *)), *p;
-
-        CHECK(f, calls);
-        for (size_t i = 0; i < 2000; i++)
-                calls[i] = call_start(f->root, "Status", "");
-        p = call_start(neighbour, "Status", "");
-        WAIT_CALL_OK(f, p);
-        for (size_t i = 0; i < 2000; i++) {
-                WAIT_FOR(f, calls[i]->done);
-                if (calls[i]->error)
-                        CHECK_TEXT(f, calls[i]->error, LIMITS_EXCEEDED);
-        }
-        free(calls);
-        back_to_normal(f);
-}
-
 static void a_flood_without_a_confd(void **state) {
         struct fixture *f = *state;
         struct call *calls[400];
@@ -404,11 +352,9 @@ int main(void) {
                 BUS_TEST(an_end_in_mid_frame),
                 BUS_TEST(a_flood_of_events),
                 BUS_TEST(sixteen_a_sender),
-                BUS_TEST(two_hundred_fifty_six_in_all),
                 BUS_TEST(those_who_leave_make_room),
                 BUS_TEST(callers_share_a_question),
                 BUS_TEST(a_stale_question_is_not_shared),
-                BUS_TEST(a_flood_of_status),
                 STOPPED(a_flood_without_a_confd),
         };
 

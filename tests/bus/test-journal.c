@@ -67,6 +67,69 @@ static void failed_orders_are_warnings(void **state) {
         HAS(f, line, "CONFD_HA_RESULT=org.freedesktop.DBus.Error.AccessDenied");
 }
 
+#define DENIED "*{MESSAGE_ID=" CONFD_HA_MSG_ORDER_FAILED "}*{CONFD_HA_RESULT=org.freedesktop.DBus.Error.AccessDenied}*"
+
+/* Who may nothing can fill no journal. All the same nothing is lost: what has no entry is counted. */
+static void denied_orders_are_told_few_and_counted(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        for (int i = 0; i < 30; i++)
+                CALL_FAILS_AS(f, client_new(f, NOBODY), "org.freedesktop.DBus.Error.AccessDenied", "BeMaster", "s", "n9");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_REFUSALS);
+        HAS(f, line, "PRIORITY=4");
+        HAS(f, line, "CONFD_HA_COUNT=25");
+        HAS(f, line, "CONFD_HA_SENDER_UID=65534");
+        CHECK(f, strstr(line, "{CONFD_HA_DURATION_USEC="));
+        CHECK(f, trace_count(&f->journal.trace, DENIED) == 5);
+        /* Another user's, and what was carried out, are told. */
+        CALL_FAILS_AS(f, client_new(f, OTHER_USER), "org.freedesktop.DBus.Error.AccessDenied", "BeMaster", "s", "n8");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        HAS(f, line, "CONFD_HA_SENDER_UID=1");
+        CALL_OK(f, "BeMaster", "s", "n1");
+        JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
+}
+
+static void calls_past_a_limit_are_entries(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        CALL_OK(f, "Status", "");
+        sim(f, "{on,4,hang}");
+        sim(f, "{on,5,hold}");
+        for (int i = 0; i < 17; i++)
+                (void) call_start(f->root, "SlaveDead", "s", "n9");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        HAS(f, line, "CONFD_HA_METHOD=SlaveDead");
+        HAS(f, line, "CONFD_HA_RESULT=org.freedesktop.DBus.Error.LimitsExceeded");
+        HAS(f, line, "CONFD_HA_SENDER_UID=0");
+        for (int i = 0; i < 65; i++)
+                (void) call_start(f->root, "Status", "");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_CALL_REFUSED);
+        HAS(f, line, "CONFD_HA_METHOD=Status");
+        HAS(f, line, "CONFD_HA_RESULT=org.freedesktop.DBus.Error.LimitsExceeded");
+        sim(f, "release");
+}
+
+static void a_caller_who_does_not_stay_is_told_why(void **state) {
+        struct fixture *f = *state;
+        struct client *c;
+        const char *line;
+
+        with_journal(f);
+        for (int i = 0; i < 8; i++) {
+                c = client_new(f, 0);
+                (void) call_start(c, "BeMaster", "s", "n1");
+                client_leave(c);
+        }
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        HAS(f, line, "CONFD_HA_METHOD=BeMaster");
+        HAS(f, line, "CONFD_HA_NODE_ID=n1");
+        CHECK(f, strstr(line, "--print-reply"));
+}
+
 static void a_silent_systemd_leaves_the_unit_out(void **state) {
         struct fixture *f = *state;
         const char *line;
@@ -176,6 +239,9 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST_STOPPED(orders_are_entries),
                 BUS_TEST_STOPPED(failed_orders_are_warnings),
+                BUS_TEST_STOPPED(denied_orders_are_told_few_and_counted),
+                BUS_TEST_STOPPED(calls_past_a_limit_are_entries),
+                BUS_TEST_STOPPED(a_caller_who_does_not_stay_is_told_why),
                 BUS_TEST_STOPPED(a_silent_systemd_leaves_the_unit_out),
                 BUS_TEST_STOPPED(transitions_and_losses_are_entries),
                 BUS_TEST_STOPPED(an_outage_is_one_entry),

@@ -33,7 +33,7 @@ static const struct order_request be_slave = {
 
 static int submit(struct orders *o, const struct order_request *request, struct caller *c) {
         struct order *order, *other = NULL;
-        int r = orders_submit(o, request, ":1.1", done, c ?: &nobody, &order, &other);
+        int r = orders_submit(o, request, done, c ?: &nobody, &order, &other);
 
         /* What is superseded is ended by whoever submits. */
         if (r == 0 && other) {
@@ -90,24 +90,13 @@ static void one_at_a_time_first_in_first_out(void **unused) {
 
 static void limits(void **unused) {
         struct orders o = {};
-        struct order *order, *other = NULL;
-        char sender[16];
 
-        for (int i = 0; i < ORDERS_PER_SENDER_MAX; i++)
+        for (int i = 0; i < ORDERS_MAX; i++)
                 assert_int_equal(submit(&o, &slave_dead, NULL), 0);
         assert_int_equal(submit(&o, &slave_dead, NULL), -EBUSY);
-        assert_false(orders_has_room(&o, ":1.1", 0, 0));
         /* The one in flight waits for nobody. */
         (void) send_next(&o, true);
-        assert_true(orders_has_room(&o, ":1.1", 0, 0));
-        assert_false(orders_has_room(&o, ":1.1", 1, 1));
-        for (int i = ORDERS_PER_SENDER_MAX - 1; i < ORDERS_MAX; i++) {
-                snprintf(sender, sizeof(sender), ":2.%d", i);
-                assert_int_equal(orders_submit(&o, &slave_dead, sender, done, &nobody, &order, &other), 0);
-        }
-        assert_int_equal(o.n_queued, ORDERS_MAX);
-        assert_int_equal(orders_submit(&o, &slave_dead, ":3.1", done, &nobody, &order, &other), -EBUSY);
-        assert_false(orders_has_room(&o, ":3.1", 0, 0));
+        assert_int_equal(submit(&o, &slave_dead, NULL), 0);
         orders_done(&o);
 }
 
