@@ -240,7 +240,7 @@ void slave_on_admit(struct slave *s) {
                 follow(s);
                 return;
         }
-        r = store_copy_swap(s->copy, on_swapped, s);
+        r = store_copy_swap(s->copy, s->chain, on_swapped, s);
         if (r < 0)
                 slave_end_store(s, r);
         else

@@ -143,7 +143,9 @@ static int swap(struct store *s, struct store_copy *c, struct job *j) {
         char file[64];
         int r;
 
-        r = generation_make_current(s->directory_fd, c->generation->number);
+        r = chain_error(s, j->chain);
+        if (r >= 0)
+                r = generation_make_current(s->directory_fd, c->generation->number);
         if (r < 0)
                 return r;
         /* From here on the writer writes to the new one. The loop reads the old one, whose file has no name any more,
@@ -183,10 +185,12 @@ void copy_run(struct store *s, struct job *j) {
                 c->failed = r;
                 discard(s, c); /* a full disk gets its space back at once */
         }
+        if (r < 0)
+                chain_break(s, j->chain, r);
         j->result = r;
 }
 
-/* The loop's side. */
+/* ---- the loop's side ---- */
 
 int store_copy_new(struct store *s, struct store_copy **ret) {
         struct store_copy *c;
@@ -315,7 +319,7 @@ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_do
         return 0;
 }
 
-int store_copy_swap(struct store_copy *c, store_done_fn fn, void *userdata) {
+int store_copy_swap(struct store_copy *c, uint64_t chain, store_done_fn fn, void *userdata) {
         struct job *j;
 
         if (!c->finished || c->swapping)
@@ -323,6 +327,7 @@ int store_copy_swap(struct store_copy *c, store_done_fn fn, void *userdata) {
         j = copy_job(c, JOB_COPY_SWAP, 0);
         if (!j)
                 return -ENOMEM;
+        j->chain = chain;
         j->done_fn = fn;
         j->userdata = userdata;
         c->swapping = true;

@@ -14,6 +14,7 @@ enum {
         COPY_BLOCK_SIZE = 256 * 1024,             /* entries of a copy go to the writer in blocks of this size */
         COPY_BATCH_SIZE = 16 * 1024 * 1024,       /* and are written out when so much has come together */
         SNAPSHOTS_MAX = 1024,
+        BROKEN_CHAINS_MAX = 64,                   /* a stream that goes on in one that broke before all these is let through no more */
 };
 
 /* verify.c: looks a file over in a process of its own. -EUCLEAN if it is damaged. */
@@ -42,8 +43,12 @@ struct store {
         pthread_t thread;
         bool running;
         struct generation *writing;
-        uint64_t broken_chain; /* the last one in which a commit failed, and why */
-        int broken_error;
+        struct broken_chain {
+                uint64_t chain;
+                int error;
+        } broken[BROKEN_CHAINS_MAX]; /* the last ones in which something failed, and why; a ring */
+        size_t n_broken;
+        uint64_t forgotten_chain; /* the last one that the ring holds no more */
         bool stale_log;     /* what is in the log of an earlier run or copy has to go */
 
         /* Between them. */
@@ -83,6 +88,8 @@ void store_submit(struct store *s, struct job *j);
 
 /* writer.c */
 void *store_writer(void *userdata);
+int chain_error(const struct store *s, uint64_t chain); /* 0, or why the chain is broken */
+void chain_break(struct store *s, uint64_t chain, int error);
 
 /* copy.c: the writer's part of it, and what the loop does when a job comes back. */
 void copy_run(struct store *s, struct job *j);

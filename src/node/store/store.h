@@ -56,7 +56,8 @@ enum { STORE_QUEUE_MAX = 1024, STORE_QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
 _must_check_ int store_commit(struct store *s, struct transaction *t, transaction_stored_fn fn, void *userdata);
 
 /* The same in a chain: when one of a chain fails, all that come after it in that chain fail with the same error, so that
- * what follows a lost transaction is never applied without it. Chain 0 is none. */
+ * what follows a lost transaction is never applied without it. A swap can be part of a chain, too: transactions that were made
+ * for the data of a copy are then never applied to other data. Chain 0 is none. */
 uint64_t store_chain_new(struct store *s);
 _must_check_ int store_commit_chained(struct store *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn,
                                       void *userdata);
@@ -105,5 +106,5 @@ size_t store_copy_pending(const struct store_copy *c);
 void store_copy_set_drained_callback(struct store_copy *c, store_done_fn fn, void *userdata);
 /* Makes the copy durable with that transaction id, without putting it in force yet. */
 _must_check_ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_done_fn fn, void *userdata);
-/* Puts a finished copy in force in place of the old data, durably. What was in force is removed. */
-_must_check_ int store_copy_swap(struct store_copy *c, store_done_fn fn, void *userdata);
+/* Puts a finished copy in force in place of the old data, durably, as part of that chain. What was in force is removed. */
+_must_check_ int store_copy_swap(struct store_copy *c, uint64_t chain, store_done_fn fn, void *userdata);

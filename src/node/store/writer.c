@@ -78,16 +78,34 @@ static int commit_jobs(struct store *s, struct job *j, size_t n) {
         return 0;
 }
 
-static void commit_alone(struct store *s, struct job *j) {
-        if (j->chain > 0 && j->chain == s->broken_chain) {
-                j->result = s->broken_error;
+int chain_error(const struct store *s, uint64_t chain) {
+        size_t n = MIN(s->n_broken, (size_t) BROKEN_CHAINS_MAX);
+        uint64_t forgotten = s->n_broken > n ? s->forgotten_chain : 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (chain > 0 && s->broken[i].chain == chain)
+                        return s->broken[i].error;
+        /* What is known of older ones has been forgotten: rather none of them than one too many. */
+        return chain > 0 && chain <= forgotten ? -EIO : 0;
+}
+
+void chain_break(struct store *s, uint64_t chain, int error) {
+        struct broken_chain *b = &s->broken[s->n_broken % BROKEN_CHAINS_MAX];
+
+        if (chain == 0 || chain_error(s, chain) < 0)
                 return;
-        }
+        s->forgotten_chain = MAX(s->forgotten_chain, b->chain);
+        *b = (struct broken_chain) { .chain = chain, .error = error };
+        s->n_broken++;
+}
+
+static void commit_alone(struct store *s, struct job *j) {
+        j->result = chain_error(s, j->chain);
+        if (j->result < 0)
+                return;
         j->result = commit_jobs(s, j, 1);
-        if (j->result < 0 && j->chain > 0) {
-                s->broken_chain = j->chain;
-                s->broken_error = j->result;
-        }
+        if (j->result < 0)
+                chain_break(s, j->chain, j->result);
 }
 
 /* Runs the commit at the head of the queue and those right behind it. Returns how many jobs were done. */
@@ -97,7 +115,7 @@ static size_t run_commits(struct store *s, struct job *first) {
         struct job *j;
 
         for (j = first; j && j->kind == JOB_COMMIT && (n == 0 || bytes + j->bytes <= STORE_GROUP_BYTES_MAX); j = TAILQ_NEXT(j, queue)) {
-                broken = broken || (j->chain > 0 && j->chain == s->broken_chain);
+                broken = broken || chain_error(s, j->chain) < 0;
                 bytes += j->bytes;
                 n++;
         }

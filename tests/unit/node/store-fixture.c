@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what the tests of the store share. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "store-fixture.h"
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+        return remove(path);
+}
+
+void open_store(struct fixture *f) {
+        char *error = NULL;
+        int r;
+
+        assert_int_equal(sd_event_new(&f->event), 0);
+        r = store_open(f->directory, f->event, &f->store, &error);
+        if (r < 0)
+                print_message("store_open: %s: %s\n", strerror(-r), error ? error : "");
+        free(error);
+        assert_int_equal(r, 0);
+}
+
+void close_store(struct fixture *f) {
+        f->store = store_free(f->store);
+        f->event = sd_event_unref(f->event);
+}
+
+int setup(void **state) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        strcpy(f->directory, "/tmp/test-node-store-XXXXXX");
+        assert_non_null(mkdtemp(f->directory));
+        open_store(f);
+        *state = f;
+        return 0;
+}
+
+int teardown(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        free(f);
+        return 0;
+}
+
+void run_until(sd_event *event, const bool *done) {
+        uint64_t deadline = now_monotonic() + DEADLINE_USEC;
+
+        while (!*done) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(event, 100 * 1000) >= 0);
+        }
+}
+
+void on_commit(int result, struct transaction *t, void *userdata) {
+        struct outcome *o = userdata;
+
+        o->done = true;
+        o->result = result;
+        strcpy(o->id, transaction_id(t));
+}
+
+void on_copy(int result, void *userdata) {
+        struct outcome *o = userdata;
+
+        o->done = true;
+        o->result = result;
+}
+
+struct transaction *one(const char *key, const char *value) {
+        struct transaction *t;
+
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(value ? transaction_set(t, key, value) : transaction_delete(t, key), 0);
+        assert_int_equal(transaction_seal(t, "n1"), 0);
+        return t;
+}
+
+int commit(struct fixture *f, const char *key, const char *value) {
+        struct transaction *t = one(key, value);
+        struct outcome o = {};
+
+        assert_int_equal(store_commit(f->store, t, on_commit, &o), 0);
+        transaction_unref(t);
+        run_until(f->event, &o.done);
+        return o.result;
+}
+
+void assert_value(struct fixture *f, const char *key, const char *value) {
+        char *v = NULL;
+        int r = store_get(f->store, key, &v);
+
+        if (!value)
+                assert_int_equal(r, -ENOENT);
+        else {
+                assert_int_equal(r, 0);
+                assert_string_equal(v, value);
+        }
+        free(v);
+}
+
+void fill_copy(struct store_copy *c, size_t n, const char *value) {
+        for (size_t i = 0; i < n; i++) {
+                char key[32];
+
+                (void) snprintf(key, sizeof(key), "/copy/%08zu", i);
+                assert_int_equal(store_copy_put(c, key, strlen(key), value, strlen(value)), 0);
+        }
+}
+
+size_t count_files(const char *directory) {
+        char command[128];
+        FILE *p;
+        size_t n = 0;
+
+        (void) snprintf(command, sizeof(command), "ls -A %s", directory);
+        p = popen(command, "r");
+        for (int ch; (ch = getc(p)) != EOF;)
+                n += ch == '\n';
+        pclose(p);
+        return n;
+}
+
+int in_child(void (*fn)(struct fixture *), struct fixture *f) {
+        int status;
+        pid_t pid;
+
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                fn(f);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        return status;
+}
+
+void write_file(struct fixture *f, const char *name, const void *p, size_t n, int flags) {
+        char path[128];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", f->directory, name);
+        fd = open(path, O_WRONLY | O_CREAT | flags, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, p, n), (ssize_t) n);
+        close(fd);
+}
+
+int collect(const char *key, const char *value, void *userdata) {
+        struct collected *c = userdata;
+
+        assert_true(strcmp(key, c->last) > 0);
+        strcpy(c->last, key);
+        c->n++;
+        c->bytes += strlen(key) + strlen(value);
+        return 0;
+}
