@@ -7,7 +7,7 @@
 #include "basic/message-ids.h"
 #include "basic/parse.h"
 #include "ctl/history.h"
-#include "ctl/json.h"
+#include "view/json.h"
 #include "ctl/text.h"
 
 static const struct {

@@ -6,8 +6,8 @@
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
 #include "ctl/ctl.h"
-#include "ctl/json.h"
-#include "ctl/picture.h"
+#include "view/json.h"
+#include "view/picture.h"
 #include "ctl/states.h"
 #include "ctl/text.h"
 

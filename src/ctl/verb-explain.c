@@ -6,7 +6,7 @@
 #include "basic/parse.h"
 #include "ctl/ctl.h"
 #include "ctl/error-table.h"
-#include "ctl/json.h"
+#include "view/json.h"
 #include "ctl/pager.h"
 #include "ctl/text.h"
 

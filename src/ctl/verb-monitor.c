@@ -5,7 +5,7 @@
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
 #include "ctl/ctl.h"
-#include "ctl/json.h"
+#include "view/json.h"
 #include "ctl/text.h"
 #include "ctl/watch.h"
 

@@ -6,9 +6,9 @@
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
 #include "ctl/ctl.h"
-#include "ctl/json.h"
+#include "view/json.h"
 #include "ctl/pager.h"
-#include "ctl/picture.h"
+#include "view/picture.h"
 #include "ctl/text.h"
 
 /* Standard output, with foreign strings made harmless. */

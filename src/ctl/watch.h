@@ -3,7 +3,7 @@
 #pragma once
 
 #include "ctl/ctl.h"
-#include "ctl/picture.h"
+#include "view/picture.h"
 
 enum watch_event {
         WATCH_PICTURE, /* properties were read, or have changed: `before` is what they were */

@@ -27,7 +27,7 @@ is "no file is longer than 800 lines" "$(all '\.(c|h|sh|py|erl|md|in)$|^(check|q
 # includes PREFIX: what the files of a directory and all below it include of ours, and of libraries.
 includes() { all "^$1.*\.[ch]\$" | xargs -r grep -hoE '^#include +["<][^">]+' | sed -E 's/^#include +["<]//' | sort -u; }
 knows() { # NAME DIR ALLOWED-OF-OURS
-        is "$1" "$(includes "$2" | grep -E '^(basic|lib|service|node|ctl)/' | grep -vE "$3")" ""
+        is "$1" "$(includes "$2" | grep -E '^(basic|lib|service|node|view|ctl|exporter|keepalived)/' | grep -vE "$3")" ""
 }
 knows "src/basic knows itself only" src/basic/ '^basic/'
 knows "src/lib knows basic" src/lib/ '^(basic|lib)/'
@@ -43,7 +43,8 @@ for ends in 'master slave' 'slave master'; do
 done
 knows "node/ipc knows terms, ids and the role's words, not the store or the replication" src/node/ipc/ \
         '^(basic|lib)/|^node/ipc/|^node/(node-id|role)\.h$'
-knows "src/ctl knows basic, not the library" src/ctl/ '^(basic|ctl)/'
+knows "src/view knows basic" src/view/ '^(basic|view)/'
+knows "src/ctl knows basic and the view, not the library" src/ctl/ '^(basic|view|ctl)/'
 is "the command line knows D-Bus only" "$(includes src/ctl/ | grep -E '^confd_')" ""
 without_systemd() { includes "$1" | grep -E '^systemd/'; }
 is "src/lib builds without libsystemd" "$(without_systemd src/lib/)" ""

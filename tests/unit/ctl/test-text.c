@@ -9,7 +9,7 @@
 #include "basic/time-util.h"
 #include "basic/util.h"
 #include "ctl/error-table.h"
-#include "ctl/json.h"
+#include "view/json.h"
 #include "ctl/states.h"
 #include "ctl/text.h"
 

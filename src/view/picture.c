@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the reading of properties. */
-#include "ctl/ctl.h"
-#include "ctl/picture.h"
+#include "basic/time-util.h"
+#include "view/names.h"
+#include "view/picture.h"
 
 static void slaves_free(struct picture *p) {
         for (size_t i = 0; i < p->n_slaves; i++) {
@@ -245,8 +246,8 @@ static bool is_of_connection(const char *error) {
                                              "BadConfiguration", "Secret" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (strncmp(error, CTL_ERROR_PREFIX, strlen(CTL_ERROR_PREFIX)) == 0 &&
-                    streq(error + strlen(CTL_ERROR_PREFIX), names[i]))
+                if (strncmp(error, HA_ERROR_PREFIX, strlen(HA_ERROR_PREFIX)) == 0 &&
+                    streq(error + strlen(HA_ERROR_PREFIX), names[i]))
                         return true;
         return false;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "basic/escape.h"
-#include "ctl/json.h"
+#include "view/json.h"
 
 /* Separates from what came before, and names the value if it has a name. */
 static void begin_value(struct json *j, const char *key) {
