@@ -51,6 +51,7 @@ static const struct {
         { "BeRelay", "org.confd.HA.be-relay" },
         { "BeNone", "org.confd.HA.be-none" },
         { "SlaveDead", "org.confd.HA.slave-dead" },
+        { "TakeOver", "org.confd.HA.be-master" },
         { "Reload", "org.confd.HA.reload" },
 };
 

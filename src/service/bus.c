@@ -201,6 +201,26 @@ static int method_be_master(sd_bus_message *m, void *userdata, sd_bus_error *err
         return order_with_id(userdata, m, ORDER_KIND_BE_MASTER, error);
 }
 
+static int method_take_over(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *id, *old_master;
+        struct request *q;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &id, &old_master);
+        if (r < 0)
+                return r;
+        if (!node_id_is_valid(id))
+                return bad_id(error, "node_id");
+        if (*old_master && !node_id_is_valid(old_master))
+                return bad_id(error, "old_master");
+        q = order_new(userdata, m, ORDER_KIND_TAKE_OVER);
+        if (!q)
+                return no_memory(error);
+        q->order.node_id = id;
+        q->order.old_master = old_master;
+        return start(q);
+}
+
 static int method_slave_dead(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return order_with_id(userdata, m, ORDER_KIND_SLAVE_DEAD, error);
 }
@@ -332,6 +352,11 @@ static int method_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 /* ---- properties ---- */
 
+static int append_sync_record(sd_bus_message *m, const struct sync_record *r) {
+        return sd_bus_message_append(m, "(sssts)", r->how == SYNC_NEVER ? "" : ha_state_to_string(r->as), r->id, r->address,
+                                     r->ended, sync_end_to_string(r->how));
+}
+
 #define PROPERTY(name, ...) \
         static int property_##name(sd_bus *sd, const char *path, const char *interface, const char *property, \
                                    sd_bus_message *m, void *userdata, sd_bus_error *error) { \
@@ -348,6 +373,8 @@ PROPERTY(slaves, append_nodes(m, p->slaves))
 PROPERTY(connected, sd_bus_message_append(m, "b", p->connected))
 PROPERTY(events_connected, sd_bus_message_append(m, "b", p->events_connected))
 PROPERTY(synchronizing, sd_bus_message_append(m, "b", p->synchronizing))
+PROPERTY(in_sync, sd_bus_message_append(m, "b", p->in_sync))
+PROPERTY(last_in_sync, append_sync_record(m, &p->last_in_sync))
 PROPERTY(confd_address, sd_bus_message_append(m, "s", p->confd_address))
 PROPERTY(confd_version, sd_bus_message_append(m, "s", p->confd_version))
 PROPERTY(protocol_version, sd_bus_message_append(m, "u", p->protocol_version))
@@ -369,6 +396,8 @@ void bus_emit_properties(struct bus *b, unsigned changed) {
                 { CHANGED_CONNECTED, "Connected" },
                 { CHANGED_EVENTS_CONNECTED, "EventsConnected" },
                 { CHANGED_SYNCHRONIZING, "Synchronizing" },
+                { CHANGED_IN_SYNC, "InSync" },
+                { CHANGED_LAST_IN_SYNC, "LastInSync" },
                 { CHANGED_CONFD_ADDRESS, "ConfdAddress" },
                 { CHANGED_CONFD_VERSION, "ConfdVersion" },
                 { CHANGED_CONFD_VERSION, "ProtocolVersion" },
@@ -440,6 +469,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SlaveDead", SD_BUS_ARGS("s", node_id), SD_BUS_NO_RESULT, method_slave_dead,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("TakeOver", SD_BUS_ARGS("s", node_id, "s", old_master), SD_BUS_NO_RESULT, method_take_over,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -450,6 +481,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Connected", "b", property_connected, 0, CHANGES),
         SD_BUS_PROPERTY("EventsConnected", "b", property_events_connected, 0, CHANGES),
         SD_BUS_PROPERTY("Synchronizing", "b", property_synchronizing, 0, CHANGES),
+        SD_BUS_PROPERTY("InSync", "b", property_in_sync, 0, CHANGES),
+        SD_BUS_PROPERTY("LastInSync", "(sssts)", property_last_in_sync, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdAddress", "s", property_confd_address, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdVersion", "s", property_confd_version, 0, CHANGES),
         SD_BUS_PROPERTY("ProtocolVersion", "u", property_protocol_version, 0, CHANGES),

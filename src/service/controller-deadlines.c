@@ -23,6 +23,8 @@ void controller_use_next_config(struct controller *c) {
                 /* Who waits for a question that is lost waits for the next. */
                 for (struct waiter *w = c->waiters; w; w = w->next)
                         w->query = c->query.id + 1;
+                if (orders_is_judged(&c->orders, c->query.id + 1))
+                        c->orders.queue->accept_query = 0;
                 orders_events_lost(&c->orders);
                 state_events_down(c->state);
                 state_disconnected(c->state, orders_synchronizing(&c->orders, UINT64_MAX), now_realtime());
@@ -53,7 +55,7 @@ static uint64_t earliest(const struct controller *c) {
         if (c->query.in_flight)
                 t = MIN(t, c->query.deadline);
         t = MIN(t, orders_deadline(&c->orders));
-        if (!connected && c->orders.queue)
+        if (c->orders.queue && (!connected || orders_is_judged(&c->orders, UINT64_MAX)))
                 t = MIN(t, c->orders.queue->deadline);
         if ((!connected || orders_blocking(&c->orders)) && c->waiters)
                 t = MIN(t, c->waiters->deadline);
@@ -123,6 +125,12 @@ static void check_deadlines(struct controller *c, uint64_t now) {
                 controller_finish(c, o->passing, 0,
                                   failure_make(FAILURE_TIMEOUT, "ConfD did not answer SlaveDead in time, being told to be a slave; "
                                                "the order may still take effect"));
+                controller_settle(c, 0);
+        }
+        if (orders_is_judged(o, UINT64_MAX) && o->queue->deadline <= now) {
+                controller_finish(c, o->queue, 0,
+                                  failure_make(FAILURE_TIMEOUT, "ConfD did not answer Status in time, which shows whether this node may "
+                                               "take over; the order was not given"));
                 controller_settle(c, 0);
         }
         if (o->following && o->following->deadline <= now) {

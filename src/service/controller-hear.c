@@ -70,6 +70,7 @@ static void apply_status(struct controller *c, enum ha_state state, const struct
         };
         struct order *accepted;
 
+        c->query.answered = id;
         accepted = orders_accept(&c->orders, id);
         decide_by_status(c, state, nodes);
         reading.synchronizing = orders_synchronizing(&c->orders, covers);
@@ -131,6 +132,8 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                 if (accepted)
                         order_reply(accepted, &none, /* accepted_only= */ true);
                 c->status_refused = true;
+                if (orders_is_judged(&c->orders, c->query.id))
+                        controller_finish(c, c->orders.queue, 0, failure_copy(&f));
                 controller_settle(c, c->query.covers);
                 controller_answer_waiters(c, c->query.id, &f, HA_STATE_UNKNOWN, NULL);
         } else

@@ -34,6 +34,7 @@ struct controller {
         bool wanted;   /* a status question is to be asked */
         struct {
                 uint64_t id; /* of the last one sent */
+                uint64_t answered; /* of the last one whose answer has taken effect */
                 bool in_flight;
                 bool under_order;
                 bool events_up;

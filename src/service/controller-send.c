@@ -39,6 +39,7 @@ static int give(struct controller *c, struct order *order) {
                 node_id_fill(&id, order->node_id);
         switch (order->kind) {
         case ORDER_KIND_BE_MASTER:
+        case ORDER_KIND_TAKE_OVER:
                 return confd_ha_client_bemaster(client, &id, forever, controller_on_order_reply, order);
         case ORDER_KIND_BE_RELAY:
                 return confd_ha_client_berelay(client, forever, controller_on_order_reply, order);
@@ -60,6 +61,20 @@ static void send_order(struct controller *c, struct order *order) {
         uint64_t timeout = order->kind == ORDER_KIND_BE_SLAVE ? c->config->sync_timeout : c->config->request_timeout;
         int r;
 
+        if (order->kind == ORDER_KIND_TAKE_OVER) {
+                struct failure f = sync_record_judge(&c->state->last_in_sync, order->node_id, order->old_master);
+
+                if (failure_is_set(&f)) {
+                        controller_finish(c, order, 0, f);
+                        controller_settle(c, 0);
+                        return;
+                }
+        }
+        if (order->kind == ORDER_KIND_BE_SLAVE) {
+                /* On disk before ConfD begins with it. */
+                state_beslave(c->state, now_realtime());
+                controller_publish(c);
+        }
         /* The client's callback finds the controller by the order. */
         order->owner = c;
         r = give(c, order);
@@ -91,6 +106,18 @@ static bool must_hold(const struct controller *c) {
         return c->next_config && !c->orders.following && !orders_blocking(&c->orders);
 }
 
+/* A TakeOver is judged by a status that was asked for after all that came before, and given right behind it. */
+static bool is_due(struct controller *c, struct order *order) {
+        if (order->kind != ORDER_KIND_TAKE_OVER)
+                return true;
+        if (order->accept_query == 0) {
+                order->accept_query = c->query.id + 1;
+                order->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+                c->wanted = true;
+        }
+        return c->query.answered >= order->accept_query;
+}
+
 /* Sends what may be sent now. Status questions go before orders: what has been told is to be shown first. */
 void controller_pump(struct controller *c) {
         struct order *order;
@@ -109,6 +136,11 @@ void controller_pump(struct controller *c) {
                         order = may_order ? orders_next(&c->orders) : NULL;
                         if (!order)
                                 break;
+                        if (!is_due(c, order)) {
+                                if (c->query.in_flight)
+                                        break;
+                                continue;
+                        }
                         send_order(c, order);
                 }
                 link_touch(c->link);

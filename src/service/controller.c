@@ -35,7 +35,8 @@ void controller_finish(struct controller *c, struct order *order, uint64_t stamp
                 failure_done(&outcome);
                 return;
         }
-        if (ok && (order->kind == ORDER_KIND_BE_SLAVE || order->kind == ORDER_KIND_BE_MASTER))
+        told.refused = outcome.kind == FAILURE_BAD_STATE || outcome.kind == FAILURE_WITH_UPGRADE;
+        if (ok && (order->kind == ORDER_KIND_BE_SLAVE || order->kind == ORDER_KIND_BE_MASTER || order->kind == ORDER_KIND_TAKE_OVER))
                 told.node_id = order->node_id;
         if (ok && order->kind == ORDER_KIND_BE_SLAVE) {
                 told.master_id = order->master_id;
@@ -143,9 +144,12 @@ void controller_fail_waiters(struct controller *c, const struct failure *why, ui
 
 /* ---- what callers want ---- */
 
-static struct failure failure_from_submit(int r) {
+static struct failure failure_from_submit(int r, enum order_kind kind) {
         switch (r) {
         case -EALREADY:
+                if (kind == ORDER_KIND_TAKE_OVER)
+                        return failure_make(FAILURE_NOT_IN_SYNC, "a BeSlave is under way, which may be changing this node's data; "
+                                            "BeMaster ends it, and makes this node master with the data that it has");
                 return failure_make(FAILURE_BAD_STATE, "a BeSlave is under way; BeRelay is for a slave whose data is in place");
         case -EBUSY:
                 return failure_make(FAILURE_LIMITS_EXCEEDED, "too many orders wait already");
@@ -170,7 +174,7 @@ void controller_order(struct controller *c, const struct order_request *request,
                         return;
                 }
                 if (r < 0)
-                        f = failure_from_submit(r);
+                        f = failure_from_submit(r, request->kind);
                 if (r == -EALREADY) {
                         state_set_error(c->state, ERROR_KIND_ORDER, failure_name(&f), f.message ?: "", now_realtime());
                         controller_publish(c);

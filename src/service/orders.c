@@ -12,6 +12,7 @@ static const char *const kind_names[] = {
         [ORDER_KIND_BE_RELAY] = "BeRelay",
         [ORDER_KIND_BE_NONE] = "BeNone",
         [ORDER_KIND_SLAVE_DEAD] = "SlaveDead",
+        [ORDER_KIND_TAKE_OVER] = "TakeOver",
 };
 
 const char *order_kind_to_string(enum order_kind kind) {
@@ -28,6 +29,7 @@ struct order *order_free(struct order *o) {
         free(o->node_id);
         free(o->master_id);
         free(o->master_address);
+        free(o->old_master);
         failure_done(&o->outcome);
         free(o);
         return NULL;
@@ -129,7 +131,7 @@ int orders_submit(struct orders *o, const struct order_request *request, order_d
         struct order *live = live_beslave(o), *n;
         int r;
 
-        if (live && request->kind == ORDER_KIND_BE_RELAY)
+        if (live && (request->kind == ORDER_KIND_BE_RELAY || request->kind == ORDER_KIND_TAKE_OVER))
                 return -EALREADY;
         if (same_beslave(live, request)) {
                 r = add_call(live, done, userdata, request->wait);
@@ -148,6 +150,7 @@ int orders_submit(struct orders *o, const struct order_request *request, order_d
         n->with_reply = true;
         if (free_and_strdup(&n->node_id, request->node_id) < 0 || free_and_strdup(&n->master_id, request->master_id) < 0 ||
             free_and_strdup(&n->master_address, request->master_address) < 0 ||
+            free_and_strdup(&n->old_master, request->old_master) < 0 ||
             add_call(n, done, userdata, request->wait) < 0) {
                 order_free(n);
                 return -ENOMEM;
@@ -188,6 +191,12 @@ struct order *orders_next(const struct orders *o) {
         if (o->in_flight && !(orders_blocking(o) && n->kind == ORDER_KIND_SLAVE_DEAD && !o->passing))
                 return NULL;
         return n;
+}
+
+bool orders_is_judged(const struct orders *o, uint64_t query) {
+        const struct order *n = o->queue;
+
+        return n && n->kind == ORDER_KIND_TAKE_OVER && n->accept_query > 0 && n->accept_query <= query;
 }
 
 void orders_sent(struct orders *o, struct order *order) {

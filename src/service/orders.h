@@ -13,7 +13,8 @@
 #include "basic/util.h"
 #include "service/bus-errors.h"
 
-enum order_kind { ORDER_KIND_BE_MASTER, ORDER_KIND_BE_SLAVE, ORDER_KIND_BE_RELAY, ORDER_KIND_BE_NONE, ORDER_KIND_SLAVE_DEAD };
+enum order_kind { ORDER_KIND_BE_MASTER, ORDER_KIND_BE_SLAVE, ORDER_KIND_BE_RELAY, ORDER_KIND_BE_NONE, ORDER_KIND_SLAVE_DEAD,
+                  ORDER_KIND_TAKE_OVER };
 
 enum {
         ORDERS_MAX = 256, /* waiting in the queue; callers have fewer places than that */
@@ -23,7 +24,7 @@ enum {
 
 struct order_request {
         enum order_kind kind;
-        const char *node_id, *master_id, *master_address; /* as the kind has them, else NULL */
+        const char *node_id, *master_id, *master_address, *old_master; /* as the kind has them, else NULL */
         bool wait;
 };
 
@@ -40,7 +41,7 @@ struct order_call {
 struct order {
         struct order *next;
         enum order_kind kind;
-        char *node_id, *master_id, *master_address;
+        char *node_id, *master_id, *master_address, *old_master;
         void *owner; /* for who finds the order by the client's callback */
         struct order_call *calls;
         size_t n_calls;
@@ -51,7 +52,7 @@ struct order {
         bool on_wire;          /* the client will call back for it */
         bool accepted;         /* it is shown that ConfD has it */
         bool events_lost;      /* its result may have been missed: a status decides */
-        uint64_t accept_query; /* the first status question behind it */
+        uint64_t accept_query; /* the first status question behind it; of a TakeOver: that it is judged by */
 
         bool orphan;           /* replied to; waits for the client's callback only, to be freed */
 
@@ -83,13 +84,17 @@ struct order *order_free(struct order *o);
 void orders_done(struct orders *o);
 
 /* Takes an order in. Returns 1 if it joined a pending one (*ret), 0 if it is queued (*ret; *ret_ended: the BeSlave that it
- * ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay), -EBUSY past a limit, -ENOMEM. */
+ * ends, taken out of its place, or NULL), -EALREADY if a pending BeSlave forbids it (BeRelay, TakeOver), -EBUSY past a limit,
+ * -ENOMEM. */
 _must_check_ int orders_submit(struct orders *o, const struct order_request *request,
                                order_done_fn done, void *userdata, struct order **ret, struct order **ret_ended);
 
 /* The first of the queue if it may be sent now, else NULL; and its being sent. */
 struct order *orders_next(const struct orders *o);
 void orders_sent(struct orders *o, struct order *order);
+
+/* Whether the first of the queue is a TakeOver that waits for this status question. */
+bool orders_is_judged(const struct orders *o, uint64_t query);
 
 /* Whether an order holds ConfD up so that a status would not be answered: a BeSlave in the form with reply. */
 bool orders_blocking(const struct orders *o);

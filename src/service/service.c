@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
+#include "basic/escape.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/authorize.h"
@@ -10,9 +11,9 @@
 #include "service/callers.h"
 #include "service/controller.h"
 #include "service/journal.h"
+#include "service/kept-files.h"
 #include "service/link.h"
 #include "service/log-control.h"
-#include "service/runtime-state.h"
 #include "service/service.h"
 #include "service/state.h"
 #include "service/status-text.h"
@@ -47,13 +48,30 @@ static void tell_systemd(struct service *s) {
         (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", s->status_text);
 }
 
+static void keep_node_id(const char *node_id) {
+        char line[NODE_ID_MAX + 2] = "";
+
+        if (*node_id)
+                snprintf(line, sizeof(line), "%s\n", node_id);
+        (void) kept_save(KEPT_RUNTIME, "node-id", line);
+}
+
+static void keep_last_in_sync(const struct sync_record *record) {
+        _cleanup_free_ char *text = sync_record_to_text(record);
+
+        /* Without memory the old one would stay, which is wrong. */
+        (void) kept_save(KEPT_STATE, "last-in-sync", text ?: "");
+}
+
 static void on_publish(void *userdata) {
         struct service *s = userdata;
         struct signal_list signals;
         unsigned changed = state_take(s->state, &signals);
 
         if (changed & CHANGED_NODE_ID)
-                runtime_state_save(s->state->node_id);
+                keep_node_id(s->state->node_id);
+        if (changed & CHANGED_LAST_IN_SYNC)
+                keep_last_in_sync(&s->state->last_in_sync);
         bus_emit_properties(s->bus, changed);
         for (size_t i = 0; i < signals.n; i++) {
                 bus_emit_signal(s->bus, &signals.items[i]);
@@ -188,10 +206,41 @@ static const struct controller_handlers handlers = {
         .connection = on_connection,
 };
 
+static char *load_node_id(void) {
+        char *text = kept_load(KEPT_RUNTIME, "node-id");
+
+        if (!text)
+                return NULL;
+        text[strcspn(text, "\n")] = 0;
+        if (!node_id_is_valid(text))
+                *text = 0;
+        return text;
+}
+
+static int remember_last_in_sync(struct state *s) {
+        _cleanup_(sync_record_done) struct sync_record record = {};
+        _cleanup_free_ char *text = kept_load(KEPT_STATE, "last-in-sync");
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        if (!*text)
+                return 0;
+        r = sync_record_from_text(&record, text);
+        if (r == -EBADMSG) {
+                log_warning("The file last-in-sync in the state directory is damaged, so it is not known whose data this node had "
+                            "in place");
+                return 0;
+        }
+        if (r >= 0)
+                state_remember(s, &record);
+        return r;
+}
+
 int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *config_file, struct config *config) {
         _cleanup_(config_freep) struct config *c = config;
         _cleanup_(service_freep) struct service *s = calloc(1, sizeof(*s));
-        _cleanup_free_ char *node_id = runtime_state_load();
+        _cleanup_free_ char *node_id = load_node_id();
         int r;
 
         if (!s || !node_id)
@@ -200,6 +249,9 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         s->sd_bus = sd_bus_ref(bus);
         s->config_file = config_file;
         r = state_new(&s->state, c->address_name, node_id, now_realtime());
+        if (r < 0)
+                return r;
+        r = remember_last_in_sync(s->state);
         if (r < 0)
                 return r;
         r = callers_new(&s->callers, bus);

@@ -6,26 +6,10 @@
 struct outcome {
         struct outcome *next;
         uint64_t stamp;
-        bool beslave;
+        bool beslave, refused;
         enum error_kind error_kind;
         char *node_id, *master_id, *master_address, *error_name, *error_message;
 };
-
-static const char *const state_names[] = {
-        [HA_STATE_UNKNOWN] = "unknown",
-        [HA_STATE_NONE] = "none",
-        [HA_STATE_SLAVE] = "slave",
-        [HA_STATE_MASTER] = "master",
-        [HA_STATE_SLAVE_RELAY] = "slave-relay",
-};
-
-const char *ha_state_to_string(enum ha_state state) {
-        return state_names[state];
-}
-
-static bool is_slave(enum ha_state state) {
-        return state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY;
-}
 
 /* ---- a state ---- */
 
@@ -72,6 +56,7 @@ struct state *state_free(struct state *s) {
         free(s->error_message);
         free(s->ordered_id);
         free(s->ordered_address);
+        sync_record_done(&s->last_in_sync);
         free(s);
         return NULL;
 }
@@ -83,6 +68,10 @@ int state_new(struct state **ret, const char *confd_address, const char *node_id
                 return -ENOMEM;
         s->since = realtime;
         s->missed = true;
+        s->gap = true;
+        s->gap_since = realtime;
+        if (sync_record_init(&s->last_in_sync) < 0)
+                return -ENOMEM;
         if (free_and_strdup(&s->node_id, node_id) < 0 || free_and_strdup(&s->confd_address, confd_address) < 0 ||
             free_and_strdup(&s->master_id, "") < 0 || free_and_strdup(&s->master_address, "") < 0 ||
             free_and_strdup(&s->confd_version, "") < 0 || free_and_strdup(&s->error_name, "") < 0 ||
@@ -90,6 +79,12 @@ int state_new(struct state **ret, const char *confd_address, const char *node_id
                 return -ENOMEM;
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+void state_remember(struct state *s, struct sync_record *last_in_sync) {
+        sync_record_done(&s->last_in_sync);
+        s->last_in_sync = *last_in_sync;
+        *last_in_sync = (struct sync_record) {};
 }
 
 /* Sets a string property. */
@@ -141,8 +136,23 @@ void state_events_down(struct state *s) {
         s->missed = true;
 }
 
+static void set_in_sync(struct state *s) {
+        bool in_sync = s->state == HA_STATE_MASTER || (ha_state_follows(s->state) && s->in_place && !s->synchronizing);
+
+        set_bool(s, &s->in_sync, in_sync, CHANGED_IN_SYNC);
+}
+
 void state_set_synchronizing(struct state *s, bool synchronizing) {
         set_bool(s, &s->synchronizing, synchronizing, CHANGED_SYNCHRONIZING);
+        set_in_sync(s);
+}
+
+void state_beslave(struct state *s, uint64_t realtime) {
+        if (sync_record_beslave(&s->last_in_sync, realtime))
+                s->changed |= CHANGED_LAST_IN_SYNC;
+        s->was_in_place = s->in_place;
+        s->in_place = s->untold_copy = false;
+        state_set_synchronizing(s, true);
 }
 
 void state_set_error(struct state *s, enum error_kind kind, const char *name, const char *message, uint64_t realtime) {
@@ -213,6 +223,7 @@ int state_outcome(struct state *s, uint64_t stamp, const struct order_outcome *o
                 return -ENOMEM;
         o->stamp = stamp;
         o->beslave = outcome->beslave;
+        o->refused = outcome->refused;
         o->error_kind = outcome->error_kind;
         if (free_and_strdup(&o->node_id, outcome->node_id) < 0 || free_and_strdup(&o->master_id, outcome->master_id) < 0 ||
             free_and_strdup(&o->master_address, outcome->master_address) < 0 ||
@@ -251,6 +262,9 @@ static int apply_outcomes(struct state *s, uint64_t covers, struct signal_list *
                         s->ordered_id = TAKE_PTR(o->master_id);
                         s->ordered_address = TAKE_PTR(o->master_address);
                 }
+                /* Whether it follows the master that was ordered is the status's to say. */
+                if (o->beslave && (!o->error_name || o->refused))
+                        s->in_place = !o->error_name || s->was_in_place;
                 if (o->beslave && (signal_make(&g, SIGNAL_BESLAVE_RESULT, o->error_name ?: "", o->error_message ?: "", NULL) < 0 ||
                                    signal_list_add(results, g) < 0))
                         r = -ENOMEM;
@@ -319,15 +333,18 @@ static bool same_master(const struct node_list *a, const struct node_list *b) {
 }
 
 /* What would have been reported between the last status and this one. */
-static int add_differences(struct state *s, struct signal_list *batch, enum ha_state state, const struct node_list *nodes,
-                           bool under_order, uint64_t monotonic) {
+static int add_differences(struct state *s, struct signal_list *batch, const struct status_reading *now) {
+        const bool under_order = now->under_order, synchronizing = now->synchronizing;
+        const struct node_list *nodes = now->nodes;
+        const uint64_t monotonic = now->monotonic;
+        const enum ha_state state = now->state;
         const struct node_list *old = s->known_state == HA_STATE_MASTER ? s->known : NULL;
         int r = 0;
 
         if (s->known_state == HA_STATE_UNKNOWN)
                 return 0;
         /* Who leaves a role by order reports no losses. */
-        if (is_slave(s->known_state) && state == HA_STATE_NONE && !under_order)
+        if (ha_state_follows(s->known_state) && state == HA_STATE_NONE && !under_order)
                 r = add_difference(s, batch, SIGNAL_MASTER_LOST, ERROR_CLOSED,
                                    "the master was lost while there was no event connection to ConfD", monotonic);
         if (s->known_state == HA_STATE_MASTER && state == HA_STATE_MASTER)
@@ -340,7 +357,8 @@ static int add_differences(struct state *s, struct signal_list *batch, enum ha_s
                         if (!node_list_has(old, &nodes->nodes[i]))
                                 r = add_difference(s, batch, SIGNAL_SLAVE_ARRIVED, nodes->nodes[i].id,
                                                    nodes->nodes[i].address, monotonic);
-        if (r >= 0 && is_slave(state) && (!is_slave(s->known_state) || !same_master(s->known, nodes)))
+        if (r >= 0 && !synchronizing && ha_state_follows(state) &&
+            (!ha_state_follows(s->known_state) || !same_master(s->known, nodes)))
                 r = add_difference(s, batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, monotonic);
         return r;
 }
@@ -369,7 +387,7 @@ static int set_peers(struct state *s, enum ha_state state, const struct node_lis
         const char *address;
         int r, q;
 
-        if (is_slave(state) && skip > 0)
+        if (ha_state_follows(state) && skip > 0)
                 master = &nodes->nodes[0];
         if (state == HA_STATE_MASTER)
                 skip = 0;
@@ -451,7 +469,7 @@ static void effect_done(struct effect *e) {
 
 static int effect_init(struct effect *e, const struct state *s, const struct status_reading *reading) {
         /* Who the lost master was is not shown any more when the connection is down. */
-        bool shown = s->state != HA_STATE_UNKNOWN || !is_slave(s->known_state) || node_list_size(s->known) == 0;
+        bool shown = s->state != HA_STATE_UNKNOWN || !ha_state_follows(s->known_state) || node_list_size(s->known) == 0;
 
         *e = (struct effect) {
                 .reading = reading,
@@ -481,8 +499,17 @@ static int collect(struct state *s, struct effect *e) {
                         r = -ENOMEM;
         }
         s->pending.n = left;
+        if (!ha_state_follows(now->state) || is_told(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
+                s->untold_copy = false;
+        else if (s->untold_copy && !now->synchronizing && s->in_place) {
+                s->untold_copy = false;
+                q = add_difference(s, &e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, now->monotonic);
+                if (q < 0)
+                        r = q;
+        } else if (s->missed && now->synchronizing)
+                s->untold_copy = true;
         if (s->missed) {
-                q = add_differences(s, &e->batch, now->state, now->nodes, now->under_order, now->monotonic);
+                q = add_differences(s, &e->batch, now);
                 if (q < 0)
                         r = q;
                 if (s->events_connected && now->covers >= s->missed_until && r >= 0)
@@ -506,15 +533,33 @@ static const char *find_reason(struct state *s, const struct effect *e) {
         return is_told(&e->batch, SIGNAL_MASTER_LOST, NULL, NULL) ? "master-lost" : "external";
 }
 
+/* Whether the data of the master that it follows now are in place. At first there is nobody to have told, and who follows
+ * while no BeSlave is known of is taken to have them. */
+static bool is_in_place(const struct state *s, const struct effect *e) {
+        const struct status_reading *now = e->reading;
+
+        if (!ha_state_follows(now->state))
+                return false;
+        if (is_told(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
+                return true;
+        if (s->known_state == HA_STATE_UNKNOWN)
+                return s->in_place || (!now->synchronizing && !s->last_in_sync.beslave_since);
+        for (size_t i = 0; i < e->results.n; i++)
+                if (!*e->results.items[i].args[0])
+                        return true;
+        return s->in_place && ha_state_follows(s->known_state) && same_master(s->known, now->nodes);
+}
+
 static int show(struct state *s, struct effect *e, const char *reason) {
         const struct status_reading *now = e->reading;
         int r, q;
 
         r = set_peers(s, now->state, now->nodes);
+        s->in_place = is_in_place(s, e);
         state_set_synchronizing(s, now->synchronizing);
         if (now->state == HA_STATE_NONE && !now->synchronizing && set_string(s, &s->node_id, "", CHANGED_NODE_ID) < 0)
                 r = -ENOMEM;
-        if (!is_slave(now->state) && !now->synchronizing) {
+        if (!ha_state_follows(now->state) && !now->synchronizing) {
                 free(TAKE_PTR(s->ordered_id));
                 free(TAKE_PTR(s->ordered_address));
         }
@@ -523,6 +568,36 @@ static int show(struct state *s, struct effect *e, const char *reason) {
         s->known = TAKE_PTR(e->known);
         s->known_state = now->state;
         return q < 0 ? q : r;
+}
+
+/* Why it is no longer in sync. Only what ConfD has told, or shows on the connection that there was all the time, is the loss
+ * of the master: after a gap ConfD itself may have been away. */
+static enum sync_end find_end(const struct state *s, const struct effect *e) {
+        for (size_t i = 0; i < e->batch.n; i++) {
+                const struct signal *g = &e->batch.items[i];
+
+                if (g->kind == SIGNAL_MASTER_LOST && (!s->gap || g->stamp != UINT64_MAX))
+                        return SYNC_MASTER_LOST;
+        }
+        return s->gap ? SYNC_OUTAGE : SYNC_ORDER;
+}
+
+static int keep_in_sync(struct state *s, const struct effect *e) {
+        enum sync_end end = find_end(s, e);
+        uint64_t realtime = end == SYNC_OUTAGE ? s->gap_since : e->reading->realtime;
+        bool master = s->state == HA_STATE_MASTER;
+        int r = 0;
+
+        set_in_sync(s);
+        if (s->in_sync)
+                r = sync_record_begin(&s->last_in_sync, s->state, master ? s->node_id : s->master_id,
+                                      master ? "" : s->master_address);
+        else if (!s->synchronizing || !ha_state_follows(s->state))
+                r = sync_record_end(&s->last_in_sync, end, realtime);
+        if (r > 0)
+                s->changed |= CHANGED_LAST_IN_SYNC;
+        s->gap = false;
+        return r;
 }
 
 static int tell(struct state *s, struct effect *e) {
@@ -552,6 +627,9 @@ int state_status(struct state *s, const struct status_reading *reading) {
         q = show(s, &e, find_reason(s, &e));
         if (q < 0)
                 r = q;
+        q = keep_in_sync(s, &e);
+        if (q < 0)
+                r = q;
         q = tell(s, &e);
         return q < 0 ? q : r;
 }
@@ -576,10 +654,15 @@ void state_disconnected(struct state *s, bool synchronizing, uint64_t realtime) 
         if (s->protocol_version != 0)
                 s->changed |= CHANGED_CONFD_VERSION;
         s->protocol_version = 0;
+        if (!s->gap) {
+                s->gap = true;
+                s->gap_since = realtime;
+        }
         (void) set_peers(s, HA_STATE_UNKNOWN, NULL);
         state_set_synchronizing(s, synchronizing);
         (void) apply_outcomes(s, UINT64_MAX, &batch, realtime);
         (void) change_state(s, HA_STATE_UNKNOWN, "disconnected", 0, &batch, realtime);
+        set_in_sync(s);
         (void) emit_batch(s, &batch, /* before= */ NULL);
 }
 

@@ -13,9 +13,9 @@
 
 #include "basic/util.h"
 #include "service/nodes.h"
+#include "service/roles.h"
 #include "service/signals.h"
-
-enum ha_state { HA_STATE_UNKNOWN, HA_STATE_NONE, HA_STATE_SLAVE, HA_STATE_MASTER, HA_STATE_SLAVE_RELAY };
+#include "service/sync-record.h"
 
 /* Most events that wait for a status. More only set the differences to work, so nothing is lost but the detail. */
 #define STATE_PENDING_MAX 1024
@@ -32,6 +32,8 @@ enum {
         CHANGED_CONFD_ADDRESS = 1 << 7,
         CHANGED_CONFD_VERSION = 1 << 8, /* and ProtocolVersion */
         CHANGED_LAST_ERROR = 1 << 9,
+        CHANGED_IN_SYNC = 1 << 10,
+        CHANGED_LAST_IN_SYNC = 1 << 11,
 };
 
 enum error_kind {
@@ -50,7 +52,8 @@ struct state {
         char *node_id;
         char *master_id, *master_address;
         struct node_list *slaves;
-        bool connected, events_connected, synchronizing;
+        bool connected, events_connected, synchronizing, in_sync;
+        struct sync_record last_in_sync;
         char *confd_address;
         char *confd_version;
         unsigned protocol_version;
@@ -67,6 +70,11 @@ struct state {
         enum ha_state known_state; /* of the last status; UNKNOWN if there never was one */
         struct node_list *known;
         char *ordered_id, *ordered_address; /* the master of the last BeSlave that ended well */
+        bool in_place;       /* the data of the master that it follows */
+        bool was_in_place;   /* before the BeSlave that was begun last */
+        bool untold_copy;    /* that they are is to be signalled when a BeSlave that came through a gap ends well */
+        bool gap;            /* what happened before the next status is not known */
+        uint64_t gap_since;
         struct signal_list pending;
         unsigned group;
         struct outcome *outcomes;
@@ -77,10 +85,12 @@ struct state {
 
 /* The state of a service that has just started. realtime: µs. -ENOMEM. */
 _must_check_ int state_new(struct state **ret, const char *confd_address, const char *node_id, uint64_t realtime);
+
+/* What LastInSync said before the service was started (taken over). */
+void state_remember(struct state *s, struct sync_record *last_in_sync);
+
 struct state *state_free(struct state *s);
 DEFINE_CLEANUP(struct state *, state_free)
-
-const char *ha_state_to_string(enum ha_state state);
 
 /* The HA connection is up, or its address is another. NULL leaves the string as it is. -ENOMEM. */
 _must_check_ int state_set_confd(struct state *s, const char *address, const char *version, unsigned protocol_version);
@@ -92,6 +102,9 @@ void state_events_down(struct state *s);
 
 void state_set_synchronizing(struct state *s, bool synchronizing);
 
+/* A BeSlave is about to be given to ConfD. */
+void state_beslave(struct state *s, uint64_t realtime);
+
 /* An event: kind is one of the first four. For MASTER_LOST name and message of the error, for SLAVE_DIED and ARRIVED id
  * and address; else NULL. Nothing is emitted before a status covers the stamp. */
 void state_event(struct state *s, uint64_t stamp, enum signal_kind kind, const char *arg1, const char *arg2, bool by_copy);
@@ -99,6 +112,7 @@ void state_event(struct state *s, uint64_t stamp, enum signal_kind kind, const c
 /* How an order ended, to take effect with the status that covers the stamp. */
 struct order_outcome {
         bool beslave;               /* gives a BeSlaveResult */
+        bool refused;               /* ConfD did not begin with it */
         const char *node_id;        /* the name that ConfD accepted, or NULL */
         const char *master_id;      /* of a BeSlave that succeeded, or NULL */
         const char *master_address; /* as ordered */

@@ -229,7 +229,7 @@ static int setup(void **state, bool with_sim) {
         f->service.trace.name = "service";
         f->notify.name = "notify";
         f->journal.trace.name = "journal";
-        if (mkdir(in_dir(f, "run"), 0755) < 0 || mkdir(in_dir(f, "confd-ha.conf.d"), 0755) < 0)
+        if (mkdir(in_dir(f, "run"), 0755) < 0 || mkdir(in_dir(f, "state"), 0755) < 0 || mkdir(in_dir(f, "confd-ha.conf.d"), 0755) < 0)
                 abort();
         notify_start(f);
         bus_start(f);
@@ -351,6 +351,7 @@ void service_start_with(struct fixture *f, const char *const arguments[]) {
                 argv[i + 1] = arguments[i];
         env[n++] = kept(f, "DBUS_SYSTEM_BUS_ADDRESS=%s", f->bus_address);
         env[n++] = kept(f, "RUNTIME_DIRECTORY=%s/run", f->dir);
+        env[n++] = kept(f, "STATE_DIRECTORY=%s/state", f->dir);
         env[n++] = kept(f, "NOTIFY_SOCKET=%s/notify", f->dir);
         env[n++] = "JOURNAL_STREAM";
         env[n++] = "CREDENTIALS_DIRECTORY";
@@ -359,7 +360,8 @@ void service_start_with(struct fixture *f, const char *const arguments[]) {
         for (size_t i = 0; i < ELEMENTSOF(f->service_env) && f->service_env[i]; i++)
                 env[n++] = f->service_env[i];
         env[n] = NULL;
-        if (f->service_uid != 0 && chown(in_dir(f, "run"), f->service_uid, f->service_uid) < 0)
+        if (f->service_uid != 0 && (chown(in_dir(f, "run"), f->service_uid, f->service_uid) < 0 ||
+                                    chown(in_dir(f, "state"), f->service_uid, f->service_uid) < 0))
                 abort();
         child_end(&f->service);
         child_start(&f->service, f->event, argv, &options);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the files that outlive the service. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "service/kept-files.h"
+
+static const struct {
+        const char *variable, *fallback;
+        bool durable;
+} places[] = {
+        [KEPT_RUNTIME] = { "RUNTIME_DIRECTORY", "/run/confd-ha", false },
+        [KEPT_STATE] = { "STATE_DIRECTORY", CONFD_HA_LOCALSTATEDIR "/lib/confd-ha", true },
+};
+
+static char *directory(enum kept_in in) {
+        const char *dirs = getenv(places[in].variable);
+
+        /* systemd separates several by colons. */
+        return dirs && dirs[0] == '/' ? strndup(dirs, strcspn(dirs, ":")) : strdup(places[in].fallback);
+}
+
+static char *file_name(const char *dir, const char *name, const char *suffix) {
+        char *path = NULL;
+
+        return dir && asprintf(&path, "%s/%s%s", dir, name, suffix) >= 0 ? path : NULL;
+}
+
+/* ---- reading ---- */
+
+static int read_all(int fd, char **ret) {
+        _cleanup_free_ char *text = malloc(KEPT_MAX + 1);
+        size_t n = 0;
+        ssize_t k;
+
+        if (!text)
+                return -ENOMEM;
+        while ((k = read(fd, text + n, KEPT_MAX + 1 - n)) != 0) {
+                if (k < 0)
+                        return -errno;
+                n += (size_t) k;
+                if (n > KEPT_MAX)
+                        return -EFBIG;
+        }
+        if (memchr(text, 0, n))
+                return -EBADMSG;
+        *ret = strndup(text, n);
+        return *ret ? 0 : -ENOMEM;
+}
+
+char *kept_load(enum kept_in in, const char *name) {
+        _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, "");
+        _cleanup_close_ int fd = -EBADF;
+        char *text = NULL;
+        int r;
+
+        if (!path)
+                return NULL;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        r = fd < 0 ? -errno : read_all(fd, &text);
+        if (r == -ENOMEM)
+                return NULL;
+        if (r < 0 && r != -ENOENT)
+                log_warning("%s: cannot be read, so what it has kept is not known: %s", path, strerror(-r));
+        return text ?: strdup("");
+}
+
+/* ---- writing ---- */
+
+static int write_all(int fd, const char *text, bool durable) {
+        for (size_t n = strlen(text); n > 0;) {
+                ssize_t k = write(fd, text, n);
+
+                if (k < 0)
+                        return -errno;
+                text += k;
+                n -= (size_t) k;
+        }
+        return durable && fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_directory(const char *dir) {
+        _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int replace(const char *path, const char *temporary, const char *text, bool durable) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, text, durable);
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+        return r;
+}
+
+static int remove_file(const char *path) {
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int kept_save(enum kept_in in, const char *name, const char *text) {
+        _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, ""), *temporary = file_name(dir, name, ".new");
+        static bool said[ELEMENTSOF(places)];
+        bool durable = places[in].durable;
+        int r, q;
+
+        if (!path || !temporary)
+                return -ENOMEM;
+        r = *text ? replace(path, temporary, text, durable) : remove_file(path);
+        q = r < 0 && *text ? remove_file(path) : 0;
+        if (durable && r >= 0)
+                r = sync_directory(dir);
+        if (r < 0 && !said[in])
+                log_warning("%s: cannot be written, so what it is to keep will not outlive %s: %s%s", path,
+                            durable ? "the service" : "a restart of the service", strerror(-r),
+                            q < 0 ? "; nor can what it says now be removed, which is out of date: remove it" : "");
+        said[in] = r < 0;
+        return r;
+}
