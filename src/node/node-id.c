@@ -63,11 +63,6 @@ bool node_address_equal(const struct node_address *a, const struct node_address 
         }
 }
 
-bool node_address_is_loopback(const struct node_address *a) {
-        return (a->family == AF_INET && (ntohl(a->ip4.s_addr) >> 24) == 127) ||
-               (a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->ip6));
-}
-
 const char *node_address_text(const struct node_address *a, char buf[static NODE_ADDRESS_TEXT_MAX]) {
         char host[INET6_ADDRSTRLEN];
 

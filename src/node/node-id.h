@@ -48,7 +48,6 @@ struct node_address {
 };
 
 bool node_address_equal(const struct node_address *a, const struct node_address *b);
-bool node_address_is_loopback(const struct node_address *a);
 
 /* [v6]:port, v4:port, or without the port where it is 0; "?" for none. Returns buf. */
 enum { NODE_ADDRESS_TEXT_MAX = INET6_ADDRSTRLEN + sizeof("[]:65535") };

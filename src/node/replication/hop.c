@@ -1,131 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the handshake and the frames of the protocol between nodes.
+/* Owns the greeting and the frames of the protocol between nodes.
  *
- * What is proven: each side's proof is an HMAC by the token over a label for its role and everything that was sent
- * before: the versions, both nonces, both names. The serving side proves itself first; the joining side answers only a
- * right proof, so that a false master learns nothing from it. Because the names are part of what is proven, and are
- * compared only afterwards, a wrong token shows as such and so does a wrong name, and nobody in between can turn one
- * into the other. The keys for the two directions depend on both nonces and on the token, so nothing from
- * another connection, or from the other direction, is taken for a frame of this one. */
-#include <openssl/crypto.h>
+ * What is proven, and when: the greeting in plain settles the version, so that nodes that have none in common can be told. The
+ * key of the TLS session follows from the token and from every byte of the greeting: changed on the way, it is another key.
+ * The serving side's nonce in it makes it a key for this connection only, so that a ClientHello of another one, however true, is
+ * worth nothing. A joining side that has not the token is known by its ClientHello, before anything is kept for it, and a serving
+ * side by its answer. The names are told only then: a wrong one shows as such, and not as a wrong token. */
+#include <openssl/rand.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "basic/big-endian.h"
 #include "basic/escape.h"
-#include "node/replication/hop-crypto.h"
+#include "node/replication/hop-tls.h"
 #include "node/replication/hop.h"
 #include "node/replication/replication.h"
 
 static const uint8_t magic[8] = { 'C', 'O', 'N', 'F', 'D', '-', 'H', 'A' };
 
-#define LABEL_SERVING "confd-ha hop 1 serving side"
-#define LABEL_JOINING "confd-ha hop 1 joining side"
-#define LABEL_SECRET "confd-ha hop 1 secret"
-#define LABEL_KEY_SERVING "confd-ha hop 1 key of the serving side"
-#define LABEL_KEY_JOINING "confd-ha hop 1 key of the joining side"
-
 enum {
         LENGTH_SIZE = 4,
-        SEQUENCE_SIZE = 8,
-        HELLO_FIXED = sizeof(magic) + 2 + 2 + 4 + HOP_NONCE_SIZE, /* then two names */
-        CHALLENGE_FIXED = 2 + 4 + HOP_NONCE_SIZE,                 /* then a name and the proof */
-        FRAME_MIN = 1,
-        SEALED_MIN = SEQUENCE_SIZE + 1 + HMAC_SIZE,
-        SEALED_MAX = SEALED_MIN + HOP_BODY_MAX,
-        INPUT_SIZE = 16 * 1024,
-        STRANGER_INPUT_SIZE = LENGTH_SIZE + HOP_STRANGER_FRAME_MAX,
-        TRANSCRIPT_MAX = 3 * STRANGER_INPUT_SIZE,
+        HEAD_SIZE = LENGTH_SIZE + 1,
+        HELLO_FIXED = sizeof(magic) + 2 + 2,      /* a later version may say more */
+        WELCOME_SIZE = 2 + HOP_NONCE_SIZE,
+        STRANGER_INPUT_SIZE = TLS_HEADER_SIZE + HOP_STRANGER_MAX,
+        SMALL_FRAME = 512,                        /* room for the first bytes of a frame whose size is not known yet */
+        INPUT_MIN = 4 * 1024,                     /* read at a time: more, while there is more */
+        INPUT_MAX = 128 * 1024,
+        INPUT_KEPT_MAX = INPUT_MAX + TLS_HEADER_SIZE + TLS_SEALED_MAX,
 };
 
 enum hop_state {
-        AWAIT_HELLO,
-        AWAIT_CHALLENGE,
-        AWAIT_PROOF,
+        AWAIT_HELLO,        /* serving */
+        AWAIT_CLIENT_HELLO, /* serving */
+        AWAIT_WELCOME,      /* joining */
+        HANDSHAKE,
+        AWAIT_NAMES,
         OPEN,
         OVER,
 };
 
 struct hop {
-        bool serving;
+        bool serving, has_token, authenticated;
+        bool closed; /* we have said so */
         enum hop_state state;
         struct node_id own, peer, expected;
-        struct secret token;
-        struct buffer in, out;
+        uint8_t key[HOP_KEY_SIZE]; /* extracted from the token; then the connection's; then erased */
+        struct hop_tls *tls;
+        struct buffer in, plain, out;
+        size_t room;     /* how much is read at a time */
         size_t consumed; /* of the frame that was handed out last */
-        struct buffer transcript;
-        struct hmac_key *key_in, *key_out;
-        uint64_t sequence_in, sequence_out;
         enum ha_error error;
         char reason[HOP_REASON_MAX * 4 + 64];
 };
 
+/* What waits to be sent is of no use to anybody then, but for what tells a stranger why. */
 _printf_(3, 4) static int over(struct hop *h, enum ha_error error, const char *format, ...) {
         va_list ap;
 
-        h->state = OVER;
-        h->error = error;
         va_start(ap, format);
         (void) vsnprintf(h->reason, sizeof(h->reason), format, ap);
         va_end(ap);
+        h->state = OVER;
+        h->error = error;
+        h->tls = hop_tls_free(h->tls);
+        hop_key_erase(h->key);
+        buffer_shrink(&h->in);
+        if (!h->serving || h->authenticated)
+                buffer_shrink(&h->out);
         return -EPROTO;
 }
 
-/* A frame of the handshake: goes out, and into the transcript. */
-static int send_plain(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts) {
-        uint8_t head[LENGTH_SIZE + 1];
-        size_t size = 1;
-        int r;
-
-        for (size_t i = 0; i < n_parts; i++)
-                size += parts[i].iov_len;
-        put32(head, (uint32_t) size);
-        head[LENGTH_SIZE] = (uint8_t) type;
-        r = buffer_append(&h->out, head, sizeof(head));
-        if (r >= 0)
-                r = buffer_append(&h->transcript, head, sizeof(head));
-        for (size_t i = 0; r >= 0 && i < n_parts; i++) {
-                r = buffer_append(&h->out, parts[i].iov_base, parts[i].iov_len);
-                if (r >= 0)
-                        r = buffer_append(&h->transcript, parts[i].iov_base, parts[i].iov_len);
-        }
-        return r;
-}
-
-static int prove(struct hop *h, const char *label, uint8_t ret[static HMAC_SIZE]) {
-        struct iovec parts[] = {
-                { (void *) label, strlen(label) + 1 },
-                { buffer_head(&h->transcript), buffer_size(&h->transcript) },
-        };
-
-        return hmac_once(h->token.data, h->token.size, parts, ELEMENTSOF(parts), ret);
-}
-
-static int derive_keys(struct hop *h) {
-        uint8_t secret[HMAC_SIZE], serving[HMAC_SIZE], joining[HMAC_SIZE];
-        int r;
-
-        r = prove(h, LABEL_SECRET, secret);
-        if (r >= 0)
-                r = hkdf_key(secret, LABEL_KEY_SERVING, serving);
-        if (r >= 0)
-                r = hkdf_key(secret, LABEL_KEY_JOINING, joining);
-        if (r >= 0)
-                r = hmac_key_new(h->serving ? serving : joining, &h->key_out);
-        if (r >= 0)
-                r = hmac_key_new(h->serving ? joining : serving, &h->key_in);
-        OPENSSL_cleanse(secret, sizeof(secret));
-        OPENSSL_cleanse(serving, sizeof(serving));
-        OPENSSL_cleanse(joining, sizeof(joining));
-        if (r < 0)
-                return r;
-        /* The token has done its part. */
-        secret_done(&h->token);
-        buffer_done(&h->transcript);
-        h->state = OPEN;
-        return 0;
-}
+/* ---- making and freeing ---- */
 
 static int hop_alloc(const struct node_id *own, const struct secret *token, struct hop **ret) {
         _cleanup_(hop_freep) struct hop *h = NULL;
@@ -138,11 +84,15 @@ static int hop_alloc(const struct node_id *own, const struct secret *token, stru
                 return -ENOMEM;
         h->own = *own;
         h->in = BUFFER_INIT(0);
+        h->plain = BUFFER_INIT(0);
         h->out = BUFFER_INIT(0);
-        h->transcript = BUFFER_INIT(TRANSCRIPT_MAX);
-        r = secret_copy(token, &h->token);
-        if (r < 0)
-                return r;
+        h->room = INPUT_MIN;
+        h->has_token = token->size > 0;
+        if (h->has_token) {
+                r = hop_key_extract(token, h->key);
+                if (r < 0)
+                        return r;
+        }
         *ret = TAKE_PTR(h);
         return 0;
 }
@@ -160,33 +110,32 @@ int hop_new_serving(const struct node_id *own, const struct secret *token, struc
         return 0;
 }
 
+/* Ours is always the same: a nonce of the joining side is in its ClientHello. */
+static void encode_hello(uint8_t frame[static HEAD_SIZE + HELLO_FIXED]) {
+        uint8_t *p = frame + HEAD_SIZE;
+
+        put32(frame, 1 + HELLO_FIXED);
+        frame[LENGTH_SIZE] = HOP_HELLO;
+        memcpy(p, magic, sizeof(magic));
+        put16(p + sizeof(magic), HOP_VERSION_MIN);
+        put16(p + sizeof(magic) + 2, HOP_VERSION_MAX);
+}
+
 int hop_new_joining(const struct node_id *own, const struct node_id *expected, const struct secret *token, struct hop **ret) {
         _cleanup_(hop_freep) struct hop *h = NULL;
-        uint8_t fixed[HELLO_FIXED], *p = fixed;
-        struct iovec parts[5];
+        uint8_t hello[HEAD_SIZE + HELLO_FIXED];
         int r;
 
         r = hop_alloc(own, token, &h);
         if (r < 0)
                 return r;
         h->expected = *expected;
-        h->state = AWAIT_CHALLENGE;
-        if (token->size == 0)
+        h->state = AWAIT_WELCOME;
+        if (!h->has_token)
                 (void) over(h, HA_ERROR_BADTOKEN, "no token is set, and without one no node can join: set it at both nodes");
         else {
-                memcpy(p, magic, sizeof(magic));
-                p += sizeof(magic);
-                put16(p, HOP_VERSION_MIN);
-                put16(p + 2, HOP_VERSION_MAX);
-                put32(p + 4, 0); /* features that we would like: none are defined yet */
-                if (getrandom(p + 8, HOP_NONCE_SIZE, 0) != HOP_NONCE_SIZE)
-                        return -EIO;
-                parts[0] = (struct iovec) { fixed, sizeof(fixed) };
-                parts[1] = (struct iovec) { &h->own.size, 1 };
-                parts[2] = (struct iovec) { h->own.etf, h->own.size };
-                parts[3] = (struct iovec) { &h->expected.size, 1 };
-                parts[4] = (struct iovec) { h->expected.etf, h->expected.size };
-                r = send_plain(h, HOP_HELLO, parts, ELEMENTSOF(parts));
+                encode_hello(hello);
+                r = buffer_append(&h->out, hello, sizeof(hello));
                 if (r < 0)
                         return r;
         }
@@ -196,35 +145,37 @@ int hop_new_joining(const struct node_id *own, const struct node_id *expected, c
 
 struct hop *hop_free(struct hop *h) {
         if (h) {
-                secret_done(&h->token);
+                hop_tls_free(h->tls);
+                hop_key_erase(h->key);
                 buffer_done(&h->in);
+                buffer_done(&h->plain);
                 buffer_done(&h->out);
-                buffer_done(&h->transcript);
-                hmac_key_free(h->key_in);
-                hmac_key_free(h->key_out);
                 free(h);
         }
         return NULL;
 }
 
+/* ---- input ---- */
+
 static void drop_consumed(struct hop *h) {
-        buffer_consume(&h->in, h->consumed);
+        buffer_consume(&h->plain, h->consumed);
         h->consumed = 0;
 }
 
+/* Much is read at a time while there is much, and in quiet times little memory is kept for it. */
 int hop_input(struct hop *h, uint8_t **ret, size_t *ret_size) {
-        size_t room = STRANGER_INPUT_SIZE, have;
+        size_t have, room = h->room, most = INPUT_KEPT_MAX;
         int r;
 
         drop_consumed(h);
+        if (h->state < HANDSHAKE)
+                room = most = STRANGER_INPUT_SIZE;
         have = buffer_size(&h->in);
-        if (h->state == OPEN) {
-                /* The frame that is on its way (hop_next() has checked its length), and a few small ones. */
-                room = INPUT_SIZE;
-                if (have >= LENGTH_SIZE)
-                        room += MIN((size_t) get32(buffer_head(&h->in)), (size_t) SEALED_MAX);
-        }
-        room = have < room ? room - have : 1;
+        if (have == 0 && h->in.allocated / 4 > room)
+                buffer_shrink(&h->in);
+        if (buffer_size(&h->plain) == 0 && h->plain.allocated / 4 > room)
+                buffer_shrink(&h->plain);
+        room = have < most ? MIN(room, most - have) : 1;
         r = buffer_reserve(&h->in, room, ret);
         if (r < 0)
                 return r;
@@ -234,6 +185,216 @@ int hop_input(struct hop *h, uint8_t **ret, size_t *ret_size) {
 
 void hop_input_done(struct hop *h, size_t n) {
         buffer_commit(&h->in, n);
+        if (h->state < HANDSHAKE)
+                return;
+        if (n >= h->room && h->room < INPUT_MAX)
+                h->room *= 2;
+        else if (n < h->room / 4 && h->room > INPUT_MIN)
+                h->room /= 2;
+}
+
+void hop_input_cut(struct hop *h) {
+        if (h->state == OVER)
+                return;
+        if (h->authenticated)
+                (void) over(h, HA_ERROR_CLOSED, "the connection was cut: it ended, and the other side has not said so");
+        else
+                (void) over(h, HA_ERROR_CLOSED, "closed by the other side");
+}
+
+/* ---- the greeting ---- */
+
+static int make_key(struct hop *h, const void *hello, size_t hello_size, const void *welcome, size_t welcome_size) {
+        struct iovec said[] = { { (void *) hello, hello_size }, { (void *) welcome, welcome_size } };
+        uint8_t key[HOP_KEY_SIZE];
+        int r;
+
+        r = hop_key_expand(h->key, said, ELEMENTSOF(said), key);
+        if (r >= 0)
+                memcpy(h->key, key, sizeof(key));
+        hop_key_erase(key);
+        return r;
+}
+
+static int start_tls(struct hop *h) {
+        int r;
+
+        r = hop_tls_new(h->serving, h->key, &h->in, &h->out, &h->tls);
+        if (r < 0)
+                return r;
+        hop_key_erase(h->key);
+        h->state = HANDSHAKE;
+        return 1;
+}
+
+static int on_hello(struct hop *h, const uint8_t *frame, size_t size) {
+        uint8_t welcome[HEAD_SIZE + WELCOME_SIZE];
+        const uint8_t *p = frame + HEAD_SIZE;
+        uint16_t min, max;
+        int r;
+
+        /* The magic and the versions stay where they are in every version to come. */
+        if (size < HEAD_SIZE + HELLO_FIXED || frame[LENGTH_SIZE] != HOP_HELLO || memcmp(p, magic, sizeof(magic)) != 0)
+                return over(h, HA_ERROR_CLOSED, "what came is no greeting of a node");
+        min = get16(p + sizeof(magic));
+        max = get16(p + sizeof(magic) + 2);
+        if (min > max || min > HOP_VERSION_MAX || max < HOP_VERSION_MIN) {
+                r = hop_refuse(h, HA_ERROR_BADVSN, "this node speaks version 2 of the protocol between nodes");
+                return r < 0 ? r : over(h, HA_ERROR_BADVSN, "it speaks versions %u to %u of the protocol between nodes, we %d to %d",
+                                        min, max, HOP_VERSION_MIN, HOP_VERSION_MAX);
+        }
+        if (!h->has_token) {
+                r = hop_refuse(h, HA_ERROR_BADTOKEN, "this node has no token, so nobody can join it");
+                return r < 0 ? r : over(h, HA_ERROR_BADTOKEN, "no token is set here, and without one no node can join");
+        }
+        put32(welcome, 1 + WELCOME_SIZE);
+        welcome[LENGTH_SIZE] = HOP_WELCOME;
+        put16(welcome + HEAD_SIZE, HOP_VERSION_MAX);
+        if (RAND_bytes(welcome + HEAD_SIZE + 2, HOP_NONCE_SIZE) <= 0)
+                return -EIO;
+        r = make_key(h, frame, size, welcome, sizeof(welcome));
+        if (r >= 0)
+                r = buffer_append(&h->out, welcome, sizeof(welcome));
+        if (r < 0)
+                return r;
+        h->state = AWAIT_CLIENT_HELLO;
+        return 1;
+}
+
+static int on_welcome(struct hop *h, const uint8_t *frame, size_t size) {
+        uint8_t hello[HEAD_SIZE + HELLO_FIXED];
+        const uint8_t *p = frame + HEAD_SIZE;
+        uint16_t version;
+        int r;
+
+        if (frame[LENGTH_SIZE] == HOP_REFUSE) {
+                _cleanup_free_ char *reason = NULL;
+                enum ha_error code;
+
+                r = hop_parse_refuse(p, size - HEAD_SIZE, &code, &reason);
+                if (r == -ENOMEM)
+                        return r;
+                /* Not proven by anything, so no more is believed than could be said without knowing the token. */
+                if (r < 0 || (code != HA_ERROR_BADVSN && code != HA_ERROR_BADTOKEN && code != HA_ERROR_CONNECT))
+                        return over(h, HA_ERROR_BADVSN, "the answer is not that of a node");
+                return over(h, code, "refused: %s", reason);
+        }
+        if (frame[LENGTH_SIZE] != HOP_WELCOME || size < HEAD_SIZE + 2)
+                return over(h, HA_ERROR_BADVSN, "the answer is not that of a node");
+        version = get16(p);
+        if (version < HOP_VERSION_MIN || version > HOP_VERSION_MAX)
+                return over(h, HA_ERROR_BADVSN, "it speaks version %u of the protocol between nodes, we %d to %d", version,
+                            HOP_VERSION_MIN, HOP_VERSION_MAX);
+        if (size != HEAD_SIZE + WELCOME_SIZE)
+                return over(h, HA_ERROR_BADVSN, "the answer is malformed");
+        encode_hello(hello);
+        return make_key(h, hello, sizeof(hello), frame, size);
+}
+
+/* A frame of the greeting. */
+static int next_plain(struct hop *h) {
+        const uint8_t *frame;
+        uint32_t length;
+        int r;
+
+        if (buffer_size(&h->in) < LENGTH_SIZE)
+                return 0;
+        frame = buffer_head(&h->in);
+        length = get32(frame);
+        if (length < 1 || length > HOP_STRANGER_MAX)
+                return over(h, h->serving ? HA_ERROR_CLOSED : HA_ERROR_BADVSN, "what came is no frame of this protocol");
+        if (buffer_size(&h->in) < LENGTH_SIZE + length)
+                return 0;
+        r = h->serving ? on_hello(h, frame, LENGTH_SIZE + length) : on_welcome(h, frame, LENGTH_SIZE + length);
+        if (r < 0)
+                return r;
+        buffer_consume(&h->in, LENGTH_SIZE + length);
+        return h->serving ? 1 : start_tls(h);
+}
+
+/* ---- TLS ---- */
+
+/* A TLS session costs a hundred times what a stranger has cost so far: it is begun when there is a whole ClientHello to begin
+ * it with, which then decides at once. */
+static int await_client_hello(struct hop *h) {
+        size_t size = tls_record_size(&h->in);
+
+        if (size > TLS_HEADER_SIZE + HOP_STRANGER_MAX || (buffer_size(&h->in) > TLS_HEADER_SIZE && !tls_is_client_hello(&h->in)))
+                return over(h, HA_ERROR_BADTOKEN, "it did not try to prove that it has the token");
+        return size > TLS_HEADER_SIZE && buffer_size(&h->in) >= size ? start_tls(h) : 0;
+}
+
+static int send_frame(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts) {
+        struct iovec all[1 + HOP_PARTS_MAX];
+        uint8_t head[HEAD_SIZE];
+        size_t size = 0;
+
+        if (h->closed || n_parts > HOP_PARTS_MAX)
+                return -EINVAL;
+        for (size_t i = 0; i < n_parts; i++) {
+                if (parts[i].iov_len > HOP_BODY_MAX - size)
+                        return -EMSGSIZE;
+                size += parts[i].iov_len;
+                all[1 + i] = parts[i];
+        }
+        put32(head, (uint32_t) (1 + size));
+        head[LENGTH_SIZE] = (uint8_t) type;
+        all[0] = (struct iovec) { head, sizeof(head) };
+        return hop_tls_write(h->tls, all, 1 + n_parts);
+}
+
+static int shake_hands(struct hop *h) {
+        struct iovec parts[] = {
+                { &h->own.size, 1 }, { h->own.etf, h->own.size }, { &h->expected.size, 1 }, { h->expected.etf, h->expected.size },
+        };
+        int r;
+
+        r = hop_tls_handshake(h->tls);
+        if (r == -EBADMSG)
+                return over(h, HA_ERROR_BADTOKEN, "its token is not ours, or somebody changed something on the way (TLS: %s)",
+                            hop_tls_problem(h->tls));
+        if (r <= 0)
+                return r;
+        h->state = AWAIT_NAMES;
+        r = send_frame(h, HOP_NAMES, parts, h->serving ? 2 : 4);
+        return r < 0 ? r : 1;
+}
+
+static int next_frame(struct hop *h, size_t body_max, struct hop_frame *ret) {
+        int r;
+
+        for (;;) {
+                size_t have = buffer_size(&h->plain), want = SMALL_FRAME, n;
+                uint8_t *p = buffer_head(&h->plain);
+
+                if (have >= LENGTH_SIZE) {
+                        size_t length = get32(p);
+
+                        if (length < 1 || length > 1 + body_max)
+                                return over(h, HA_ERROR_CLOSED, "a frame has an impossible length");
+                        if (have >= LENGTH_SIZE + length) {
+                                h->consumed = LENGTH_SIZE + length;
+                                *ret = (struct hop_frame) {
+                                        .type = (enum hop_type) p[LENGTH_SIZE],
+                                        .body = p + HEAD_SIZE,
+                                        .size = length - 1,
+                                };
+                                return 1;
+                        }
+                        want = LENGTH_SIZE + length - have;
+                }
+                r = buffer_reserve(&h->plain, want, &p);
+                if (r >= 0)
+                        r = hop_tls_read(h->tls, p, want, &n);
+                if (r == -EPIPE)
+                        return over(h, HA_ERROR_CLOSED, "closed by the other side");
+                if (r == -EBADMSG)
+                        return over(h, HA_ERROR_CLOSED, "what came was damaged, or somebody changed it on the way (TLS: %s)",
+                                    hop_tls_problem(h->tls));
+                if (r <= 0)
+                        return r;
+                buffer_commit(&h->plain, n);
+        }
 }
 
 static int read_name(const uint8_t **p, const uint8_t *end, struct node_id *ret) {
@@ -248,188 +409,22 @@ static int read_name(const uint8_t **p, const uint8_t *end, struct node_id *ret)
         return 0;
 }
 
-static int on_hello(struct hop *h, const uint8_t *frame, size_t size) {
-        uint8_t fixed[CHALLENGE_FIXED], proof[HMAC_SIZE];
-        const uint8_t *p = frame + LENGTH_SIZE + 1, *end = frame + size;
-        struct iovec parts[] = {
-                { fixed, sizeof(fixed) }, { &h->own.size, 1 }, { h->own.etf, h->own.size },
-        };
-        uint16_t min, max;
+static int await_names(struct hop *h) {
+        struct hop_frame frame;
+        const uint8_t *p, *end;
         int r;
 
-        /* The magic and the versions stay where they are in every version to come. */
-        if ((size_t) (end - p) < sizeof(magic) + 4 || frame[LENGTH_SIZE] != HOP_HELLO || memcmp(p, magic, sizeof(magic)) != 0)
-                return over(h, HA_ERROR_CLOSED, "what came is no greeting of a node");
-        min = get16(p + sizeof(magic));
-        max = get16(p + sizeof(magic) + 2);
-        if (min > max || min > HOP_VERSION_MAX || max < HOP_VERSION_MIN) {
-                r = hop_refuse(h, HA_ERROR_BADVSN, "this node speaks version 1 of the protocol between nodes");
-                return r < 0 ? r : over(h, HA_ERROR_BADVSN, "it speaks versions %u to %u of the protocol between nodes, we %d to %d",
-                                        min, max, HOP_VERSION_MIN, HOP_VERSION_MAX);
-        }
-        if ((size_t) (end - p) < HELLO_FIXED)
-                return over(h, HA_ERROR_CLOSED, "its greeting is malformed");
-        p += HELLO_FIXED;
-        if (read_name(&p, end, &h->peer) < 0 || read_name(&p, end, &h->expected) < 0 || p != end)
-                return over(h, HA_ERROR_CLOSED, "its greeting is malformed");
-        if (h->token.size == 0) {
-                r = hop_refuse(h, HA_ERROR_BADTOKEN, "this node has no token, so nobody can join it");
-                return r < 0 ? r : over(h, HA_ERROR_BADTOKEN, "no token is set here, and without one no node can join");
-        }
-        r = buffer_append(&h->transcript, frame, size);
-        if (r < 0)
+        r = next_frame(h, HOP_STRANGER_MAX, &frame);
+        if (r <= 0)
                 return r;
-        put16(fixed, HOP_VERSION_MAX);
-        put32(fixed + 2, 0); /* features chosen */
-        if (getrandom(fixed + 6, HOP_NONCE_SIZE, 0) != HOP_NONCE_SIZE)
-                return -EIO;
-        /* The proof covers the challenge up to itself, with the type, but the length of the whole frame. */
-        {
-                uint8_t head[LENGTH_SIZE + 1];
-                size_t body = sizeof(fixed) + 1 + h->own.size + HMAC_SIZE;
-
-                put32(head, (uint32_t) (1 + body));
-                head[LENGTH_SIZE] = HOP_CHALLENGE;
-                r = buffer_append(&h->transcript, head, sizeof(head));
-                if (r >= 0)
-                        r = buffer_append(&h->out, head, sizeof(head));
-                for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++) {
-                        r = buffer_append(&h->transcript, parts[i].iov_base, parts[i].iov_len);
-                        if (r >= 0)
-                                r = buffer_append(&h->out, parts[i].iov_base, parts[i].iov_len);
-                }
-        }
-        if (r >= 0)
-                r = prove(h, LABEL_SERVING, proof);
-        if (r >= 0)
-                r = buffer_append(&h->out, proof, sizeof(proof));
-        if (r >= 0)
-                r = buffer_append(&h->transcript, proof, sizeof(proof));
-        if (r < 0)
-                return r;
-        h->state = AWAIT_PROOF;
-        return 0;
-}
-
-static int on_challenge(struct hop *h, const uint8_t *frame, size_t size) {
-        const uint8_t *p = frame + LENGTH_SIZE + 1, *end = frame + size;
-        uint8_t proof[HMAC_SIZE];
-        uint16_t version;
-        int r;
-
-        if (frame[LENGTH_SIZE] == HOP_REFUSE) {
-                _cleanup_free_ char *reason = NULL;
-                enum ha_error code;
-
-                r = hop_parse_refuse(p, (size_t) (end - p), &code, &reason);
-                if (r == -ENOMEM)
-                        return r;
-                /* Not proven by anything, so no more is believed than could be said without knowing the token. */
-                if (r < 0 || (code != HA_ERROR_BADVSN && code != HA_ERROR_BADTOKEN && code != HA_ERROR_CONNECT))
-                        return over(h, HA_ERROR_BADVSN, "the answer is not that of a node");
-                return over(h, code, "refused: %s", reason);
-        }
-        if (frame[LENGTH_SIZE] != HOP_CHALLENGE || (size_t) (end - p) < 2)
-                return over(h, HA_ERROR_BADVSN, "the answer is not that of a node");
-        version = get16(p);
-        if (version < HOP_VERSION_MIN || version > HOP_VERSION_MAX)
-                return over(h, HA_ERROR_BADVSN, "it speaks version %u of the protocol between nodes, we %d to %d", version,
-                            HOP_VERSION_MIN, HOP_VERSION_MAX);
-        if ((size_t) (end - p) < CHALLENGE_FIXED + HMAC_SIZE)
-                return over(h, HA_ERROR_BADVSN, "the answer is malformed");
-        p += CHALLENGE_FIXED;
-        if (read_name(&p, end - HMAC_SIZE, &h->peer) < 0 || p != end - HMAC_SIZE)
-                return over(h, HA_ERROR_BADVSN, "the answer is malformed");
-
-        r = buffer_append(&h->transcript, frame, size - HMAC_SIZE);
-        if (r >= 0)
-                r = prove(h, LABEL_SERVING, proof);
-        if (r < 0)
-                return r;
-        if (!hmac_equal(proof, p))
-                return over(h, HA_ERROR_BADTOKEN, "its token is not ours (or its answer was tampered with)");
-        r = buffer_append(&h->transcript, p, HMAC_SIZE);
-        if (r >= 0)
-                r = prove(h, LABEL_JOINING, proof);
-        if (r >= 0)
-                r = send_plain(h, HOP_PROOF, &(struct iovec) { proof, sizeof(proof) }, 1);
-        if (r < 0)
-                return r;
-        return derive_keys(h);
-}
-
-static int on_proof(struct hop *h, const uint8_t *frame, size_t size) {
-        uint8_t proof[HMAC_SIZE];
-        int r;
-
-        if (frame[LENGTH_SIZE] != HOP_PROOF || size != LENGTH_SIZE + 1 + HMAC_SIZE)
-                return over(h, HA_ERROR_BADTOKEN, "it did not prove that it has the token");
-        r = prove(h, LABEL_JOINING, proof);
-        if (r < 0)
-                return r;
-        if (!hmac_equal(proof, frame + LENGTH_SIZE + 1))
-                return over(h, HA_ERROR_BADTOKEN, "its token is not ours");
-        r = buffer_append(&h->transcript, frame, size);
-        if (r < 0)
-                return r;
-        return derive_keys(h);
-}
-
-static int next_plain(struct hop *h) {
-        const uint8_t *frame;
-        uint32_t length;
-        int r;
-
-        if (buffer_size(&h->in) < LENGTH_SIZE)
-                return 0;
-        frame = buffer_head(&h->in);
-        length = get32(frame);
-        if (length < FRAME_MIN || length > HOP_STRANGER_FRAME_MAX)
-                return over(h, h->serving ? HA_ERROR_CLOSED : HA_ERROR_BADVSN, "what came is no frame of this protocol");
-        if (buffer_size(&h->in) < LENGTH_SIZE + length)
-                return 0;
-        switch (h->state) {
-        case AWAIT_HELLO:
-                r = on_hello(h, frame, LENGTH_SIZE + length);
-                break;
-        case AWAIT_CHALLENGE:
-                r = on_challenge(h, frame, LENGTH_SIZE + length);
-                break;
-        default:
-                r = on_proof(h, frame, LENGTH_SIZE + length);
-        }
-        buffer_consume(&h->in, LENGTH_SIZE + length);
-        return r < 0 ? r : 1;
-}
-
-static int next_sealed(struct hop *h, struct hop_frame *ret) {
-        uint8_t mac[HMAC_SIZE];
-        const uint8_t *frame;
-        uint32_t length;
-        int r;
-
-        if (buffer_size(&h->in) < LENGTH_SIZE)
-                return 0;
-        frame = buffer_head(&h->in);
-        length = get32(frame);
-        if (length < SEALED_MIN || length > SEALED_MAX)
-                return over(h, HA_ERROR_CLOSED, "a frame has an impossible length");
-        if (buffer_size(&h->in) < LENGTH_SIZE + length)
-                return 0;
-        r = hmac_key_compute(h->key_in, &(struct iovec) { (void *) frame, LENGTH_SIZE + length - HMAC_SIZE }, 1, mac);
-        if (r < 0)
-                return r;
-        if (!hmac_equal(mac, frame + LENGTH_SIZE + length - HMAC_SIZE))
-                return over(h, HA_ERROR_CLOSED, "a frame was damaged or tampered with (its MAC is wrong)");
-        if (get64(frame + LENGTH_SIZE) != h->sequence_in)
-                return over(h, HA_ERROR_CLOSED, "a frame is missing, or came twice");
-        h->sequence_in++;
-        h->consumed = LENGTH_SIZE + length;
-        *ret = (struct hop_frame) {
-                .type = (enum hop_type) frame[LENGTH_SIZE + SEQUENCE_SIZE],
-                .body = frame + LENGTH_SIZE + SEQUENCE_SIZE + 1,
-                .size = length - SEALED_MIN,
-        };
+        p = frame.body;
+        end = p + frame.size;
+        if (frame.type != HOP_NAMES || read_name(&p, end, &h->peer) < 0 ||
+            (h->serving && read_name(&p, end, &h->expected) < 0) || p != end)
+                return over(h, HA_ERROR_CLOSED, "it did not tell its name");
+        drop_consumed(h);
+        h->authenticated = true;
+        h->state = OPEN;
         return 1;
 }
 
@@ -437,18 +432,35 @@ int hop_next(struct hop *h, struct hop_frame *ret) {
         int r;
 
         drop_consumed(h);
-        while (h->state != OPEN) {
-                if (h->state == OVER)
+        for (;;) {
+                switch (h->state) {
+                case AWAIT_HELLO:
+                case AWAIT_WELCOME:
+                        r = next_plain(h);
+                        break;
+                case AWAIT_CLIENT_HELLO:
+                        r = await_client_hello(h);
+                        break;
+                case HANDSHAKE:
+                        r = shake_hands(h);
+                        break;
+                case AWAIT_NAMES:
+                        r = await_names(h);
+                        break;
+                case OPEN:
+                        return next_frame(h, HOP_BODY_MAX, ret);
+                default:
                         return -EPROTO;
-                r = next_plain(h);
+                }
                 if (r <= 0)
                         return r;
         }
-        return next_sealed(h, ret);
 }
 
+/* ---- what is known ---- */
+
 bool hop_is_authenticated(const struct hop *h) {
-        return h->key_in;
+        return h->authenticated;
 }
 
 const struct node_id *hop_peer(const struct hop *h) {
@@ -467,53 +479,38 @@ const char *hop_reason(const struct hop *h) {
         return h->reason;
 }
 
-int hop_send(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts) {
-        uint8_t *frame, *p;
-        size_t size = 0, whole;
-        int r;
+/* ---- output ---- */
 
-        if (h->state != OPEN)
-                return -EINVAL;
-        for (size_t i = 0; i < n_parts; i++) {
-                if (parts[i].iov_len > HOP_BODY_MAX - size)
-                        return -EMSGSIZE;
-                size += parts[i].iov_len;
-        }
-        whole = LENGTH_SIZE + SEALED_MIN + size;
-        r = buffer_reserve(&h->out, whole, &frame);
-        if (r < 0)
-                return r;
-        put32(frame, (uint32_t) (SEALED_MIN + size));
-        put64(frame + LENGTH_SIZE, h->sequence_out);
-        frame[LENGTH_SIZE + SEQUENCE_SIZE] = (uint8_t) type;
-        p = frame + LENGTH_SIZE + SEQUENCE_SIZE + 1;
-        for (size_t i = 0; i < n_parts; i++)
-                if (parts[i].iov_len > 0) {
-                        memcpy(p, parts[i].iov_base, parts[i].iov_len);
-                        p += parts[i].iov_len;
-                }
-        r = hmac_key_compute(h->key_out, &(struct iovec) { frame, whole - HMAC_SIZE }, 1, p);
-        if (r < 0)
-                return r;
-        h->sequence_out++;
-        buffer_commit(&h->out, whole);
-        return 0;
+int hop_send(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts) {
+        return h->state == OPEN ? send_frame(h, type, parts, n_parts) : -EINVAL;
 }
 
 int hop_refuse(struct hop *h, enum ha_error code, const char *reason) {
-        uint8_t number[2], head[LENGTH_SIZE + 1];
+        uint8_t number[2], head[HEAD_SIZE];
         struct iovec parts[] = { { number, sizeof(number) }, { (void *) reason, strnlen(reason, HOP_REASON_MAX) } };
         int r;
 
         put16(number, (uint16_t) code);
-        if (h->state == OPEN)
-                return hop_send(h, HOP_REFUSE, parts, ELEMENTSOF(parts));
+        if (h->state == OPEN) {
+                r = hop_send(h, HOP_REFUSE, parts, ELEMENTSOF(parts));
+                hop_close(h);
+                return r;
+        }
+        if (h->state != AWAIT_HELLO)
+                return -EINVAL;
         put32(head, (uint32_t) (1 + parts[0].iov_len + parts[1].iov_len));
         head[LENGTH_SIZE] = HOP_REFUSE;
         r = buffer_append(&h->out, head, sizeof(head));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++)
                 r = buffer_append(&h->out, parts[i].iov_base, parts[i].iov_len);
         return r;
+}
+
+void hop_close(struct hop *h) {
+        if (!h->closed && (h->state == OPEN || h->state == AWAIT_NAMES)) {
+                h->closed = true;
+                hop_tls_close(h->tls);
+        }
 }
 
 struct buffer *hop_output(struct hop *h) {

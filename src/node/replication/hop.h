@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protocol between nodes: frames, the handshake that proves both sides, and authenticated frames after it.
+/* The protocol between nodes: the greeting, TLS 1.3 with a key that follows from the token, and frames within it.
  *
  * A pure state machine over bytes: it has no socket and no clock. The bytes are described in docs/node-protocol.md.
  *
  *     joining side                                 serving side
- *         HELLO (versions, nonce, both names)  ->
- *                                              <-  CHALLENGE (version, nonce, name, proof)     or REFUSE
- *         PROOF                                ->
- *         every later frame, either way, with a sequence number and a MAC */
+ *         HELLO (versions)                     ->
+ *                                              <-  WELCOME (version, nonce)                    or REFUSE
+ *         TLS handshake                       <->
+ *         NAMES (own, expected)                ->  within TLS, like every later frame
+ *                                              <-  NAMES (own) */
 #pragma once
 
 #include <stdbool.h>
@@ -22,19 +23,20 @@
 #include "node/node-id.h"
 
 enum {
-        HOP_VERSION_MIN = 1,
-        HOP_VERSION_MAX = 1,
+        HOP_VERSION_MIN = 2,                /* 1 was proven and protected by means of its own */
+        HOP_VERSION_MAX = 2,
         HOP_NONCE_SIZE = 32,
-        HOP_STRANGER_FRAME_MAX = 1024,      /* before the proof: type and body */
+        HOP_STRANGER_MAX = 1024,            /* before the proof: a frame's type and body; a record */
         HOP_BODY_MAX = 128 * 1024,          /* after it */
+        HOP_PARTS_MAX = 4,                  /* that a body is sent in */
         HOP_REASON_MAX = 255,               /* bytes of text in a refusal */
 };
 
 enum hop_type {
-        HOP_HELLO = 1,      /* the handshake */
-        HOP_CHALLENGE = 2,
-        HOP_PROOF = 3,
-        HOP_REFUSE = 4,     /* code (2), text; also in answer to JOIN, then authenticated */
+        HOP_HELLO = 1,      /* before TLS */
+        HOP_WELCOME = 2,
+        HOP_NAMES = 3,      /* the first within it */
+        HOP_REFUSE = 4,     /* code (2), text: in place of WELCOME, or in answer to JOIN and then authenticated */
 
         HOP_JOIN = 16,      /* slave: schema, last transaction id, tick interval */
         HOP_ACCEPT = 17,    /* master: copy or not, path, tick interval, transaction id and entries of the copy */
@@ -51,8 +53,8 @@ enum hop_type {
 
 struct hop;
 
-/* token: 1 to TOKEN_SIZE_MAX bytes; copied and erased in the end. With an empty one the joining side fails at once and the
- * serving side refuses everybody, both with HA_BADTOKEN. -ENOMEM, -EINVAL (token too long), -EIO (no random numbers). */
+/* token: 1 to TOKEN_SIZE_MAX bytes; not kept, only what a key can be made from. With an empty one the joining side fails at
+ * once and the serving side refuses everybody, both with HA_BADTOKEN. -ENOMEM, -EINVAL (token too long), -EIO (OpenSSL). */
 _must_check_ int hop_new_joining(const struct node_id *own, const struct node_id *expected, const struct secret *token,
                                  struct hop **ret);
 _must_check_ int hop_new_serving(const struct node_id *own, const struct secret *token, struct hop **ret);
@@ -63,6 +65,10 @@ DEFINE_CLEANUP(struct hop *, hop_free)
  * many came. Little memory is taken before the proof. -ENOMEM */
 _must_check_ int hop_input(struct hop *h, uint8_t **ret, size_t *ret_size);
 void hop_input_done(struct hop *h, size_t n);
+
+/* No more bytes are going to come. Who closes says so first, within TLS, and then hop_next() has told it: otherwise it is over
+ * now, cut by whoever or whatever. hop_error() and hop_reason() tell. */
+void hop_input_cut(struct hop *h);
 
 /* The next frame in what came, verified.
  * 1: *ret is one; its body stays good until the next call of hop_next() or hop_input().
@@ -76,7 +82,7 @@ struct hop_frame {
 };
 _must_check_ int hop_next(struct hop *h, struct hop_frame *ret);
 
-/* Both sides have proven themselves. On the joining side that is known when the serving side's proof was right. */
+/* Both sides have proven themselves and told their names. Stays so when the connection is over. */
 bool hop_is_authenticated(const struct hop *h);
 const struct node_id *hop_peer(const struct hop *h);     /* the other's name, proven once authenticated */
 const struct node_id *hop_expected(const struct hop *h); /* serving side: whom the joining side wanted to reach */
@@ -85,10 +91,16 @@ const struct node_id *hop_expected(const struct hop *h); /* serving side: whom t
 enum ha_error hop_error(const struct hop *h);
 const char *hop_reason(const struct hop *h);
 
-/* Appends an authenticated frame to the output. -EMSGSIZE past HOP_BODY_MAX, -EINVAL before authentication, -ENOMEM, -EIO.
- * (Before it, a refusal may be sent, which is then not authenticated.) */
+/* Appends an authenticated frame to the output: one record, if it is small. -EMSGSIZE past HOP_BODY_MAX, -EINVAL before
+ * authentication, after the end and for more than HOP_PARTS_MAX parts; -ENOMEM, -EIO. */
 _must_check_ int hop_send(struct hop *h, enum hop_type type, const struct iovec *parts, size_t n_parts);
+
+/* Appends a refusal, and that nothing comes after it. Before TLS it is in plain, during its handshake it cannot be said:
+ * -EINVAL. */
 _must_check_ int hop_refuse(struct hop *h, enum ha_error code, const char *reason);
+
+/* Appends that nothing more comes from us, if there is anybody to hear it: so that it is not taken for a cut. */
+void hop_close(struct hop *h);
 
 /* What is to be written to the peer; consume what was. */
 struct buffer *hop_output(struct hop *h);

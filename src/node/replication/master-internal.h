@@ -107,7 +107,6 @@ struct master {
         void *userdata;
         bool hold;
         bool log;
-        bool warned; /* of data that travels in clear */
         struct listeners *listeners;
         struct remote *remotes;    /* in the order of their connection */
         struct remote *gone;

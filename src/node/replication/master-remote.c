@@ -240,11 +240,6 @@ static void on_join(struct remote *r, const struct hop_frame *frame) {
                          address_text(r, address), (unsigned long long) accept.entries);
         else
                 log_info("slave %s joins from %s and has our data already", node_id_text(&r->id, name), address_text(r, address));
-        if (!node_address_is_loopback(&r->address) && !m->warned) {
-                log_warning("data travels to slave %s at %s in clear: the connection is authenticated, but not encrypted; keep it "
-                            "within a network that you trust, or a tunnel", node_id_text(&r->id, name), address_text(r, address));
-                m->warned = true;
-        }
         accept.tick_usec = m->config.tick_usec;
         peer_send(r->peer, HOP_ACCEPT, &(struct iovec) { buf, accept_message_encode(&accept, buf) }, 1);
         master_depth_changed(m);

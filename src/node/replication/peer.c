@@ -44,8 +44,20 @@ static struct peer *peer_unref(struct peer *p) {
         return NULL;
 }
 
+/* So that the other side need not take it for a cut. It is told if that can be done at once. */
+static void say_goodbye(struct peer *p) {
+        struct buffer *out = hop_output(p->hop);
+
+        if (p->over || p->shut || p->connecting || p->error < 0)
+                return;
+        hop_close(p->hop);
+        if (buffer_size(out) > 0)
+                (void) !send(p->fd, buffer_head(out), buffer_size(out), MSG_NOSIGNAL);
+}
+
 struct peer *peer_free(struct peer *p) {
         if (p) {
+                say_goodbye(p);
                 p->dead = true;
                 p->io = sd_event_source_disable_unref(p->io);
                 p->kick = sd_event_source_disable_unref(p->kick);
@@ -185,7 +197,8 @@ static bool read_input(struct peer *p) {
                         return false;
                 }
                 if (n == 0) {
-                        end(p, HA_ERROR_CLOSED, "closed by the other side");
+                        hop_input_cut(p->hop);
+                        end(p, hop_error(p->hop), hop_reason(p->hop));
                         return false;
                 }
                 p->last_input = now_monotonic();

@@ -407,9 +407,6 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
                 return r;
         if (token->size == 0)
                 slave_end(s, HA_ERROR_BADTOKEN, "%s", hop_reason(s->hop));
-        if (s->state != SLAVE_OVER && !node_address_is_loopback(address))
-                log_warning("data of master %s travels in clear: the connection is authenticated, but not encrypted; keep it "
-                            "within a network that you trust, or a tunnel", MASTER_TEXT(s));
         *ret = TAKE_PTR(s);
         return 0;
 }

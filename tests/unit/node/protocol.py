@@ -1,33 +1,42 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol between nodes, written from docs/node-protocol.md alone with the standard library's cryptography.
+"""The protocol between nodes, written from docs/node-protocol.md alone. TLS is done by others: `openssl s_client` and `s_server`,
+or GnuTLS's `gnutls-cli`, which speak through a relay here, for the greeting goes ahead of it in plain.
 
-    node-protocol.py join HOST PORT OWN EXPECTED TOKEN COMMITS
+    node-protocol.py join TLS HOST PORT OWN EXPECTED TOKEN COMMITS
         joins a master as a slave that has nothing, prints "KEY=VALUE" for each entry it has after so many further
         transactions, which it acknowledges, and the transaction id last
-    node-protocol.py serve HOST PORT OWN TOKEN ENTRIES
+    node-protocol.py serve TLS HOST PORT OWN TOKEN ENTRIES
         is a master with so many entries: takes one slave, sends a copy, one transaction during it and one after it, and
         prints "acknowledged" once the slave has
+
+TLS: openssl or gnutls. In RECORDING, if that is set, the bytes of both directions are kept, as lines of a letter (j or s for
+the sending side) and hexadecimal digits.
 """
 import hashlib
 import hmac
 import os
 import socket
 import struct
+import subprocess
 import sys
+import threading
+import time
 
-HELLO, CHALLENGE, PROOF, REFUSE = 1, 2, 3, 4
+HELLO, WELCOME, NAMES, REFUSE = 1, 2, 3, 4
 JOIN, ACCEPT, COPY, TRANSACTION, MORE, END, READY, ADMIT, ACK, TICK, PATH = range(16, 27)
-
-
-def mac(key, data):
-    return hmac.new(key, data, hashlib.sha256).digest()
+IDENTITY = "confd-ha-hop-2"
+DEADLINE = 30
 
 
 def hkdf(secret, info):
-    """RFC 5869 with an empty salt, one block."""
-    prk = mac(bytes(32), secret)
-    return mac(prk, info + b"\1")
+    """RFC 5869 with SHA-256 and an empty salt, one block."""
+    prk = hmac.new(bytes(32), secret, hashlib.sha256).digest()
+    return hmac.new(prk, info + b"\1", hashlib.sha256).digest()
+
+
+def connection_key(token, hello, welcome):
+    return hkdf(token, b"confd-ha hop 2 psk" + hashlib.sha256(hello + welcome).digest())
 
 
 def name(text):
@@ -35,57 +44,124 @@ def name(text):
     return bytes([len(term)]) + term
 
 
+def plain(kind, body):
+    return struct.pack(">IB", 1 + len(body), kind) + body
+
+
+def read_exactly(read, n):
+    data = b""
+    while len(data) < n:
+        piece = read(n - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
+
+
+def read_plain(sock):
+    head = read_exactly(sock.recv, 4)
+    return head + read_exactly(sock.recv, struct.unpack(">I", head)[0])
+
+
+class Relay:
+    """Between the node and the program that does TLS. Sees what an eavesdropper sees."""
+
+    def __init__(self, node, side):
+        self.node = node
+        self.side = side  # whose bytes the program sends
+        self.other = "s" if side == "j" else "j"
+        self.first = b""  # of what came from the node
+        self.recording = open(os.environ["RECORDING"], "w") if "RECORDING" in os.environ else None
+
+    def note(self, side, data):
+        if self.recording:
+            print(side, data.hex(), file=self.recording, flush=True)
+
+    def start(self, program):
+        for args in ((program, self.node, self.side), (self.node, program, self.other)):
+            threading.Thread(target=self.pump, args=args, daemon=True).start()
+
+    def pump(self, source, sink, side):
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                if side == self.other and len(self.first) < 7:
+                    self.first += data
+                self.note(side, data)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (sink, source):
+            try:
+                end.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+    def alert(self):
+        """The first record of the node, if it is an alert: its number."""
+        return self.first[6] if len(self.first) >= 7 and self.first[0] == 21 else None
+
+
+def client(tls, relay, key):
+    """Starts the program that does the joining side of TLS."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(DEADLINE)
+    port = str(listener.getsockname()[1])
+    if tls == "openssl":
+        command = ["openssl", "s_client", "-quiet", "-connect", "127.0.0.1:" + port, "-tls1_3", "-ciphersuites",
+                   "TLS_AES_128_GCM_SHA256", "-groups", "X25519", "-psk_identity", IDENTITY, "-psk", key.hex()]
+        if "KEYLOG" in os.environ:
+            command += ["-keylogfile", os.environ["KEYLOG"]]
+    else:
+        command = ["gnutls-cli", "--logfile=/dev/null", "--priority",
+                   "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:-GROUP-ALL:+GROUP-X25519:-KX-ALL:+ECDHE-PSK:+DHE-PSK",
+                   "--pskusername", IDENTITY, "--pskkey", key.hex(), "-p", port, "127.0.0.1"]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+    relay.start(listener.accept()[0])
+    return program
+
+
+def server(relay, key):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = ["openssl", "s_server", "-quiet", "-accept", "127.0.0.1:%d" % port, "-naccept", "1", "-nocert", "-tls1_3",
+               "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-psk_identity", IDENTITY, "-psk", key.hex()]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            relay.start(socket.create_connection(("127.0.0.1", port)))
+            return program
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 class Connection:
-    def __init__(self, sock):
-        self.sock = sock
-        self.sock.settimeout(30)
-        self.key_in = self.key_out = None
-        self.seq_in = self.seq_out = 0
+    """Frames within TLS."""
 
-    def read(self, n):
-        data = b""
-        while len(data) < n:
-            piece = self.sock.recv(n - len(data))
-            if not piece:
-                raise SystemExit("closed")
-            data += piece
-        return data
-
-    def read_plain(self):
-        head = self.read(4)
-        return head + self.read(struct.unpack(">I", head)[0])
-
-    def read_sealed(self):
-        head = self.read(4)
-        length, = struct.unpack(">I", head)
-        assert 41 <= length <= 41 + 131072, length
-        frame = head + self.read(length)
-        assert mac(self.key_in, frame[:-32]) == frame[-32:], "wrong MAC"
-        assert struct.unpack(">Q", frame[4:12])[0] == self.seq_in, "wrong sequence"
-        self.seq_in += 1
-        return frame[12], frame[13:-32]
+    def __init__(self, program):
+        self.program = program
 
     def read_frame(self):
         """Passes over ticks."""
         while True:
-            kind, body = self.read_sealed()
-            if kind != TICK:
-                return kind, body
+            length, = struct.unpack(">I", read_exactly(self.program.stdout.read, 4))
+            assert 1 <= length <= 1 + 131072, length
+            frame = read_exactly(self.program.stdout.read, length)
+            if frame[0] != TICK:
+                return frame[0], frame[1:]
 
     def send(self, kind, body=b""):
-        frame = struct.pack(">IQB", 41 + len(body), self.seq_out, kind) + body
-        self.sock.sendall(frame + mac(self.key_out, frame))
-        self.seq_out += 1
+        self.program.stdin.write(plain(kind, body))
 
-    def keys(self, token, transcript, serving):
-        secret = mac(token, b"confd-ha hop 1 secret\0" + transcript)
-        of_serving = hkdf(secret, b"confd-ha hop 1 key of the serving side")
-        of_joining = hkdf(secret, b"confd-ha hop 1 key of the joining side")
-        self.key_out, self.key_in = (of_serving, of_joining) if serving else (of_joining, of_serving)
-
-
-def plain(kind, body):
-    return struct.pack(">IB", 1 + len(body), kind) + body
+    def close(self):
+        self.program.stdin.close()
+        self.program.kill()
+        self.program.wait()
 
 
 def encode_transaction(ident, changes):
@@ -129,30 +205,41 @@ def read_transaction(c, body):
     return decode_transaction(data)
 
 
-def join(host, port, own, expected, token, commits):
+def join(tls, host, port, own, expected, token, commits):
     own_address = host.rsplit(".", 1)[0] + ".99"
-    c = Connection(socket.create_connection((host, port), source_address=(own_address, 0)))
-    hello = plain(HELLO, b"CONFD-HA" + struct.pack(">HHI", 1, 1, 0) + os.urandom(32) + name(own) + name(expected))
-    c.sock.sendall(hello)
-    challenge = c.read_plain()
-    if challenge[4] == REFUSE:
-        print("refused", struct.unpack(">H", challenge[5:7])[0])
+    sock = socket.create_connection((host, port), source_address=(own_address, 0))
+    sock.settimeout(DEADLINE)
+    relay = Relay(sock, "j")
+    hello = plain(HELLO, b"CONFD-HA" + struct.pack(">HH", 2, 2))
+    sock.sendall(hello)
+    welcome = read_plain(sock)
+    relay.note("j", hello)
+    relay.note("s", welcome)
+    if welcome[4] == REFUSE:
+        print("refused", struct.unpack(">H", welcome[5:7])[0])
         return
-    assert challenge[4] == CHALLENGE
-    version, features = struct.unpack(">HI", challenge[5:11])
-    assert (version, features) == (1, 0)
-    if mac(token, b"confd-ha hop 1 serving side\0" + hello + challenge[:-32]) != challenge[-32:]:
+    assert welcome[4] == WELCOME and len(welcome) == 39
+    assert welcome[5:7] == b"\0\2"
+    c = Connection(client(tls, relay, connection_key(token, hello, welcome)))
+    c.send(NAMES, name(own) + name(expected))
+    try:
+        kind, body = c.read_frame()
+    except EOFError:
+        assert relay.alert() in (47, 51), relay.first  # illegal_parameter, decrypt_error
         print("wrong token")
         return
-    proof = plain(PROOF, mac(token, b"confd-ha hop 1 joining side\0" + hello + challenge))
-    c.sock.sendall(proof)
-    c.keys(token, hello + challenge + proof, serving=False)
+    assert kind == NAMES, kind
     c.send(JOIN, bytes(32) + struct.pack(">Q", 0) + b"\0")
+    follow(c, body, expected, commits)
+    c.close()
 
+
+def follow(c, names, expected, commits):
     kind, body = c.read_frame()
     if kind == REFUSE:
         print("refused", struct.unpack(">H", body[:2])[0])
         return
+    assert names == name(expected), names
     assert kind == ACCEPT
     copy, _, entries = struct.unpack(">BQQ", body[:17])
     n = body[17]
@@ -214,19 +301,22 @@ def change(data, changes):
 def serve(host, port, own, token, entries):
     listener = socket.create_server((host, port))
     print("listening", flush=True)
-    listener.settimeout(30)
-    c = Connection(listener.accept()[0])
-    hello = c.read_plain()
+    listener.settimeout(DEADLINE)
+    sock = listener.accept()[0]
+    sock.settimeout(DEADLINE)
+    hello = read_plain(sock)
     assert hello[4] == HELLO and hello[5:13] == b"CONFD-HA"
     oldest, newest = struct.unpack(">HH", hello[13:17])
-    assert oldest <= 1 <= newest
-    head = struct.pack(">HI", 1, 0) + os.urandom(32) + name(own)
-    part = struct.pack(">IB", 1 + len(head) + 32, CHALLENGE) + head
-    challenge = part + mac(token, b"confd-ha hop 1 serving side\0" + hello + part)
-    c.sock.sendall(challenge)
-    proof = c.read_plain()
-    assert proof == plain(PROOF, mac(token, b"confd-ha hop 1 joining side\0" + hello + challenge)), "wrong proof"
-    c.keys(token, hello + challenge + proof, serving=True)
+    assert oldest <= 2 <= newest
+    welcome = plain(WELCOME, struct.pack(">H", 2) + os.urandom(32))
+    sock.sendall(welcome)
+    relay = Relay(sock, "s")
+    relay.note("j", hello)
+    relay.note("s", welcome)
+    c = Connection(server(relay, connection_key(token, hello, welcome)))
+    c.send(NAMES, name(own))
+    kind, body = c.read_frame()
+    assert kind == NAMES and body.endswith(name(own)), body
     kind, body = c.read_frame()
     assert kind == JOIN and body[:32] == bytes(32)
 
@@ -253,9 +343,10 @@ def serve(host, port, own, token, entries):
     kind, body = c.read_frame()
     assert kind == ACK and struct.unpack(">Q", body)[0] == 1
     print("acknowledged", flush=True)
+    c.close()
 
 
 if sys.argv[1] == "join":
-    join(sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5], sys.argv[6].encode(), int(sys.argv[7]))
+    join(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6], sys.argv[7].encode(), int(sys.argv[8]))
 else:
-    serve(sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5].encode(), int(sys.argv[6]))
+    serve(sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6].encode(), int(sys.argv[7]))

@@ -88,7 +88,7 @@ static void test_it_joins_our_master(void **state) {
         assert_int_equal(node_set(a, "/a", "1"), 0);
         assert_int_equal(node_set(a, "/b", "2"), 0);
         node_fill(a, 1000, 10);
-        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join",
+        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) "openssl",
                                          (char *) host(a, address), (char *) "4570", (char *) "py", (char *) "n1",
                                          (char *) "secret", (char *) "3", NULL });
         WAIT(f, script_wrote(&s, "admitted"));
@@ -119,7 +119,7 @@ static void test_it_is_refused(void **state) {
 
         node_be_master(a);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join",
+                script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) "openssl",
                                                  (char *) host(a, address), (char *) "4570", (char *) cases[i].own,
                                                  (char *) cases[i].expected, (char *) cases[i].token, (char *) "0", NULL });
                 assert_int_equal(script_end(&s, f), 0);
@@ -138,7 +138,7 @@ static void test_we_join_it(void **state) {
         m.config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
         node_id_set(&m.id, "py");
         assert_int_equal(node_set(a, "/own", "1"), 0);
-        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "serve", (char *) host(&m, address),
+        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "serve", (char *) "openssl", (char *) host(&m, address),
                                          (char *) "4570", (char *) "py", (char *) "secret", (char *) "500", NULL });
         WAIT(f, script_wrote(&s, "listening"));
         node_be_slave(a, &m);
@@ -164,7 +164,7 @@ static void test_false_master(void **state) {
         m.config.ha_address = a->config.ha_address;
         m.config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
         node_id_set(&m.id, "py");
-        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "serve", (char *) host(&m, address),
+        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "serve", (char *) "openssl", (char *) host(&m, address),
                                          (char *) "4570", (char *) "py", (char *) "guessed", (char *) "500", NULL });
         WAIT(f, script_wrote(&s, "listening"));
         node_be_slave(a, &m);
