@@ -5,6 +5,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
+#include "basic/process-setup.h"
 #include "node/ipc/server.h"
 #include "node/node.h"
 #include "node/replication/replication.h"
@@ -19,8 +20,7 @@ static int block_signals(void) {
         sigset_t set;
 
         if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
-            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
-            signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         return 0;
 }
@@ -82,6 +82,9 @@ int main(int argc, char *argv[]) {
         struct node_options options;
         int r;
 
+        if (process_setup(SIG_IGN) < 0)
+                return EXIT_FAILURE;
+        process_hide_memory();
         r = node_options_parse(argc, argv, &options);
         if (r <= 0)
                 return r < 0 ? NODE_EXIT_USAGE : EXIT_SUCCESS;

@@ -9,6 +9,7 @@
 
 #include "basic/bus-flush.h"
 #include "basic/log.h"
+#include "basic/process-setup.h"
 #include "service/service.h"
 
 static void help(void) {
@@ -96,7 +97,6 @@ static int run(const char *config_file) {
         (void) sigaddset(&signals, SIGINT);
         (void) sigaddset(&signals, SIGHUP);
         (void) sigprocmask(SIG_BLOCK, &signals, NULL);
-        (void) signal(SIGPIPE, SIG_IGN);
 
         r = sd_event_new(&event);
         if (r >= 0)
@@ -139,6 +139,9 @@ int main(int argc, char *argv[]) {
         const char *config_file;
         int r;
 
+        if (process_setup(SIG_IGN) < 0)
+                return EXIT_FAILURE;
+        process_hide_memory();
         r = parse_options(argc, argv, &config_file);
         if (r <= 0)
                 return r < 0 ? EX_USAGE : EXIT_SUCCESS;

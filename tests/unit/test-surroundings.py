@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs do in poor surroundings: without standard descriptors, with odd signals. TAP.
+
+test-surroundings.py BUILD-ROOT
+"""
+
+import itertools
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+build = pathlib.Path(sys.argv[1])
+PROGRAMS = {name: str(build / path) for name, path in {
+    'confd-had': 'src/service/confd-had', 'confd-ha-node': 'src/node/confd-ha-node',
+    'confd-hactl': 'src/ctl/confd-hactl'}.items()}
+PATIENCE = 30
+work = pathlib.Path(tempfile.mkdtemp(prefix='confd-ha-test.'))
+count = failed = 0
+
+
+def is_so(name, fact, words=''):
+    global count, failed
+    count += 1
+    failed += not fact
+    print(f'{"ok" if fact else "not ok"} {count} - {name}')
+    if not fact and words:
+        print('# ' + str(words).replace('\n', '\n# '))
+
+
+def eventually(fact):
+    """What fact() returns once that is true, or last of all."""
+    until = time.monotonic() + PATIENCE
+    while not (result := fact()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return result
+
+
+class Bus:
+    """A bus to which one can connect, and which says nothing."""
+
+    def __init__(self):
+        self.path = work / 'bus'
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(self.path))
+        self.socket.listen(16)
+
+
+bus = Bus()
+numbers = itertools.count()
+(work / 'empty.conf').touch(mode=0o644)
+
+
+def arguments(name):
+    return [PROGRAMS[name]] + {
+        'confd-had': [f'--config={work}/empty.conf'],
+        'confd-ha-node': [f'--config={work}/empty.conf', f'--ipc=unix:{work}/{next(numbers)}.ipc', f'--data={work}/{next(numbers)}'],
+        'confd-hactl': ['--timeout=60', 'wait', 'master'],
+    }[name]
+
+
+def start(name, before=lambda: None, **more):
+    environment = os.environ | {'DBUS_SYSTEM_BUS_ADDRESS': f'unix:path={bus.path}'}
+    environment.pop('JOURNAL_STREAM', None)
+    # The sanitizer would set the limit for core files itself.
+    environment['ASAN_OPTIONS'] = environment.get('ASAN_OPTIONS', '') + ':disable_coredump=0'
+    return subprocess.Popen(arguments(name), preexec_fn=before, env=environment, **more)
+
+
+def end(process):
+    process.kill()
+    return process.wait()
+
+
+def is_up(name, process):
+    """It has opened what it opens at first: a socket."""
+    def look():
+        if process.poll() is not None:
+            return True
+        for fd in pathlib.Path(f'/proc/{process.pid}/fd').iterdir():
+            try:
+                if os.readlink(fd).startswith('socket:'):
+                    return True
+            except FileNotFoundError:
+                pass
+        return False
+    return eventually(look) and process.poll() is None
+
+
+def signals(process, which):
+    status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+    mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith(which + ':')), 16)
+    return {s for s in signal.Signals if mask >> (s - 1) & 1}
+
+
+def closed():
+    for fd in range(3):
+        os.close(fd)
+
+
+def odd_signals():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGCHLD})
+
+
+for name in PROGRAMS:
+    process = start(name, closed)
+    up = is_up(name, process)
+    links = [os.readlink(f'/proc/{process.pid}/fd/{n}') for n in range(3)] if up else None
+    is_so(f'{name} has /dev/null where it was given no descriptors', links == ['/dev/null'] * 3, links)
+    end(process)
+
+    process = start(name, odd_signals, restore_signals=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    is_up(name, process)
+    ignored, blocked = signals(process, 'SigIgn'), signals(process, 'SigBlk')
+    is_so(f'{name} can wait for its children whatever it inherits', signal.SIGCHLD not in ignored, ignored)
+    is_so(f'{name} blocks no signal that it does not read', not blocked & {signal.SIGUSR2, signal.SIGCHLD}, blocked)
+    wanted = name != 'confd-hactl'
+    is_so(f'{name} {"outlives" if wanted else "ends at"} a pipe that nobody reads', (signal.SIGPIPE in ignored) == wanted, ignored)
+    end(process)
+
+
+def may_be_looked_into(name, core_limit):
+    """Whether what /proc shows of it belongs to its user, and not to root: so it is where core files may be made."""
+    def other_user():
+        resource.setrlimit(resource.RLIMIT_CORE, (core_limit, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+    process = start(name, other_user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    is_up(name, process)
+    owner = os.stat(f'/proc/{process.pid}/status').st_uid
+    end(process)
+    return owner != 0
+
+
+for path in (work, bus.path):
+    path.chmod(0o777)
+for name in ('confd-had', 'confd-ha-node'):
+    is_so(f'no core file is made of {name}, and nobody of its user looks into it', not may_be_looked_into(name, 0))
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        count += 1
+        print(f'ok {count} - {name} may be dumped where the limit for core files says so # SKIP this machine allows no core files')
+    else:
+        is_so(f'{name} may be dumped where the limit for core files says so', may_be_looked_into(name, 4096))
+
+shutil.rmtree(work)
+print(f'1..{count}')
+sys.exit(failed > 0)
