@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns where a program's messages go. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
-
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include "basic/log.h"
+#include "basic/log-sink.h"
 #include "basic/time-util.h"
 
 enum { FIELDS_MAX = 32 };
+_Static_assert(FIELDS_MAX + 4 <= LOG_SINK_FIELDS_MAX, "all of an entry has room");
 
 static enum log_target current_target = LOG_TARGET_AUTO;
 static int current_level = LOG_INFO;
@@ -80,61 +79,52 @@ static bool stderr_is_journal_stream(void) {
 
 /* Errors of a program that ends right afterwards. journald asks for the unit of an entry by the sender's process id, in
  * vain if that has gone meanwhile, so `journalctl -u` would not show the very line that says why; a stream has the unit from
- * its beginning. False if this is no way to go. */
-static bool write_error_to_stream(int level, const char *message) {
+ * its beginning. An error if this is no way to go. */
+static int write_error_to_stream(int level, const char *message) {
         _cleanup_free_ char *line = NULL;
 
         if (level > LOG_ERR || !stderr_is_journal_stream())
-                return false;
+                return -ENOTSOCK;
         if (asprintf(&line, "<%i>%s\n", level & LOG_PRIMASK, message) < 0) {
                 line = NULL;
-                return false;
+                return -ENOMEM;
         }
         for (char *p = line; p[0] && p[1]; p++) /* one line is one entry */
                 if (*p == '\n')
                         *p = ' ';
-        return write(STDERR_FILENO, line, strlen(line)) == (ssize_t) strlen(line);
+        return log_sink_stderr(line, strlen(line));
 }
 
-static void emit(int level, const char *message_id, const char *const *fields, size_t n_fields, const char *format,
-                 va_list ap) {
-        _cleanup_free_ char *message = NULL;
+/* One write a line, so that lines of several programs in one file stay whole. */
+static int write_to_console(const char *message) {
+        _cleanup_free_ char *line = NULL;
+
+        if (asprintf(&line, "%s: %s\n", program_invocation_short_name, message) < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        return log_sink_stderr(line, strlen(line));
+}
+
+static int write_to_journal(int level, const char *message_id, const char *const *fields, size_t n_fields,
+                            const char *message) {
+        _cleanup_free_ char *text = NULL, *identifier = NULL;
         char priority[sizeof("PRIORITY=7")], id[sizeof("MESSAGE_ID=") + 32];
         struct iovec iov[FIELDS_MAX + 4];
-        int n = 0, saved = errno;
+        size_t n = 0;
 
-        if (log_get_target() == LOG_TARGET_NULL)
-                return;
-        if (vasprintf(&message, format, ap) < 0) {
-                message = NULL;
-                return;
-        }
-        if (log_get_target() == LOG_TARGET_CONSOLE) {
-                /* One write a line, so that lines of several programs in one file stay whole. */
-                _cleanup_free_ char *line = NULL;
-                int k = asprintf(&line, "%s: %s\n", program_invocation_short_name, message);
-
-                if (k > 0 && write(STDERR_FILENO, line, (size_t) k) < 0)
-                        n = -1; /* nobody left to tell */
-                if (k < 0)
-                        line = NULL;
-                errno = saved;
-                return;
-        }
-
-        if (!message_id && n_fields == 0 && write_error_to_stream(level, message)) {
-                errno = saved;
-                return;
-        }
-
-        _cleanup_free_ char *text = NULL;
         if (asprintf(&text, "MESSAGE=%s", message) < 0) {
                 text = NULL;
-                return;
+                return -ENOMEM;
+        }
+        if (asprintf(&identifier, "SYSLOG_IDENTIFIER=%s", program_invocation_short_name) < 0) {
+                identifier = NULL;
+                return -ENOMEM;
         }
         snprintf(priority, sizeof(priority), "PRIORITY=%i", level & LOG_PRIMASK);
         iov[n++] = (struct iovec) { text, strlen(text) };
         iov[n++] = (struct iovec) { priority, strlen(priority) };
+        iov[n++] = (struct iovec) { identifier, strlen(identifier) };
         if (message_id) {
                 snprintf(id, sizeof(id), "MESSAGE_ID=%.32s", message_id);
                 iov[n++] = (struct iovec) { id, strlen(id) };
@@ -142,9 +132,83 @@ static void emit(int level, const char *message_id, const char *const *fields, s
         for (size_t i = 0; i < n_fields && i < FIELDS_MAX; i++)
                 if (fields[i])
                         iov[n++] = (struct iovec) { (char *) fields[i], strlen(fields[i]) };
-        (void) sd_journal_sendv(iov, n);
+        return log_sink_journal(iov, n);
+}
+
+static int write_entry(int level, const char *message_id, const char *const *fields, size_t n_fields, const char *message) {
+        if (log_get_target() == LOG_TARGET_CONSOLE)
+                return write_to_console(message);
+        if (!message_id && n_fields == 0 && write_error_to_stream(level, message) >= 0)
+                return 0;
+        return write_to_journal(level, message_id, fields, n_fields, message);
+}
+
+/* ---- what could not be told ---- */
+
+static struct {
+        unsigned lost;
+        sd_event_source *later;
+} losses;
+
+/* -EAGAIN and others as write_entry(); 0 when there is nothing left to tell. */
+static int tell_losses(void) {
+        char text[128];
+        int r;
+
+        if (losses.lost == 0)
+                return 0;
+        snprintf(text, sizeof(text), "%u lines of the log are lost: whoever reads it did not keep up", losses.lost);
+        r = write_entry(LOG_WARNING, NULL, NULL, 0, text);
+        if (r >= 0)
+                losses.lost = 0;
+        return r;
+}
+
+static void tell_later(void) {
+        if (!losses.later)
+                return; /* the next line tells it */
+        if (sd_event_source_set_time_relative(losses.later, LOG_RETRY_USEC) >= 0)
+                (void) sd_event_source_set_enabled(losses.later, SD_EVENT_ONESHOT);
+}
+
+static int on_later(sd_event_source *source, uint64_t usec, void *userdata) {
+        if (tell_losses() == -EAGAIN)
+                tell_later();
+        return 0;
+}
+
+int log_attach_event(sd_event *event) {
+        int r;
+
+        losses.later = sd_event_source_disable_unref(losses.later);
+        if (!event)
+                return 0;
+        r = sd_event_add_time_relative(event, &losses.later, CLOCK_MONOTONIC, 0, 0, on_later, NULL);
+        return r < 0 ? r : sd_event_source_set_enabled(losses.later, SD_EVENT_OFF);
+}
+
+static void emit(int level, const char *message_id, const char *const *fields, size_t n_fields, const char *format,
+                 va_list ap) {
+        _cleanup_free_ char *message = NULL;
+        int r, saved = errno;
+
+        if (log_get_target() == LOG_TARGET_NULL)
+                return;
+        if (vasprintf(&message, format, ap) < 0) {
+                message = NULL;
+                return;
+        }
+        r = tell_losses();
+        if (r >= 0)
+                r = write_entry(level, message_id, fields, n_fields, message);
+        if (r < 0 && losses.lost < UINT_MAX)
+                losses.lost++;
+        if (r == -EAGAIN)
+                tell_later();
         errno = saved;
 }
+
+/* ---- what programs call ---- */
 
 void log_message(int level, const char *format, ...) {
         va_list ap;

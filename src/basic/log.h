@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logging of programs: to the journal with structured fields, or to standard error. The library never logs. */
+/* Logging of programs: to the journal with structured fields, or to standard error. The library never logs.
+ *
+ * It never waits: a line that whoever reads the log has no room for is lost, and is counted. The count is told with the next line
+ * for which there is room, or by the loop when there is room again. */
 #pragma once
 
 #include <syslog.h>
+#include <systemd/sd-event.h>
 
 #include "basic/ratelimit.h"
 #include "basic/util.h"
@@ -20,6 +24,10 @@ void log_set_level(int level);
 int log_get_level(void);
 _must_check_ int log_level_from_string(const char *s, int *ret); /* emerg ... debug; -EINVAL */
 const char *log_level_to_string(int level);
+
+/* From now on the loop tells of lines that were lost, LOG_RETRY_USEC after the last attempt; NULL ends that. Errors of sd-event. */
+#define LOG_RETRY_USEC UINT64_C(1000000)
+_must_check_ int log_attach_event(sd_event *event);
 
 _printf_(2, 3) void log_message(int level, const char *format, ...);
 #define log_error(...) log_message(LOG_ERR, __VA_ARGS__)

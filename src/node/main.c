@@ -2,9 +2,9 @@
 /* The program confd-ha-node: settings, signals, and the loop. */
 #include <signal.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
+#include "basic/notify.h"
 #include "basic/process-setup.h"
 #include "node/ipc/server.h"
 #include "node/node.h"
@@ -20,7 +20,8 @@ static int block_signals(void) {
         sigset_t set;
 
         if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
-            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
+            signal(SIGXFSZ, SIG_IGN) == SIG_ERR) /* a limit of file sizes is an error of the write */
                 return -errno;
         return 0;
 }
@@ -53,7 +54,9 @@ static int run(const struct node_config *config) {
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
         if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
+                r = notify_attach_event(event);
+        if (r >= 0)
+                r = log_attach_event(event);
         if (r < 0) {
                 log_error("Cannot set up the event loop: %s", strerror(-r));
                 return EXIT_FAILURE;
@@ -65,10 +68,10 @@ static int run(const struct node_config *config) {
         }
         r = sd_event_add_signal(event, NULL, SIGUSR1, on_phase_signal, node);
         if (r >= 0) {
-                (void) sd_notify(/* unset_environment= */ 0, "READY=1");
+                notify_ready(NULL);
                 r = sd_event_loop(event);
         }
-        (void) sd_notify(/* unset_environment= */ 0, "STOPPING=1\nSTATUS=Stopping");
+        notify_stopping("Stopping");
         if (r < 0) {
                 log_error("The event loop failed: %s", strerror(-r));
                 return EXIT_FAILURE;

@@ -2,9 +2,9 @@
 /* Owns the parts of the node, and how word goes between them. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
+#include "basic/notify.h"
 #include "basic/secret-sources.h"
 #include "node/bus.h"
 #include "node/ipc/server.h"
@@ -81,7 +81,7 @@ static void tell_manager(struct node *n) {
         }
         if (n->status && streq(n->status, text))
                 return;
-        (void) sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", text);
+        notify_status(text);
         free(n->status);
         n->status = TAKE_PTR(text);
 }

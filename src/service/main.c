@@ -9,6 +9,7 @@
 
 #include "basic/bus-flush.h"
 #include "basic/log.h"
+#include "basic/notify.h"
 #include "basic/process-setup.h"
 #include "service/service.h"
 
@@ -100,7 +101,9 @@ static int run(const char *config_file) {
 
         r = sd_event_new(&event);
         if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
+                r = notify_attach_event(event);
+        if (r >= 0)
+                r = log_attach_event(event);
         if (r < 0) {
                 config_free(config);
                 log_error("Cannot make an event loop: %s", strerror(-r));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the order in which everybody learns of a change: properties, signals, journal, targets, systemd. */
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
 
 #include "basic/escape.h"
 #include "basic/log.h"
+#include "basic/notify.h"
 #include "basic/time-util.h"
 #include "service/authorize.h"
 #include "service/bus.h"
@@ -45,7 +45,7 @@ static void tell_systemd(struct service *s) {
                 return;
         free(s->status_text);
         s->status_text = TAKE_PTR(text);
-        (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", s->status_text);
+        notify_status(s->status_text);
 }
 
 static void keep_node_id(const char *node_id) {
@@ -106,8 +106,9 @@ static struct failure reload(struct service *s, const struct caller *caller) {
         struct failure f = FAILURE_NONE;
         int r;
 
-        (void) sd_notifyf(/* unset_environment= */ false, "RELOADING=1\nMONOTONIC_USEC=%llu",
-                          (unsigned long long) now_monotonic());
+        /* Not before the name is held: ready is what the one is told who waits for that. */
+        if (s->name_acquired)
+                notify_reloading();
         r = config_load(&c, s->config_file, &error);
         if (r < 0)
                 f = failure_make(FAILURE_BAD_CONFIG, "%s", error ?: strerror(-r));
@@ -120,7 +121,8 @@ static struct failure reload(struct service *s, const struct caller *caller) {
                 controller_reload(s->controller, TAKE_PTR(c));
                 targets_update(s->targets, s->state->state, s->state->synchronizing);
         }
-        (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
+        if (s->name_acquired)
+                notify_ready(s->status_text ?: "");
         return f;
 }
 
@@ -163,7 +165,7 @@ static const struct bus_ops bus_ops = {
 
 static int give_up(struct service *s, const char *why) {
         log_error("%s", why);
-        (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", why);
+        notify_status(why);
         s->stopping = true;
         return sd_event_exit(s->event, EXIT_FAILURE);
 }
@@ -197,7 +199,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
          * that activated us may have come already; it waits. */
         controller_connect(s->controller);
         tell_systemd(s);
-        (void) sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", s->status_text ?: "");
+        notify_ready(s->status_text ?: "");
         return 0;
 }
 
@@ -329,6 +331,6 @@ void service_stop(struct service *s) {
         if (s->stopping)
                 return;
         s->stopping = true;
-        (void) sd_notify(/* unset_environment= */ false, "STOPPING=1\nSTATUS=Stopping, ConfD keeps its role");
+        notify_stopping("Stopping, ConfD keeps its role");
         controller_stop(s->controller);
 }

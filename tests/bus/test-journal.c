@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the proof that what happens is in the journal, by the message ids and fields that are promised. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "basic/message-ids.h"
 #include "harness.h"
 
@@ -235,6 +238,26 @@ static void no_field_is_forged(void **state) {
         HAS_NOT(f, line, "CONFD_HA_RESULT");
 }
 
+/* Any user can fill journald's queue, and it may be stopped. */
+static void a_full_journal_keeps_nobody_waiting_and_is_told_what_it_missed(void **state) {
+        struct fixture *f = *state;
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        with_journal(f);
+        CHECK(f, sd_event_source_set_enabled(f->journal.source, SD_EVENT_OFF) >= 0);
+        snprintf(a.sun_path, sizeof(a.sun_path), "%s/journal/socket", f->dir);
+        while (sendto(fd, "FILL=1\n", 7, 0, (struct sockaddr *) &a, sizeof(a)) > 0)
+                ;
+        CHECK(f, errno == EAGAIN);
+        for (unsigned i = 0; i < 5; i++)
+                CALL_OK(f, "SlaveDead", "s", "n7");
+        CHECK(f, sd_event_source_set_enabled(f->journal.source, SD_EVENT_ON) >= 0);
+        EXPECT(f, &f->journal.trace, "{MESSAGE=5 lines of the log are lost*}*");
+        CALL_OK(f, "SlaveDead", "s", "n8");
+        HAS(f, JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER), "CONFD_HA_PEER_ID=n8");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST_STOPPED(orders_are_entries),
@@ -247,6 +270,7 @@ int main(void) {
                 BUS_TEST_STOPPED(an_outage_is_one_entry),
                 BUS_TEST_STOPPED(a_missing_token_and_a_refused_reload),
                 BUS_TEST_STOPPED(no_field_is_forged),
+                BUS_TEST_STOPPED(a_full_journal_keeps_nobody_waiting_and_is_told_what_it_missed),
         };
 
         return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -449,6 +449,20 @@ static void sighup_reloads(void **state) {
         CALL_OK(f, "BeMaster", "s", "n1");
 }
 
+static void a_reload_before_the_name_is_held_is_not_told_as_ready(void **state) {
+        struct fixture *f = *state;
+
+        CHECK(f, kill(f->daemon.pid, SIGSTOP) == 0);
+        service_start(f);
+        EXPECT(f, &f->notify, "STATUS=*");
+        CHECK(f, kill(f->service.pid, SIGHUP) == 0);
+        WAIT_FOR(f, trace_count(&f->service.trace, "*has been read again*") > 0);
+        idle(f, 0.1);
+        CHECK(f, trace_count(&f->notify, "READY=1") == 0);
+        CHECK(f, kill(f->daemon.pid, SIGCONT) == 0);
+        EXPECT(f, &f->notify, "READY=1");
+}
+
 #define STOPPED BUS_TEST_STOPPED
 
 int main(void) {
@@ -483,6 +497,7 @@ int main(void) {
                 BUS_TEST(orders_under_way_end_first),
                 STOPPED(reload_while_nobody_answers),
                 BUS_TEST(sighup_reloads),
+                STOPPED(a_reload_before_the_name_is_held_is_not_told_as_ready),
         };
 
         return cmocka_run_group_tests_name("program", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs do in poor surroundings: without standard descriptors, with odd signals. TAP.
+"""What the programs do in poor surroundings: without standard descriptors, with odd signals, unread. TAP.
 
 test-surroundings.py BUILD-ROOT
 """
@@ -12,10 +12,12 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import tty
 
 build = pathlib.Path(sys.argv[1])
 PROGRAMS = {name: str(build / path) for name, path in {
@@ -95,9 +97,19 @@ def is_up(name, process):
 
 
 def signals(process, which):
-    status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+    try:
+        status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+    except FileNotFoundError:
+        return set(signal.Signals)
     mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith(which + ':')), 16)
     return {s for s in signal.Signals if mask >> (s - 1) & 1}
+
+
+def descriptor(process, n):
+    try:
+        return os.readlink(f'/proc/{process.pid}/fd/{n}')
+    except FileNotFoundError:
+        return None
 
 
 def closed():
@@ -114,7 +126,7 @@ def odd_signals():
 for name in PROGRAMS:
     process = start(name, closed)
     up = is_up(name, process)
-    links = [os.readlink(f'/proc/{process.pid}/fd/{n}') for n in range(3)] if up else None
+    links = [descriptor(process, n) for n in range(3)] if up else None
     is_so(f'{name} has /dev/null where it was given no descriptors', links == ['/dev/null'] * 3, links)
     end(process)
 
@@ -152,6 +164,155 @@ for name in ('confd-had', 'confd-ha-node'):
         print(f'ok {count} - {name} may be dumped where the limit for core files says so # SKIP this machine allows no core files')
     else:
         is_so(f'{name} may be dumped where the limit for core files says so', may_be_looked_into(name, 4096))
+
+# ---- nobody reads what they say ----
+
+class Controller:
+    """An HA controller on a node's IPC port: the handshake, a token, orders and replies."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.path = str(path)
+        eventually(self.connect)
+        self.socket.sendall(bytes([17, 0, 60, 0, 0, 0, 0, 20, 9]))
+        self.take(9)
+        self.frame(b'token')
+
+    def connect(self):
+        try:
+            self.socket.connect(self.path)
+            return True
+        except OSError:
+            return False
+
+    def take(self, n):
+        data = b''
+        while len(data) < n:
+            more = self.socket.recv(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def frame(self, body):
+        self.socket.sendall(struct.pack('>I', len(body)) + body)
+
+    def order(self, number):
+        self.frame(bytes([131, 104, 1, 97, number]))
+        return self.take(struct.unpack('>I', self.take(4))[0])
+
+
+def gives_orders(name):
+    """Orders that are logged are answered; in time, or an exception tells."""
+    try:
+        controller = Controller(work / name)
+        for _ in range(200):
+            controller.order(6)  # be relay: fails, which is logged
+        return True
+    except (OSError, EOFError) as e:
+        print('#', repr(e))
+        return False
+
+
+def node(name, before=lambda: None, environment=None, **more):
+    arguments = [PROGRAMS['confd-ha-node'], f'--config={work}/empty.conf', f'--ipc=unix:{work}/{name}',
+                 f'--data={work}/{name}.data']
+    environment = {k: v for k, v in os.environ.items() if k != 'JOURNAL_STREAM'} | (environment or {})
+    return subprocess.Popen(arguments, preexec_fn=before, env=environment, stdout=subprocess.DEVNULL, **more)
+
+
+def stop(process):
+    process.terminate()
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        return end(process)
+
+
+def fill(fd):
+    os.set_blocking(fd, False)
+    for size in (4096, 1):
+        try:
+            while True:
+                os.write(fd, b'x' * size)
+        except BlockingIOError:
+            pass
+    os.set_blocking(fd, True)
+
+
+def tells_losses(fd):
+    """Whether they are told once all that lies there is read, without another line that would bring it."""
+    os.set_blocking(fd, False)
+    seen = b''
+
+    def look():
+        nonlocal seen
+        try:
+            seen += os.read(fd, 65536)
+        except BlockingIOError:
+            pass
+        return b'lines of the log are lost' in seen
+    return eventually(look)
+
+
+def nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def terminal():
+    reader, writer = os.openpty()
+    tty.setraw(writer)
+    return reader, writer
+
+
+def pair():
+    return [s.detach() for s in socket.socketpair()]
+
+
+ways = {'a pipe': (os.pipe, lambda: None), 'a terminal': (terminal, lambda: None), 'a socket': (pair, lambda: None)}
+if os.getuid() == 0:
+    ways['a pipe of another user'] = (os.pipe, nobody)
+for words, (make, user) in ways.items():
+    reader, writer = make()
+    fill(writer)
+    name = words.replace(' ', '-')
+    process = node(name, user, stderr=writer)
+    os.close(writer)
+    is_so(f'orders are carried out while nobody reads the log from {words}', gives_orders(name))
+    is_so(f'what was lost is told once {words} is read', tells_losses(reader))
+    is_so(f'the node ends in time when nobody reads the log from {words}', stop(process) == 0)
+    os.close(reader)
+
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(f'{work}/manager')
+manager.settimeout(PATIENCE)
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+    other.setblocking(False)
+    try:
+        while True:
+            other.sendto(b'FILL=1', f'{work}/manager')
+    except BlockingIOError:
+        pass
+
+
+def told(wanted):
+    try:
+        while wanted not in manager.recv(4096):
+            pass
+        return True
+    except TimeoutError:
+        return False
+
+
+process = node('managed', environment={'NOTIFY_SOCKET': f'{work}/manager', 'WATCHDOG_USEC': '200000'},
+               stderr=subprocess.DEVNULL)
+is_so('orders are carried out while the service manager reads nothing', gives_orders('managed'))
+is_so('the manager is told that the node is ready when it reads again', told(b'READY=1'))
+is_so('the watchdog is fed from then on', told(b'WATCHDOG=1') and told(b'WATCHDOG=1'))
+is_so('the node ends in time, and says so', stop(process) == 0 and told(b'STOPPING=1'))
 
 shutil.rmtree(work)
 print(f'1..{count}')
