@@ -62,5 +62,5 @@ is "with the old data or the new, whole" $? 0
 ok "n3 takes over" be_master n3
 ok "n2 follows it" be_slave n2 n3
 ok "and has its data" same_data n2 n3
-is "no half copy is left on the disk" "$(find "$c/n2/data" -name 'store-*.mdb' | wc -l)" 1
+is "no half copy is left on the disk" "$(find "$c/n2/data" -name '*.mdb' | wc -l)" 1
 finish

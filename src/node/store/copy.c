@@ -6,7 +6,7 @@
 #include "node/store/internal.h"
 
 static void discard(struct store *s, struct store_copy *c) {
-        char file[64];
+        char file[FILE_NAME_SIZE];
 
         if (c->cursor)
                 mdb_cursor_close(c->cursor);
@@ -15,24 +15,23 @@ static void discard(struct store *s, struct store_copy *c) {
                 mdb_txn_abort(c->txn);
         c->txn = NULL;
         if (c->generation) {
-                generation_file_name(c->generation->number, file);
+                copy_file_name(c->generation->number, file);
                 c->generation = generation_close(c->generation);
-                generation_remove(s->directory_fd, file);
+                (void) unlinkat(s->directory_fd, file, 0);
         }
 }
 
 static int begin(struct store *s, struct store_copy *c) {
-        char file[64];
+        char file[FILE_NAME_SIZE];
         uint64_t number;
         int r;
 
         if (!c->generation) {
-                number = s->writing->number + 1;
-                generation_file_name(number, file);
-                generation_remove(s->directory_fd, file);
+                number = directory_next(s->directory_fd, s->writing->number);
+                copy_file_name(number, file);
                 r = generation_open(s->directory_fd, s->directory, file, /* create= */ true, &c->generation, NULL);
                 if (r < 0) {
-                        generation_remove(s->directory_fd, file);
+                        (void) unlinkat(s->directory_fd, file, 0);
                         return r;
                 }
                 c->generation->number = number;
@@ -140,18 +139,15 @@ static int finish(struct store *s, struct store_copy *c, struct job *j) {
 }
 
 static int swap(struct store *s, struct store_copy *c, struct job *j) {
-        char file[64];
         int r;
 
         r = chain_error(s, j->chain);
         if (r >= 0)
-                r = generation_make_current(s->directory_fd, c->generation->number);
+                r = directory_swap(s->directory_fd, s->writing->number, c->generation->number);
         if (r < 0)
                 return r;
         /* From here on the writer writes to the new one. The loop reads the old one, whose file has no name any more,
          * until it hears of the swap. */
-        generation_file_name(s->writing->number, file);
-        generation_remove(s->directory_fd, file);
         s->writing = j->generation = TAKE_PTR(c->generation);
         s->stale_log = true;
         j->state = c->state;

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the files of the data directory: generations of the store, and which of them is in force. */
-#include <dirent.h>
+/* Owns one LMDB file: how it is opened, its databases, and the pair of its last transaction's id and its entries. */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "basic/parse.h"
-#include "node/store/internal.h"
+#include "node/store/generation.h"
+#include "node/store/verify.h"
 
 #define FORMAT "confd-ha store 1"
 #define KEY_FORMAT "format"
 #define KEY_STATE "state"
 
-enum { DATABASES = 3, COPY_NAME_MAX = 64 };
+enum {
+        DATABASES = 3,
+        SNAPSHOTS_MAX = 1024,
+        LOCK_SIZE = 128 * 1024, /* more than that many readers take */
+};
 
 int lmdb_error(int rc) {
         switch (rc) {
@@ -37,10 +40,6 @@ int lmdb_error(int rc) {
         default:
                 return rc > 0 ? -rc : -EIO;
         }
-}
-
-void generation_file_name(uint64_t number, char buf[static 64]) {
-        (void) snprintf(buf, 64, "store-%" PRIu64 ".mdb", number);
 }
 
 struct generation *generation_close(struct generation *g) {
@@ -142,140 +141,111 @@ static int open_databases(struct generation *g, bool create) {
         return lmdb_error(mdb_txn_commit(TAKE_PTR(txn)));
 }
 
+/* LMDB keeps its readers in a file of its own, sparse and mapped: on a full disk the first touch of one of its pages would be a
+ * SIGBUS. Only one process has the store open, so it lies in memory: the name that LMDB opens is a link to it, for a moment. */
+static int lock_in_memory(int directory_fd, const char *name, int *ret) {
+        _cleanup_close_ int fd = memfd_create("confd-ha-node-readers", MFD_CLOEXEC);
+        char target[64];
+
+        if (fd < 0)
+                return -errno;
+        if (fallocate(fd, 0, 0, LOCK_SIZE) < 0)
+                return -errno;
+        if (unlinkat(directory_fd, name, 0) < 0 && errno != ENOENT)
+                return -errno;
+        (void) snprintf(target, sizeof(target), "/proc/self/fd/%d", fd);
+        if (symlinkat(target, directory_fd, name) < 0)
+                return lmdb_error(errno);
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int open_env(struct generation *g, int directory_fd, const char *path, const char *file, size_t map) {
+        _cleanup_close_ int lock = -EBADF;
+        char lock_name[FILE_NAME_SIZE + 8];
+        int r;
+
+        r = lmdb_error(mdb_env_create(&g->env));
+        if (r >= 0)
+                r = lmdb_error(mdb_env_set_maxdbs(g->env, DATABASES));
+        if (r >= 0)
+                r = lmdb_error(mdb_env_set_maxreaders(g->env, SNAPSHOTS_MAX));
+        if (r >= 0)
+                r = lmdb_error(mdb_env_set_mapsize(g->env, map));
+        if (r < 0)
+                return r;
+        (void) snprintf(lock_name, sizeof(lock_name), "%s-lock", file);
+        r = lock_in_memory(directory_fd, lock_name, &lock);
+        if (r < 0)
+                return r;
+        r = lmdb_error(mdb_env_open(g->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600));
+        (void) unlinkat(directory_fd, lock_name, 0);
+        return r;
+}
+
+static char *open_error(const char *path, int r) {
+        char *text;
+        int n;
+
+        if (r == -EUCLEAN)
+                n = asprintf(&text, "%s is no intact store of confd-ha-node: restore it from a copy, or move it and the file \"current\" "
+                             "beside it to another directory to start with an empty one", path);
+        else
+                n = asprintf(&text, "cannot open %s: %s%s", path, strerror(-r),
+                             r == -EACCES || r == -EPERM ? ": it has to belong to the user that confd-ha-node runs as" :
+                             r == -EIO ? ": the disk cannot be read there" :
+                             r == -ENOMEM ? ": is the address space limited (ulimit -v)?" : "");
+        return n < 0 ? NULL : text;
+}
+
+/* LMDB would turn an empty file into a new database. */
+static int check_file(int directory_fd, const char *path, const char *file) {
+        struct stat st;
+
+        if (fstatat(directory_fd, file, &st, 0) < 0)
+                return errno == ENOENT ? -EUCLEAN : -errno;
+        if (!S_ISREG(st.st_mode) || st.st_size == 0)
+                return -EUCLEAN;
+        if (faccessat(directory_fd, file, R_OK | W_OK, AT_EACCESS) < 0)
+                return -errno;
+        return store_verify(path);
+}
+
 int generation_open(int directory_fd, const char *directory, const char *file, bool create, struct generation **ret,
                     char **ret_error) {
         _cleanup_(generation_closep) struct generation *g = NULL;
         _cleanup_free_ char *path = NULL;
-        size_t map;
-        struct stat st;
-        int r;
+        int r = 0;
 
         if (asprintf(&path, "%s/%s", directory, file) < 0)
                 return -ENOMEM;
-        if (!create) {
-                /* LMDB would turn an empty file into a new database. */
-                if (fstatat(directory_fd, file, &st, 0) < 0)
-                        r = errno == ENOENT ? -EUCLEAN : -errno;
-                else
-                        r = !S_ISREG(st.st_mode) || st.st_size == 0 ? -EUCLEAN : store_verify(path);
-                if (r < 0)
-                        goto fail;
-        }
+        if (!create)
+                r = check_file(directory_fd, path, file);
         /* The map is address space, not memory: as much as we can get, so that the store grows as it needs to. */
-        for (map = sizeof(void *) > 4 ? (size_t) 1 << 40 : (size_t) 1 << 30;; map /= 2) {
+        for (size_t map = sizeof(void *) > 4 ? (size_t) 1 << 40 : (size_t) 1 << 30; r >= 0; map /= 2) {
                 g = calloc(1, sizeof(*g));
                 if (!g)
                         return -ENOMEM;
-                r = lmdb_error(mdb_env_create(&g->env));
-                if (r >= 0)
-                        r = lmdb_error(mdb_env_set_maxdbs(g->env, DATABASES));
-                if (r >= 0)
-                        r = lmdb_error(mdb_env_set_maxreaders(g->env, SNAPSHOTS_MAX));
-                if (r >= 0)
-                        r = lmdb_error(mdb_env_set_mapsize(g->env, map));
-                if (r >= 0)
-                        r = lmdb_error(mdb_env_open(g->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600));
-                if (r != -ENOMEM || map <= (size_t) 1 << 28)
+                r = open_env(g, directory_fd, path, file, map);
+                if ((r != -ENOMEM && r != -EINVAL) || map <= (size_t) 1 << 28)
                         break;
                 g = generation_close(g);
+                r = 0;
         }
+        if (r == -EINVAL)
+                r = -ENOMEM; /* a map of any size was too much */
         if (r >= 0)
                 r = check_length(g);
         if (r >= 0)
                 r = open_databases(g, create);
-        if (r < 0)
-                goto fail;
+        if (r < 0) {
+                if (ret_error)
+                        *ret_error = open_error(path, r);
+                return r;
+        }
         g->refs = 1;
         *ret = TAKE_PTR(g);
         return 0;
-
-fail:
-        if (ret_error) {
-                if (r == -EUCLEAN) {
-                        if (asprintf(ret_error, "%s is no intact store of confd-ha-node: restore it from a copy, or move it "
-                                                "away with the file \"current\" beside it to start with an empty one", path) < 0)
-                                *ret_error = NULL;
-                } else if (asprintf(ret_error, "cannot open %s: %s", path, strerror(-r)) < 0)
-                        *ret_error = NULL;
-        }
-        return r;
-}
-
-int generation_current(int directory_fd, uint64_t *ret) {
-        _cleanup_close_ int fd = openat(directory_fd, "current", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        char buf[COPY_NAME_MAX];
-        uint64_t number;
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        n = read(fd, buf, sizeof(buf) - 1);
-        if (n < 0)
-                return -errno;
-        buf[n] = 0;
-        if (n < 2 || buf[n - 1] != '\n' || strncmp(buf, "store-", 6) != 0)
-                return -EUCLEAN;
-        buf[n - 1] = 0;
-        if (parse_unsigned(buf + 6, 1, UINT64_MAX - 1, &number) < 0)
-                return -EUCLEAN;
-        *ret = number;
-        return 0;
-}
-
-int generation_make_current(int directory_fd, uint64_t number) {
-        _cleanup_close_ int fd = -EBADF;
-        char buf[COPY_NAME_MAX];
-        int n, r;
-
-        n = snprintf(buf, sizeof(buf), "store-%" PRIu64 "\n", number);
-        fd = openat(directory_fd, "current.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return lmdb_error(errno);
-        r = write(fd, buf, (size_t) n) == n ? 0 : -ENOSPC;
-        if (r >= 0 && fsync(fd) < 0)
-                r = lmdb_error(errno);
-        if (r >= 0 && renameat(directory_fd, "current.new", directory_fd, "current") < 0)
-                r = lmdb_error(errno);
-        if (r < 0) {
-                (void) unlinkat(directory_fd, "current.new", 0);
-                return r;
-        }
-        /* Renamed is renamed: whether the directory's fsync fails or not, the new name is what the next start may find, and
-         * both files are there and whole. */
-        (void) fsync(directory_fd);
-        return 0;
-}
-
-void generation_remove(int directory_fd, const char *file) {
-        char lock[96];
-
-        (void) unlinkat(directory_fd, file, 0);
-        (void) snprintf(lock, sizeof(lock), "%s-lock", file);
-        (void) unlinkat(directory_fd, lock, 0);
-}
-
-void generation_remove_others(int directory_fd, uint64_t current) {
-        char keep[64], keep_lock[96];
-        struct dirent *e;
-        DIR *d;
-        int fd;
-
-        generation_file_name(current, keep);
-        (void) snprintf(keep_lock, sizeof(keep_lock), "%s-lock", keep);
-        fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return;
-        d = fdopendir(fd);
-        if (!d) {
-                close(fd);
-                return;
-        }
-        while ((e = readdir(d)))
-                if (streq(e->d_name, "current.new") || streq(e->d_name, "new.mdb") || streq(e->d_name, "new.mdb-lock") ||
-                    (strncmp(e->d_name, "store-", 6) == 0 && strstr(e->d_name, ".mdb") && !streq(e->d_name, keep) &&
-                     !streq(e->d_name, keep_lock)))
-                        (void) unlinkat(directory_fd, e->d_name, 0);
-        closedir(d);
 }
 
 /* LMDB reports a write that the file system cut short as EIO. Whether there is room for one more page tells the two apart. What

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of the data directory: generations of the store, and which of them is in force. */
+/* A generation of the store: one LMDB file. */
 #pragma once
 
 #include <lmdb.h>
 
+#include "node/store/directory.h"
 #include "node/store/transaction.h"
 
 /* One LMDB file. The writer's thread changes it, the loop's reads it; both may name different ones during a swap. */
@@ -12,7 +13,6 @@ struct generation {
         MDB_env *env;
         MDB_dbi data, meta, log;
         unsigned refs; /* the store's own and one for each snapshot; the loop's thread only */
-        bool obsolete; /* its file is removed: close it without ado */
 };
 
 struct generation_state {
@@ -28,9 +28,4 @@ int generation_open(int directory_fd, const char *directory, const char *file, b
 struct generation *generation_close(struct generation *g);
 int generation_state_read(struct generation *g, MDB_txn *txn, struct generation_state *ret);
 int generation_state_write(struct generation *g, MDB_txn *txn, const char *transaction_id, uint64_t sequence);
-int generation_current(int directory_fd, uint64_t *ret); /* -ENOENT: none yet; -EUCLEAN */
-int generation_make_current(int directory_fd, uint64_t number);
-void generation_file_name(uint64_t number, char buf[static 64]);
-void generation_remove(int directory_fd, const char *file);
-void generation_remove_others(int directory_fd, uint64_t current);
 int generation_failed_commit(struct generation *g, int error); /* after a failed commit: tells a full disk, gives back space */

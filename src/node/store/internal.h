@@ -13,12 +13,8 @@ enum {
         STORE_GROUP_BYTES_MAX = 32 * 1024 * 1024, /* transactions that share an fsync hold that much at most */
         COPY_BLOCK_SIZE = 256 * 1024,             /* entries of a copy go to the writer in blocks of this size */
         COPY_BATCH_SIZE = 16 * 1024 * 1024,       /* and are written out when so much has come together */
-        SNAPSHOTS_MAX = 1024,
         BROKEN_CHAINS_MAX = 64,                   /* a stream that goes on in one that broke before all these is let through no more */
 };
-
-/* verify.c: looks a file over in a process of its own. -EUCLEAN if it is damaged. */
-int store_verify(const char *path);
 
 struct store {
         char *directory;

@@ -1,20 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the start of a store: its directory is locked, the generation in force is found, or the first one made. */
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "basic/log.h"
 #include "node/store/internal.h"
+
+/* A directory that was made is to be there after a power failure, too. */
+static int make_directory(const char *path) {
+        _cleanup_free_ char *copy = NULL;
+        _cleanup_close_ int parent = -EBADF;
+
+        if (mkdir(path, 0700) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        copy = strdup(path);
+        if (!copy)
+                return -ENOMEM;
+        parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return parent < 0 || fsync(parent) < 0 ? -errno : 0;
+}
 
 int store_lock_directory(struct store *s, char **ret_error) {
         struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         pid_t holder = 0;
         int r;
 
-        if (mkdir(s->directory, 0700) < 0 && errno != EEXIST) {
-                r = -errno;
+        r = make_directory(s->directory);
+        if (r < 0)
                 goto fail;
-        }
         s->directory_fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (s->directory_fd < 0) {
                 r = -errno;
@@ -37,79 +52,90 @@ int store_lock_directory(struct store *s, char **ret_error) {
 fail:
         if (r == -EBUSY ? asprintf(ret_error, "data directory %s is in use by another process (pid %d): each node needs its own",
                                    s->directory, (int) holder) < 0
-                        : asprintf(ret_error, "cannot use data directory %s: %s", s->directory, strerror(-r)) < 0)
+                        : asprintf(ret_error, "cannot use data directory %s: %s%s", s->directory, strerror(-r),
+                                   r == -EACCES || r == -EPERM ? ": it has to belong to the user that confd-ha-node runs as" : "") < 0)
                 *ret_error = NULL;
         return r;
 }
 
-/* The first start: the file gets its name when it is complete, and "current" comes last. */
+/* The first start: "current" comes when the file is whole. */
 static int create_first(struct store *s, char **ret_error) {
         struct generation *g = NULL;
-        char file[64];
+        char file[FILE_NAME_SIZE];
+        char *stray;
         int r;
 
-        generation_file_name(1, file);
-        if (faccessat(s->directory_fd, file, F_OK, 0) < 0) {
-                generation_remove(s->directory_fd, "new.mdb");
-                r = generation_open(s->directory_fd, s->directory, "new.mdb", /* create= */ true, &g, ret_error);
-                if (r < 0)
-                        return r;
+        r = directory_stray_store(s->directory_fd, &stray);
+        if (r < 0)
+                return r;
+        if (stray) {
+                if (asprintf(ret_error, "data directory %s has %s, but no file \"current\" that says which store is in force: write the name "
+                             "of one as a line into it, such as \"store-1\" for store-1.mdb, or move what is there to another directory "
+                             "to start with an empty store", s->directory, stray) < 0)
+                        *ret_error = NULL;
+                free(stray);
+                return -EUCLEAN;
+        }
+        copy_file_name(1, file);
+        if (unlinkat(s->directory_fd, file, 0) < 0 && errno != ENOENT)
+                return -errno;
+        r = generation_open(s->directory_fd, s->directory, file, /* create= */ true, &g, ret_error);
+        if (r >= 0) {
                 generation_close(g);
-                if (renameat(s->directory_fd, "new.mdb", s->directory_fd, file) < 0)
-                        return -errno;
-                generation_remove(s->directory_fd, "new.mdb");
-        } else {
-                /* Interrupted between the two, then: the store has to be empty, or "current" was lost. */
-                r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &g, ret_error);
-                if (r >= 0) {
-                        struct generation_state state = {};
-                        MDB_txn *txn;
+                r = directory_swap(s->directory_fd, 0, 1);
+        }
+        if (r < 0)
+                (void) unlinkat(s->directory_fd, file, 0);
+        else
+                log_warning("The store in %s is new, and empty", s->directory);
+        return r;
+}
 
-                        r = lmdb_error(mdb_txn_begin(g->env, NULL, MDB_RDONLY, &txn));
-                        if (r >= 0) {
-                                r = generation_state_read(g, txn, &state);
-                                mdb_txn_abort(txn);
-                        }
-                        if (r >= 0 && (state.entries > 0 || state.transaction_id[0]))
-                                r = -EUCLEAN;
-                        generation_close(g);
-                        if (r == -EUCLEAN && asprintf(ret_error, "data directory %s has data in %s, but no file \"current\" that puts "
-                                                      "it in force: write the line \"store-1\" into that file", s->directory, file) < 0)
-                                *ret_error = NULL;
-                }
+/* Which one is in force, with all that was interrupted ended. */
+static int find_current(struct store *s, uint64_t *ret, char **ret_error) {
+        char file[FILE_NAME_SIZE];
+        int r;
+
+        *ret = 1;
+        r = directory_current(s->directory_fd, ret);
+        if (r == -ENOENT) {
+                r = create_first(s, ret_error);
                 if (r < 0)
                         return r;
         }
-        if (fsync(s->directory_fd) < 0)
-                return -errno;
-        return generation_make_current(s->directory_fd, 1);
+        if (r == -EUCLEAN && asprintf(ret_error, "%s/current does not name a store: it has to be one line such as \"store-1\"",
+                                      s->directory) < 0)
+                *ret_error = NULL;
+        if (r < 0)
+                return r;
+        r = directory_settle(s->directory_fd, *ret);
+        if (r == -ENOENT) {
+                store_file_name(*ret, file);
+                if (asprintf(ret_error, "%s/%s is in force, as the file \"current\" says, and is not there: restore it from a copy, or move "
+                             "\"current\" to another directory to start with an empty store", s->directory, file) < 0)
+                        *ret_error = NULL;
+                r = -EUCLEAN;
+        }
+        return r;
 }
 
 int store_open_current(struct store *s, char **ret_error) {
-        uint64_t number = 1;
-        char file[64];
+        char file[FILE_NAME_SIZE];
+        uint64_t number;
         MDB_txn *txn;
         int r;
 
-        r = generation_current(s->directory_fd, &number);
-        if (r == -ENOENT)
-                r = create_first(s, ret_error);
-        else if (r == -EUCLEAN && asprintf(ret_error, "%s/current does not name a store: it has to be one line such as \"store-1\"",
-                                           s->directory) < 0)
-                *ret_error = NULL;
+        r = find_current(s, &number, ret_error);
         if (r < 0) {
                 if (!*ret_error && asprintf(ret_error, "cannot set up data directory %s: %s", s->directory, strerror(-r)) < 0)
                         *ret_error = NULL;
                 return r;
         }
-        generation_file_name(number, file);
+        store_file_name(number, file);
         r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &s->current, ret_error);
         if (r < 0)
                 return r;
         s->current->number = number;
-        /* Half copies of an earlier run. */
-        generation_remove_others(s->directory_fd, number);
-
         r = lmdb_error(mdb_txn_begin(s->current->env, NULL, MDB_RDONLY, &txn));
         if (r >= 0) {
                 r = generation_state_read(s->current, txn, &s->state);

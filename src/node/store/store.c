@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the store as the event loop sees it: reading, submitting work to the writer, hearing of what it did. */
 #include <endian.h>
+#include <inttypes.h>
 #include <sys/eventfd.h>
 #include <sys/statvfs.h>
 
+#include "basic/log.h"
 #include "node/store/internal.h"
 
 /* Below that much free space, and four times the transaction, a commit is not taken for certain. */
@@ -37,6 +39,17 @@ static void state_changed(struct store *s, const struct generation_state *state)
                 s->changed_fn(s, s->changed_userdata);
 }
 
+static void swapped(struct store *s, struct job *j) {
+        if (s->state.entries > 0 || s->state.transaction_id[0])
+                log_warning("The copy replaces %" PRIu64 " entries, transaction %s, by %" PRIu64 " entries, transaction %s", s->state.entries,
+                            s->state.transaction_id[0] ? s->state.transaction_id : "none", j->state.entries,
+                            j->state.transaction_id[0] ? j->state.transaction_id : "none");
+        generation_unref(s, s->current);
+        s->current = j->generation;
+        s->last_failed = false;
+        state_changed(s, &j->state);
+}
+
 static void job_done(struct store *s, struct job *j) {
         switch (j->kind) {
         case JOB_COMMIT:
@@ -47,12 +60,8 @@ static void job_done(struct store *s, struct job *j) {
                         j->stored_fn(j->result, j->transaction, j->userdata);
                 break;
         case JOB_COPY_SWAP:
-                if (j->result >= 0) {
-                        generation_unref(s, s->current);
-                        s->current = j->generation;
-                        s->last_failed = false;
-                        state_changed(s, &j->state);
-                }
+                if (j->result >= 0)
+                        swapped(s, j);
                 copy_done(s, j);
                 break;
         case JOB_COPY_PUT:

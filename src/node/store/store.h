@@ -10,16 +10,17 @@
 #include "basic/util.h"
 #include "node/store/transaction.h"
 
-/* In the data directory: "lock" (held by the process that has it open), "current" (names the generation in force),
- * "store-N.mdb" and "store-N.mdb-lock" (generation N). A copy from a master is written into a generation of its own and
- * swapped in by replacing "current": a crash at any moment leaves the old data or the new one, whole.
+/* In the data directory: "lock" (held by the process that has it open), "current" (names the generation in force), "store-N.mdb"
+ * (generation N). A copy from a master is written into a generation of its own and swapped in by replacing "current": a crash at
+ * any moment leaves the old data or the new one, whole.
  *
  * Everything is called from the thread of the event loop, and all callbacks come from that loop, in the order of the
  * calls, never from within the call itself. Only the fsyncs and writes happen in the writer thread. */
 struct store;
 
 /* Opens (and creates, mode 0700) the directory and starts the writer.
- * -EBUSY: another process has it; -EUCLEAN: what is there is not ours or is damaged; -ENOSPC, -EACCES and others.
+ * -EBUSY: another process has it; -EUCLEAN: what is there is damaged, or does not say what is in force; -EACCES, -EPERM, -EROFS,
+ * -ENOTDIR: the directory cannot be used; these but the first only a person can mend. -ENOSPC, -EIO, -ENOMEM and others.
  * *ret_error is then a message that names directory, file and cause (free it). */
 _must_check_ int store_open(const char *directory, sd_event *event, struct store **ret, char **ret_error);
 

@@ -2,6 +2,8 @@
 /* Owns what the tests of the store share. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -112,6 +114,38 @@ void fill_copy(struct store_copy *c, size_t n, const char *value) {
         }
 }
 
+bool has_file(const struct fixture *f, const char *name) {
+        char path[192];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", f->directory, name);
+        return access(path, F_OK) == 0;
+}
+
+void rename_file(const struct fixture *f, const char *from, const char *to) {
+        char a[192], b[192];
+
+        (void) snprintf(a, sizeof(a), "%s/%s", f->directory, from);
+        (void) snprintf(b, sizeof(b), "%s/%s", f->directory, to);
+        assert_int_equal(rename(a, b), 0);
+}
+
+/* What it says; free it. */
+char *open_error(const struct fixture *f, int expected) {
+        struct store *s = NULL;
+        sd_event *event;
+        char *error = NULL;
+        int r;
+
+        assert_int_equal(sd_event_new(&event), 0);
+        r = store_open(f->directory, event, &s, &error);
+        if (r >= 0)
+                store_free(s);
+        sd_event_unref(event);
+        assert_int_equal(r, expected);
+        assert_non_null(error);
+        return error;
+}
+
 size_t count_files(const char *directory) {
         char command[128];
         FILE *p;
@@ -137,6 +171,29 @@ int in_child(void (*fn)(struct fixture *), struct fixture *f) {
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         return status;
+}
+
+/* As in_child(), with the directory on a file system of its own. Returns false if this machine allows none. */
+bool in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *options) {
+        int status;
+        pid_t pid;
+
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+                    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("tmpfs", f->directory, "tmpfs", 0, options) < 0)
+                        _exit(77);
+                fn(f);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+                print_message("# skipped: this machine allows no mounts\n");
+                return false;
+        }
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        return true;
 }
 
 void write_file(struct fixture *f, const char *name, const void *p, size_t n, int flags) {

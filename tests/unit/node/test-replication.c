@@ -118,7 +118,7 @@ static bool copy_has_begun(struct node *n) {
         char path[128];
 
         for (unsigned i = 2; i < 9; i++) {
-                (void) snprintf(path, sizeof(path), "%s/store-%u.mdb", n->directory, i);
+                (void) snprintf(path, sizeof(path), "%s/.copy-%u.mdb", n->directory, i);
                 if (access(path, F_OK) == 0)
                         return true;
         }

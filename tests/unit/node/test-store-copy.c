@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "basic/log.h"
 #include "store-fixture.h"
 
 static void test_copy(void **state) {
@@ -41,7 +42,7 @@ static void test_copy(void **state) {
         store_snapshot_free(p);
         assert_int_equal(commit(f, "/after", "1"), 0);
         close_store(f);
-        assert_int_equal(count_files(f->directory), 4); /* lock, current, store and its lock */
+        assert_int_equal(count_files(f->directory), 3); /* lock, current, store */
         open_store(f);
         assert_int_equal(store_entries(f->store), 100001);
         assert_value(f, "/after", "1");
@@ -64,7 +65,7 @@ static void test_copy_dropped(void **state) {
         assert_int_equal(o.result, 0);
         store_copy_free(c);
         assert_int_equal(commit(f, "/old", "2"), 0);
-        assert_int_equal(count_files(f->directory), 4);
+        assert_int_equal(count_files(f->directory), 3);
         assert_int_equal(store_entries(f->store), 1);
 
         /* Keys out of order are no copy. */
@@ -117,6 +118,51 @@ static void what_follows_a_swap_that_fails_is_not_applied_to_the_old_data(void *
         open_store(f);
         assert_string_equal(store_transaction_id(f->store), stored[2].id);
         assert_value(f, "/old", "1");
+}
+
+static void replace_data(struct fixture *f) {
+        struct outcome o = {};
+        struct store_copy *c;
+        char path[128];
+
+        (void) snprintf(path, sizeof(path), "%s/words", f->directory);
+        assert_non_null(freopen(path, "w", stderr));
+        log_set_target(LOG_TARGET_CONSOLE);
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        assert_int_equal(store_copy_finish(c, "", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        o = (struct outcome) {};
+        assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        store_copy_free(c);
+        assert_int_equal(store_entries(f->store), 0);
+        close_store(f);
+        fflush(stderr);
+}
+
+/* A master with an empty store empties its slaves: the journal has to tell of both. */
+static void that_a_store_is_new_and_what_a_copy_replaces_are_logged(void **state) {
+        struct fixture *f = *state;
+        char path[128], words[1024] = "";
+        int status;
+        FILE *file;
+
+        close_store(f);
+        rename_file(f, "store-1.mdb", "away");
+        rename_file(f, "current", "kept");
+        status = in_child(replace_data, f);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        (void) snprintf(path, sizeof(path), "%s/words", f->directory);
+        file = fopen(path, "r");
+        assert_non_null(file);
+        assert_true(fread(words, 1, sizeof(words) - 1, file) > 0);
+        fclose(file);
+        assert_non_null(strstr(words, "is new, and empty"));
+        assert_non_null(strstr(words, "replaces 1 entries, transaction n1-"));
+        assert_non_null(strstr(words, "by 0 entries, transaction none"));
+        open_store(f);
 }
 
 /* Commits and copies without end, until it is killed. "/a" and "/b" are always changed together, and a copy has as many
@@ -188,7 +234,7 @@ static void test_crashes(void **state) {
                         n = strtoul(a, NULL, 10);
                         assert_true(n % 3000 + 2 == store_entries(f->store) || (n - 1) % 3000 + 2 == store_entries(f->store));
                 }
-                assert_int_equal(count_files(f->directory), 4);
+                assert_int_equal(count_files(f->directory), 3);
                 close_store(f);
                 free(a);
                 free(b);
@@ -201,6 +247,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_copy_dropped, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_follows_a_swap_that_fails_is_not_applied_to_the_old_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(that_a_store_is_new_and_what_a_copy_replaces_are_logged, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_crashes, setup, teardown),
         };
 

@@ -270,12 +270,220 @@ static void test_damaged_pages(void **state) {
         open_store(f);
 }
 
+static void what_may_be_somebody_elses_is_never_removed(void **state) {
+        static const char *const theirs[] = {
+                "store-2.mdb", "store-1.mdb.bak", "store-1-old.mdb", "store-9.mdb.damaged", ".copy-2.mdb.bak", ".copy-02.mdb", "notes",
+        };
+        static const char *const ours[] = { ".copy-2.mdb", ".replaced-7.mdb", "current.new" };
+        struct fixture *f = *state;
+        struct outcome o = {};
+        struct store_copy *c;
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        for (size_t i = 0; i < ELEMENTSOF(theirs); i++)
+                write_file(f, theirs[i], "x", 1, 0);
+        for (size_t i = 0; i < ELEMENTSOF(ours); i++)
+                write_file(f, ours[i], "x", 1, 0);
+        open_store(f);
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, 10, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        o = (struct outcome) {};
+        assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        store_copy_free(c);
+        close_store(f);
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 10);
+        for (size_t i = 0; i < ELEMENTSOF(theirs); i++)
+                assert_true(has_file(f, theirs[i]));
+        for (size_t i = 0; i < ELEMENTSOF(ours); i++)
+                assert_false(has_file(f, ours[i]));
+        assert_false(has_file(f, "store-1.mdb")); /* its place was taken */
+}
+
+static void without_current_nothing_is_started_and_nothing_removed(void **state) {
+        static const char *const names[] = { "store-1.mdb", "store-7.mdb", "store-1.mdb.bak", ".replaced-1.mdb" };
+        struct fixture *f = *state;
+        char *error;
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        rename_file(f, "current", "kept");
+        rename_file(f, "store-1.mdb", "data");
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                rename_file(f, "data", names[i]);
+                error = open_error(f, -EUCLEAN);
+                assert_non_null(strstr(error, names[i]));
+                assert_non_null(strstr(error, "another directory"));
+                free(error);
+                assert_true(has_file(f, names[i]));
+                assert_false(has_file(f, "current"));
+                rename_file(f, names[i], "data");
+        }
+        /* A half-made copy is nothing, and what is named so that it is no store, neither. */
+        write_file(f, ".copy-1.mdb", "x", 1, 0);
+        open_store(f);
+        assert_string_equal(store_transaction_id(f->store), "");
+        close_store(f);
+        /* In force, as it says, but not there. */
+        rename_file(f, "store-1.mdb", "empty");
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "store-1.mdb"));
+        free(error);
+        rename_file(f, "data", "store-1.mdb");
+        open_store(f);
+        assert_value(f, "/a", "1");
+}
+
+static void a_swap_that_was_interrupted_is_ended_or_taken_back(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        /* The old one was out of the way, and no more. */
+        rename_file(f, "store-1.mdb", ".replaced-1.mdb");
+        write_file(f, ".copy-2.mdb", "x", 1, 0);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        close_store(f);
+        assert_int_equal(count_files(f->directory), 3);
+        /* The new one was in force, under the name of a copy still. */
+        rename_file(f, "store-1.mdb", ".copy-2.mdb");
+        write_file(f, ".replaced-1.mdb", "x", 1, 0);
+        write_file(f, "current", "store-2\n", 8, O_TRUNC);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        close_store(f);
+        assert_int_equal(count_files(f->directory), 3);
+        assert_true(has_file(f, "store-2.mdb"));
+        open_store(f);
+        assert_value(f, "/a", "1");
+}
+
+static void open_as_nobody(struct fixture *f) {
+        char *error;
+
+        if (setgid(65534) < 0 || setuid(65534) < 0)
+                _exit(77);
+        error = open_error(f, -EACCES);
+        assert_non_null(strstr(error, "store-1.mdb"));
+        assert_non_null(strstr(error, "belong"));
+        free(error);
+}
+
+static void open_without_children(struct fixture *f) {
+        signal(SIGCHLD, SIG_IGN);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        close_store(f);
+        assert_ptr_equal(signal(SIGCHLD, SIG_DFL), SIG_IGN); /* as it was */
+}
+
+static void open_in_little_address_space(struct fixture *f) {
+        struct rlimit limit = { .rlim_cur = 2u << 30, .rlim_max = 2u << 30 };
+
+        assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        close_store(f);
+}
+
+static void what_cannot_be_looked_over_is_opened_and_named_by_its_own_name(void **state) {
+        struct fixture *f = *state;
+        char path[192];
+        int status;
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        status = in_child(open_without_children, f);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#ifndef __SANITIZE_ADDRESS__ /* which takes all of the address space for itself */
+        status = in_child(open_in_little_address_space, f);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#else
+        (void) open_in_little_address_space;
+#endif
+        if (geteuid() == 0) {
+                assert_int_equal(chown(f->directory, 65534, 65534), 0);
+                (void) snprintf(path, sizeof(path), "%s/lock", f->directory);
+                assert_int_equal(chown(path, 65534, 65534), 0);
+                (void) snprintf(path, sizeof(path), "%s/current", f->directory);
+                assert_int_equal(chown(path, 65534, 65534), 0);
+                status = in_child(open_as_nobody, f);
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+                assert_int_equal(chown(f->directory, 0, 0), 0);
+        } else
+                print_message("# skipped in part: this machine gives us no second user\n");
+        open_store(f);
+}
+
+static void fill_the_disk(struct fixture *f) {
+        static const char zeros[4096];
+        char path[192];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/filler", f->directory);
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        assert_true(fd >= 0);
+        while (write(fd, zeros, sizeof(zeros)) > 0)
+                ;
+        close(fd);
+}
+
+static void on_full_disk(struct fixture *f) {
+        struct store_snapshot *p[200];
+        struct outcome o = {};
+        struct store_copy *c;
+        char path[192];
+
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        fill_the_disk(f);
+        for (size_t i = 0; i < ELEMENTSOF(p); i++)
+                assert_int_equal(store_snapshot_new(f->store, &p[i]), 0);
+        for (size_t i = 0; i < ELEMENTSOF(p); i++)
+                store_snapshot_free(p[i]);
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, 10, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, -ENOSPC);
+        store_copy_free(c);
+        close_store(f);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(commit(f, "/a", "2"), -ENOSPC);
+        assert_value(f, "/a", "1");
+        (void) snprintf(path, sizeof(path), "%s/filler", f->directory);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(commit(f, "/a", "3"), 0);
+        close_store(f);
+}
+
+static void no_touch_of_a_full_disk_kills(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        (void) in_tmpfs(on_full_disk, f, "size=1m");
+        open_store(f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_damaged_pages, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_may_be_somebody_elses_is_never_removed, setup, teardown),
+                cmocka_unit_test_setup_teardown(without_current_nothing_is_started_and_nothing_removed, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_swap_that_was_interrupted_is_ended_or_taken_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_cannot_be_looked_over_is_opened_and_named_by_its_own_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(no_touch_of_a_full_disk_kills, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("node-store-files", tests, NULL, NULL);
