@@ -35,6 +35,8 @@
 #define CONFD_HA_MSG_DISPLACED "decaf4abf9194c88ad812a4d304e5be2"
 /* error. There is no token, so there is no connection: FILE, RESULT=org.confd.HA.Error.NoToken, ERROR. */
 #define CONFD_HA_MSG_NO_TOKEN "7e84267590c241ed8353ecea6728f46e"
+/* error. Another secret cannot be read or used, so there is no connection: FILE, RESULT=org.confd.HA.Error.Secret, ERROR. */
+#define CONFD_HA_MSG_SECRET "1cf75266e88548f0ad437e976de1b824"
 /* warning. systemd did not start or stop a role target: TARGET=the unit, RESULT=full error name, ERROR. */
 #define CONFD_HA_MSG_TARGET_FAILED "518c861050204d068934c10ea429d532"
 /* info, error. The configuration was read again, was refused (the old one stays; RESULT, ERROR); FILE, sender if a

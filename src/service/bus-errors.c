@@ -6,6 +6,7 @@
 #include <confd_ha_client.h>
 #include <confd_lib.h>
 
+#include "basic/escape.h"
 #include "service/bus-errors.h"
 
 enum { OF_CONNECTION = 1 << 0, CAUSE = 1 << 1 };
@@ -100,6 +101,29 @@ bool failure_is_cause(const struct failure *f) {
         return kinds[f->kind].traits & CAUSE;
 }
 
+/* Takes the words over. */
+static char *presentable(char *words) {
+        size_t n = strlen(words);
+        char *escaped;
+
+        if (!utf8_is_printable(words, n)) {
+                escaped = utf8_escape(words, n);
+                free(words);
+                if (!escaped)
+                        return NULL;
+                words = escaped;
+                n = strlen(words);
+        }
+        if (n > FAILURE_WORDS_MAX) {
+                n = FAILURE_WORDS_MAX - strlen("...");
+                /* Not within a character, nor within the form of one that is none. */
+                for (size_t i = 0; i < UTF8_ESCAPED_MAX && ((words[n] & 0xc0) == 0x80 || memchr(&words[n - 3], '\\', 3)); i++)
+                        n--;
+                strcpy(&words[n], "...");
+        }
+        return words;
+}
+
 struct failure failure_make(enum failure_kind kind, const char *format, ...) {
         struct failure f = { .kind = kind };
         va_list ap;
@@ -108,6 +132,8 @@ struct failure failure_make(enum failure_kind kind, const char *format, ...) {
         if (vasprintf(&f.message, format, ap) < 0)
                 f.message = NULL;
         va_end(ap);
+        if (f.message)
+                f.message = presentable(f.message);
         return f;
 }
 

@@ -81,7 +81,9 @@ struct failure {
 void failure_done(struct failure *f);
 #define _cleanup_failure_ _cleanup_(failure_done)
 
-/* Without memory for the words the kind stays. */
+/* The bus takes no words that are not UTF-8, terminals take some that they had better not, and nobody reads pages: words with
+ * bytes that are not printable text are escaped, and cut at that many bytes. Without memory for them the kind stays. */
+enum { FAILURE_WORDS_MAX = 2000 };
 _printf_(2, 3) struct failure failure_make(enum failure_kind kind, const char *format, ...);
 struct failure failure_copy(const struct failure *f);
 static inline _unused_ bool failure_is_set(const struct failure *f) { return f->kind != SUCCESS; }

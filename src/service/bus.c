@@ -49,6 +49,9 @@ static void reply_failure(sd_bus_message *m, const struct failure *failure) {
         const sd_bus_error e = SD_BUS_ERROR_MAKE_CONST(failure_name(failure), failure_words(failure));
         int r = sd_bus_reply_method_error(m, &e);
 
+        /* Whatever is wrong with the words, who calls is to know how it ended. */
+        if (r == -EINVAL)
+                r = sd_bus_reply_method_errorf(m, failure_name(failure), "its words cannot be sent; see the journal");
         if (r < 0)
                 log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerror(-r));
 }

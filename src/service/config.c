@@ -28,6 +28,7 @@ struct config *config_free(struct config *c) {
         secret_done(&c->token);
         secret_done(&c->access);
         failure_done(&c->problem);
+        free(c->problem_file);
         free(c);
         return NULL;
 }
@@ -63,7 +64,6 @@ static int parse_token_file(const char *value, void *target, const char **ret_wh
         return config_parse_path(value, target, ret_why);
 }
 
-
 static const struct ini_key keys[] = {
         { "ConfD", "Address", parse_address, offsetof(struct config, address_text) },
         { "ConfD", "TokenFile", parse_token_file, offsetof(struct config, token_file) },
@@ -78,56 +78,143 @@ static const struct ini_key keys[] = {
         {}
 };
 
-/* The service can run without secrets, if only to say what is wrong; `words` go before the reason. */
-static int read_secrets(struct config *c) {
-        const char *words = NULL;
+/* ---- secrets ---- */
+
+/* A secret of ours: a credential of systemd's, if there is one of that name, else a file that the configuration names. */
+struct source {
+        const char *credential;
+        const char *file;
+        size_t max;
+        bool strip_newline;
+
+        char *path; /* where it was looked for */
+        bool is_credential;
+};
+
+static void source_done(struct source *s) {
+        free(s->path);
+}
+
+static int source_read(struct source *s, struct secret *ret) {
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
         int r;
 
-        r = secret_read_credential("ha-token", TOKEN_MAX, /* strip_newline= */ true, &c->token);
-        if (r == -ENOENT)
-                r = secret_read_file(c->token_file, TOKEN_MAX, /* strip_newline= */ true, &c->token);
-        if (r == -ENOMEM)
+        r = secret_read_credential(s->credential, s->max, s->strip_newline, ret);
+        s->is_credential = r != -ENOENT && dir;
+        if (s->is_credential) {
+                if (asprintf(&s->path, "%s/%s", dir, s->credential) < 0) {
+                        s->path = NULL;
+                        return -ENOMEM;
+                }
                 return r;
-        if (r == -ENOENT)
-                words = "there is no such file";
-        else if (r == -EPERM)
-                words = "refused, because others than its owner and group may read or write it (chmod o= it)";
-        else if (r == -EFBIG)
-                words = "it is longer than 255 bytes";
-        else if (r == -EINVAL)
-                words = "it is not a regular file";
-        else if (r < 0)
-                words = strerror(-r);
-        else if (c->token.size == 0)
-                words = "it is empty";
-        else if (memchr(c->token.data, 0, c->token.size))
-                words = "it holds a NUL byte";
-        if (words) {
-                c->problem = failure_make(FAILURE_NO_TOKEN, "no token from %s: %s; every node of the cluster needs the same: "
-                                          "(umask 027; openssl rand -hex 32 > %s), copy it to the other nodes, then reload "
-                                          "confd-had", c->token_file, words, c->token_file);
-                return 0;
         }
+        if (r != -ENOENT)
+                return r;
+        if (free_and_strdup(&s->path, s->file) < 0)
+                return -ENOMEM;
+        return isempty(s->file) ? -ENOENT : secret_read_file(s->file, s->max, s->strip_newline, ret);
+}
 
-        r = secret_read_credential("ipc-access", ACCESS_SECRET_MAX, /* strip_newline= */ false, &c->access);
-        if (r == -ENOENT) {
-                if (isempty(c->access_file))
-                        return 0;
-                r = secret_read_file(c->access_file, ACCESS_SECRET_MAX, /* strip_newline= */ false, &c->access);
+/* confd-ha.service hides these from the service, or has its own. */
+static bool is_hidden_by_sandbox(const char *path) {
+        static const char *const hidden[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(hidden); i++)
+                if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
+                        return true;
+        return false;
+}
+
+static const char *why_unreadable(int r, const struct source *s, const char *too_long) {
+        switch (r) {
+        case -ENOENT:
+                return is_hidden_by_sandbox(s->path) ? "there is no such file, or the sandbox of confd-ha.service hides it (/home, "
+                                                       "/root, /run/user, /tmp and /var/tmp: move the file, or see confd-had(8) "
+                                                       "for a drop-in)"
+                                                     : "there is no such file";
+        case -EACCES:
+                return is_hidden_by_sandbox(s->path) ? "the service may not read it, or the sandbox of confd-ha.service hides it "
+                                                       "(/home, /root, /run/user, /tmp and /var/tmp: move the file, or see "
+                                                       "confd-had(8) for a drop-in)"
+                                                     : "the service may not read it (chgrp confd-ha it, chmod 640 it, and let the "
+                                                       "group search the directories above)";
+        case -EPERM:
+                return "refused, because others than its owner and group may read or write it (chmod o= it)";
+        case -EFBIG:
+                return too_long;
+        case -EINVAL:
+                return "it is not a regular file";
+        default:
+                return strerror(-r);
         }
+}
+
+/* Why there is no connecting, and the file that it is about. */
+static int set_problem(struct config *c, struct source *s, struct failure problem) {
+        failure_done(&c->problem);
+        c->problem = problem;
+        free(c->problem_file);
+        c->problem_file = TAKE_PTR(s->path);
+        return 0;
+}
+
+static int read_token(struct config *c) {
+        _cleanup_(source_done) struct source s = {
+                .credential = "ha-token", .file = c->token_file, .max = TOKEN_MAX, .strip_newline = true,
+        };
+        const char *why = NULL;
+        int r;
+
+        r = source_read(&s, &c->token);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                c->problem = failure_make(FAILURE_ACCESS_DENIED, "no IPC access secret from %s: %s; AccessFile= has to name a "
-                                          "copy of ConfD's own access file, or nothing", c->access_file,
-                                          r == -EPERM ? "refused, because others than its owner and group may read or write "
-                                                        "it (chmod o= it)"
-                                          : r == -EFBIG ? "it is longer than 64 KiB"
-                                          : r == -EINVAL ? "it is not a regular file"
-                                                         : strerror(-r));
-        else
+                why = why_unreadable(r, &s, "it is longer than 255 bytes");
+        else if (c->token.size == 0)
+                why = "it is empty";
+        else if (memchr(c->token.data, 0, c->token.size))
+                why = "it holds a NUL byte";
+        if (!why)
+                return 0;
+        if (s.is_credential)
+                return set_problem(c, &s, failure_make(FAILURE_NO_TOKEN, "no token from the credential ha-token (%s), which takes the "
+                                                       "place of TokenFile=: %s; correct what confd-ha.service loads it from, or "
+                                                       "remove that, then restart confd-ha", s.path, why));
+        return set_problem(c, &s, failure_make(FAILURE_NO_TOKEN, "no token from %s: %s; every node of the cluster needs the same: "
+                                               "(umask 027; openssl rand -hex 32 > %s), copy it to the other nodes, then reload "
+                                               "confd-had", s.path, why, s.path));
+}
+
+static int read_access(struct config *c) {
+        _cleanup_(source_done) struct source s = {
+                .credential = "ipc-access", .file = c->access_file, .max = ACCESS_SECRET_MAX,
+        };
+        const char *why;
+        int r;
+
+        r = source_read(&s, &c->access);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0) {
                 c->has_access = true;
-        return 0;
+                return 0;
+        }
+        if (!s.is_credential && isempty(c->access_file))
+                return 0;
+        why = why_unreadable(r, &s, "it is longer than 64 KiB");
+        if (s.is_credential)
+                return set_problem(c, &s, failure_make(FAILURE_SECRET, "no IPC access secret from the credential ipc-access (%s), "
+                                                       "which takes the place of AccessFile=: %s; correct what confd-ha.service "
+                                                       "loads it from, or remove that, then restart confd-ha", s.path, why));
+        return set_problem(c, &s, failure_make(FAILURE_SECRET, "no IPC access secret from %s: %s; AccessFile= has to name a copy of "
+                                               "ConfD's own access file, or nothing; then reload confd-had", s.path, why));
+}
+
+/* The service can run without secrets, if only to say what is wrong. */
+static int read_secrets(struct config *c) {
+        int r = read_token(c);
+
+        return r < 0 || failure_is_set(&c->problem) ? r : read_access(c);
 }
 
 int config_load(struct config **ret, const char *file, char **ret_error) {

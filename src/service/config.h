@@ -26,6 +26,7 @@ struct config {
         struct secret token, access;
         bool has_access;
         struct failure problem; /* why there is no connecting with these secrets; none if there is */
+        char *problem_file;     /* which one it is about */
 };
 
 struct config *config_free(struct config *c);

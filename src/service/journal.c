@@ -328,13 +328,15 @@ void journal_connection(struct journal *j, const struct failure *why, const stru
         if (j->outage == why->kind)
                 return;
         j->outage = why->kind;
-        if (why->kind == FAILURE_NO_TOKEN)
+        if (why->kind == FAILURE_NO_TOKEN || why->kind == FAILURE_SECRET)
                 add(&f, CONFD_HA_FIELD_FILE, file);
         else
                 add(&f, CONFD_HA_FIELD_CONFD_ADDRESS, s->confd_address);
         add_failure(&f, why);
         if (why->kind == FAILURE_NO_TOKEN)
                 ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_NO_TOKEN, &f, "Not connecting to ConfD: %s", why->message ?: "");
+        else if (why->kind == FAILURE_SECRET)
+                ENTRY(LOG_ERR, /* always= */ false, CONFD_HA_MSG_SECRET, &f, "Not connecting to ConfD: %s", failure_words(why));
         else if (why->kind == FAILURE_DISPLACED)
                 ENTRY(LOG_WARNING, /* always= */ false, CONFD_HA_MSG_DISPLACED, &f, "Displaced: %s", why->message ?: "");
         else

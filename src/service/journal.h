@@ -44,7 +44,7 @@ void journal_call_refused(struct journal *j, const char *method, const struct ca
 /* A signal: transitions and losses. A BeSlaveResult has no entry: the order's own says it. */
 void journal_signal(const struct signal *g);
 
-/* The connection is up (why is NULL), or why not, once for each outage; file: where the token is looked for. */
+/* The connection is up (why is NULL), or why not, once for each outage; file: of a secret that is the reason. */
 void journal_connection(struct journal *j, const struct failure *why, const struct state *s, const char *file);
 
 /* A role target. */

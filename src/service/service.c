@@ -85,7 +85,7 @@ static void on_publish(void *userdata) {
 static void on_connection(void *userdata, const struct failure *why) {
         struct service *s = userdata;
 
-        journal_connection(s->journal, why, s->state, controller_config(s->controller)->token_file);
+        journal_connection(s->journal, why, s->state, controller_config(s->controller)->problem_file);
 }
 
 /* ---- configuration ---- */
@@ -111,7 +111,7 @@ static struct failure reload(struct service *s, const struct caller *caller) {
                 notify_reloading();
         r = config_load(&c, s->config_file, &error);
         if (r < 0)
-                f = failure_make(FAILURE_BAD_CONFIG, "%s", error ?: strerror(-r));
+                f = failure_make(FAILURE_BAD_CONFIGURATION, "%s", error ?: strerror(-r));
         else if (failure_is_set(&c->problem))
                 f = failure_copy(&c->problem);
         journal_reload(file, &f, caller);

@@ -356,6 +356,18 @@ static void a_lost_token_changes_nothing(void **state) {
         CHECK(f, sim_count(f, "{token,*") == 1);
 }
 
+/* The words name the file, and the bus takes no words that are not UTF-8. */
+static void a_mistake_in_a_file_with_a_strange_name_is_told(void **state) {
+        struct fixture *f = *state;
+        const char *words;
+
+        (void) write_file(f, "confd-ha.conf.d/\xff\x1b.conf", "[ConfD]\nRequestTimeoutSec=never\n");
+        words = CALL_FAILS(f, HAD_ERROR("BadConfiguration"), "Reload", "");
+        CHECK(f, strstr(words, "\\xff\\x1b.conf:2: "));
+        CHECK(f, unlink(in_dir(f, "confd-ha.conf.d/\xff\x1b.conf")) == 0);
+        CALL_OK(f, "Reload", "");
+}
+
 static void a_missing_access_file_changes_nothing(void **state) {
         struct fixture *f = *state;
 
@@ -383,7 +395,8 @@ static void no_access_file_at_the_start(void **state) {
         configure(f, kept(f, "[ConfD]\nAccessFile=%s\n", path));
         service_start(f);
         service_wait_name(f);
-        CHECK(f, strstr(CALL_FAILS(f, HAD_ERROR("*"), "Status", ""), path));
+        CHECK(f, strstr(CALL_FAILS(f, HAD_ERROR("Secret"), "Status", ""), path));
+        CHECK_PROPERTY(f, "LastError", kept(f, "('org.confd.HA.Error.Secret' '*%s*' *)", path));
         CHECK(f, sim_count(f, "{hello,*") == 0);
         (void) write_file(f, "access", "secret");
         CALL_OK(f, "Reload", "");
@@ -490,6 +503,7 @@ int main(void) {
                 BUS_TEST(reload_takes_a_new_address),
                 BUS_TEST(a_bad_file_changes_nothing),
                 BUS_TEST(a_lost_token_changes_nothing),
+                BUS_TEST(a_mistake_in_a_file_with_a_strange_name_is_told),
                 BUS_TEST(a_missing_access_file_changes_nothing),
                 BUS_TEST(an_access_file_for_all_to_read_is_refused),
                 STOPPED(no_access_file_at_the_start),

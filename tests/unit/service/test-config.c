@@ -184,13 +184,14 @@ static void access_secrets(void **unused) {
         config_free(c);
         put("access", "key", 3, 0644);
         c = good(text);
-        assert_string_equal(failure_name(&c->problem), ERROR_ACCESS_DENIED);
+        assert_string_equal(failure_name(&c->problem), ERROR_SECRET);
         assert_non_null(strstr(c->problem.message, "others"));
         config_free(c);
         unlink(path("access"));
         c = good(text);
-        assert_string_equal(failure_name(&c->problem), ERROR_ACCESS_DENIED);
+        assert_string_equal(failure_name(&c->problem), ERROR_SECRET);
         assert_non_null(strstr(c->problem.message, "access"));
+        assert_string_equal(c->problem_file, path("access"));
         config_free(c);
 }
 
@@ -213,6 +214,42 @@ static void credentials_win(void **unused) {
         assert_false(c->has_access);
         config_free(c);
         unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+/* What is wrong with it is no matter of the file that it takes the place of. */
+static void a_bad_credential_is_blamed(const char *name, size_t n, const char *error, const char *file) {
+        static const char much[128 * 1024] = { [0 ... 128 * 1024 - 1] = 'x' };
+        struct config *c;
+
+        put(name, much, n, 0444);
+        c = good("");
+        assert_string_equal(failure_name(&c->problem), error);
+        assert_non_null(strstr(c->problem.message, path(name)));
+        assert_non_null(strstr(c->problem.message, "restart"));
+        assert_null(strstr(c->problem.message, file));
+        assert_null(strstr(c->problem.message, "reload"));
+        assert_null(strstr(c->problem.message, " :"));
+        assert_string_equal(c->problem_file, path(name));
+        config_free(c);
+        unlink(path(name));
+}
+
+static void bad_credentials_are_blamed(void **unused) {
+        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", dir, 1), 0);
+        a_bad_credential_is_blamed("ha-token", 0, ERROR_NO_TOKEN, "/token");
+        a_bad_credential_is_blamed("ha-token", 256, ERROR_NO_TOKEN, "/token");
+        a_bad_credential_is_blamed("ipc-access", 65537, ERROR_SECRET, "from :");
+        unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void what_the_sandbox_hides_is_said(void **unused) {
+        struct config *c = good("TokenFile=/home/nobody-at-all/token\n");
+
+        assert_non_null(strstr(c->problem.message, "sandbox"));
+        config_free(c);
+        c = good("TokenFile=/nowhere/token\n");
+        assert_null(strstr(c->problem.message, "sandbox"));
+        config_free(c);
 }
 
 static void what_reconnects(void **unused) {
@@ -253,6 +290,8 @@ int main(void) {
                 cmocka_unit_test(tokens),
                 cmocka_unit_test(access_secrets),
                 cmocka_unit_test(credentials_win),
+                cmocka_unit_test(bad_credentials_are_blamed),
+                cmocka_unit_test(what_the_sandbox_hides_is_said),
                 cmocka_unit_test(what_reconnects),
         };
 

@@ -234,6 +234,36 @@ static void the_status_line(void **unused) {
         state_free(s);
 }
 
+/* The bus refuses an error whose words are not UTF-8, and whoever called would wait for ever. */
+static void words_of_failures_can_be_sent_and_shown(void **unused) {
+        char many[5000];
+        struct failure f = failure_make(FAILURE_BAD_CONFIGURATION, "/etc/x.d/\xff\x1b[1m.conf:1: nonsense");
+
+        assert_string_equal(f.message, "/etc/x.d/\\xff\\x1b[1m.conf:1: nonsense");
+        failure_done(&f);
+        f = failure_make(FAILURE_FAILED, "%s", "a \\ and an \xc3\xa4 stay");
+        assert_string_equal(f.message, "a \\ and an \xc3\xa4 stay");
+        failure_done(&f);
+        for (size_t shift = 0; shift < 8; shift++)
+                for (size_t kind = 0; kind < 2; kind++) {
+                        size_t n = 0;
+
+                        while (n < shift)
+                                many[n++] = 'a';
+                        for (; n + 3 < sizeof(many); n += 2)
+                                memcpy(&many[n], kind == 0 ? "\xc3\xa4" : "\xff\xfe", 2);
+                        many[n] = 0;
+                        f = failure_make(FAILURE_FAILED, "%s", many);
+                        n = strlen(f.message);
+                        assert_true(n <= FAILURE_WORDS_MAX && n > FAILURE_WORDS_MAX - 16);
+                        assert_true(utf8_is_printable(f.message, n));
+                        assert_string_equal(&f.message[n - 3], "...");
+                        if (kind == 1)
+                                assert_int_equal((n - 3 - shift) % 4, 0);
+                        failure_done(&f);
+                }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_code_has_its_name),
@@ -244,6 +274,7 @@ int main(void) {
                 cmocka_unit_test(versions),
                 cmocka_unit_test(master_addresses),
                 cmocka_unit_test(nodes_for_the_client),
+                cmocka_unit_test(words_of_failures_can_be_sent_and_shown),
                 cmocka_unit_test(the_status_line),
         };
 
