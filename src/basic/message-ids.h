@@ -39,6 +39,10 @@
 #define CONFD_HA_MSG_SECRET "1cf75266e88548f0ad437e976de1b824"
 /* warning. systemd did not start or stop a role target: TARGET=the unit, RESULT=full error name, ERROR. */
 #define CONFD_HA_MSG_TARGET_FAILED "518c861050204d068934c10ea429d532"
+/* notice. Somebody inhibits role orders, and no longer does: WHO, WHY, SENDER_UID; the first with SENDER_PID. An Inhibit also
+ * gives an ORDER or ORDER_FAILED entry. */
+#define CONFD_HA_MSG_INHIBITED "b16b094fd62a405abf9fcb8d33a7c559"
+#define CONFD_HA_MSG_INHIBITOR_GONE "5a4c33144d704d829e37f2cbec479798"
 /* info, error. The configuration was read again, was refused (the old one stays; RESULT, ERROR); FILE, sender if a
  * Reload asked for it. A Reload also gives an ORDER or ORDER_FAILED entry; a SIGHUP gives only these. */
 #define CONFD_HA_MSG_RELOADED "552e2b313a854296bcda225f72041a92"
@@ -66,3 +70,5 @@
 #define CONFD_HA_FIELD_TARGET "CONFD_HA_TARGET"
 #define CONFD_HA_FIELD_FILE "CONFD_HA_FILE"
 #define CONFD_HA_FIELD_COUNT "CONFD_HA_COUNT"
+#define CONFD_HA_FIELD_WHO "CONFD_HA_WHO"
+#define CONFD_HA_FIELD_WHY "CONFD_HA_WHY"

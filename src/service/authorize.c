@@ -52,6 +52,7 @@ static const struct {
         { "BeNone", "org.confd.HA.be-none" },
         { "SlaveDead", "org.confd.HA.slave-dead" },
         { "TakeOver", "org.confd.HA.be-master" },
+        { "Inhibit", "org.confd.HA.inhibit" },
         { "Reload", "org.confd.HA.reload" },
 };
 

@@ -35,6 +35,9 @@ _must_check_ int authorizer_new(struct authorizer **ret, sd_bus *bus);
 struct authorizer *authorizer_free(struct authorizer *a);
 DEFINE_CLEANUP(struct authorizer *, authorizer_free)
 
+/* What a role order needs besides while others inhibit them. */
+#define AUTHORIZE_IGNORE_INHIBITORS "org.confd.HA.ignore-inhibitors"
+
 /* The polkit action of a method of org.confd.HA; NULL if it has none, which means that nobody may. */
 const char *authorize_action(const char *method);
 

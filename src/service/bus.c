@@ -9,6 +9,7 @@
 #include "basic/time-util.h"
 #include "service/bus.h"
 #include "service/convert.h"
+#include "service/inhibitors.h"
 
 struct bus {
         sd_bus *bus;
@@ -17,6 +18,7 @@ struct bus {
         struct callers *callers;
         struct authorizer *authorizer;
         struct journal *journal;
+        struct inhibitors *inhibitors;
         const struct bus_ops *ops;
         void *userdata;
 };
@@ -30,6 +32,8 @@ struct request {
         struct caller caller;
         void (*act)(struct request *q); /* once it is authorized; takes the request over */
         struct order_request order; /* strings belong to the message, but for the address */
+        bool is_role_order;         /* what inhibitors inhibit */
+        const char *who, *why;      /* of Inhibit; the message's */
         char *address;
         struct journal_order *journal;
 };
@@ -88,15 +92,6 @@ static void on_refused(struct request *request, int r, const struct failure *fai
                 reply_failure(q->message, failure);
 }
 
-static void on_authorized(void *userdata, int r, const struct failure *failure) {
-        struct request *q = userdata;
-
-        if (r < 0)
-                on_refused(q, r, failure);
-        else
-                q->act(q);
-}
-
 static const struct config *config(struct bus *b) {
         return b->ops->config(b->userdata);
 }
@@ -109,28 +104,59 @@ static struct authorize_details details_of(const struct request *q) {
         };
 }
 
+/* Who needs no polkit is told so within this call. */
+static void ask(struct request *q, const char *action, authorize_done_fn done) {
+        const struct authorize_details details = details_of(q);
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+        int r;
+
+        r = authorize(q->bus->authorizer, q->message, action, &details, &q->caller, config(q->bus)->request_timeout, done, q);
+        if (r == 0)
+                return;
+        if (r < 0)
+                f = failure_make(FAILURE_BUS_ACCESS_DENIED, "the authorization could not be asked for: %s", strerror(-r));
+        done(q, MIN(r, 0), &f);
+}
+
+static void on_past_inhibitors(void *userdata, int r, const struct failure *failure) {
+        struct request *q = userdata;
+        const struct inhibitor *i = inhibitors_against(q->bus->inhibitors, sd_bus_message_get_sender(q->message));
+
+        if (r < 0 && r != -ECONNRESET && i) {
+                _cleanup_failure_ struct failure f = failure_make(FAILURE_INHIBITED, "%s inhibits role orders: %s (uid %u); root, and "
+                                                                  "whom polkit lets ignore inhibitors, can give them", i->who,
+                                                                  *i->why ? i->why : "no reason given", (unsigned) i->uid);
+
+                on_refused(q, r, &f);
+        } else if (r == -ECONNRESET)
+                on_refused(q, r, failure);
+        else
+                q->act(q);
+}
+
+/* It may be done, unless somebody else inhibits it. They are looked at when polkit has decided, so that none is passed by. */
+static void on_authorized(void *userdata, int r, const struct failure *failure) {
+        struct request *q = userdata;
+        struct bus *b = q->bus;
+
+        if (r < 0)
+                on_refused(q, r, failure);
+        else if (q->is_role_order && inhibitors_against(b->inhibitors, sd_bus_message_get_sender(q->message)))
+                ask(q, AUTHORIZE_IGNORE_INHIBITORS, on_past_inhibitors);
+        else
+                q->act(q);
+}
+
 /* It has its place. */
 static void on_place(void *userdata, int r, const struct failure *failure, const struct caller *caller) {
         struct request *q = userdata;
-        struct bus *b = q->bus;
-        const struct authorize_details details = details_of(q);
 
         q->caller = *caller;
         journal_order_caller(q->journal, caller);
-        if (r < 0) {
+        if (r < 0)
                 on_refused(q, r, failure);
-                return;
-        }
-        r = authorize(b->authorizer, q->message, authorize_action(sd_bus_message_get_member(q->message)), &details, caller,
-                      config(b)->request_timeout, on_authorized, q);
-        if (r > 0)
-                q->act(q);
-        else if (r < 0) {
-                _cleanup_failure_ struct failure f = failure_make(FAILURE_BUS_ACCESS_DENIED, "the authorization could not be asked "
-                                                                  "for: %s", strerror(-r));
-
-                on_refused(q, r, &f);
-        }
+        else
+                ask(q, authorize_action(sd_bus_message_get_member(q->message)), on_authorized);
 }
 
 /* Takes the request over; what is wrong from here on is replied. */
@@ -169,6 +195,7 @@ static struct request *order_new(struct bus *b, sd_bus_message *m, enum order_ki
                 return NULL;
         q->act = give_order;
         q->order.kind = kind;
+        q->is_role_order = kind != ORDER_KIND_SLAVE_DEAD;
         return q;
 }
 
@@ -279,6 +306,79 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
         q->act = reload;
         return start(q);
 }
+
+/* ---- inhibitors ---- */
+
+static void on_inhibitor_gone(void *userdata, const struct inhibitor *i) {
+        struct bus *b = userdata;
+
+        journal_inhibitor(i, /* caller= */ NULL);
+        bus_emit_properties(b, CHANGED_INHIBITORS);
+}
+
+static void inhibit(struct request *q) {
+        struct bus *b = q->bus;
+        _cleanup_failure_ struct failure f = FAILURE_NONE;
+        _cleanup_close_ int fd = -EBADF;
+        const struct inhibitor *i;
+        int r;
+
+        r = inhibitors_add(b->inhibitors, q->who, q->why, sd_bus_message_get_sender(q->message), q->caller.uid, &i, &fd);
+        if (r == -EUSERS)
+                f = failure_make(FAILURE_LIMITS_EXCEEDED, "there are %d inhibitors already", INHIBITORS_MAX);
+        else if (r < 0)
+                f = failure_make(FAILURE_FAILED, "no descriptor for an inhibitor: %s", strerror(-r));
+        if (r < 0) {
+                on_done(q, &f);
+                return;
+        }
+        journal_inhibitor(i, &q->caller);
+        bus_emit_properties(b, CHANGED_INHIBITORS);
+        journal_order_end(q->journal, &f);
+        /* If this fails the descriptor is closed, and the inhibitor gone. */
+        r = sd_bus_reply_method_return(q->message, "h", fd);
+        if (r < 0) {
+                f = failure_make(FAILURE_FAILED, "the descriptor cannot be sent: %s", strerror(-r));
+                reply_failure(q->message, &f);
+        }
+        request_free(q);
+}
+
+static int method_inhibit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *who, *why;
+        struct request *q;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &who, &why);
+        if (r < 0)
+                return r;
+        if (strlen(who) > INHIBITOR_WHO_MAX || !node_id_is_valid(who))
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "who: 1 to %d bytes of printable text", INHIBITOR_WHO_MAX);
+        if (strlen(why) > INHIBITOR_WHY_MAX || !utf8_is_printable(why, strlen(why)))
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "why: at most %d bytes of printable text", INHIBITOR_WHY_MAX);
+        q = request_new(userdata, m);
+        if (!q)
+                return no_memory(error);
+        q->act = inhibit;
+        q->who = who;
+        q->why = why;
+        return start(q);
+}
+
+static int property_inhibitors(sd_bus *sd, const char *path, const char *interface, const char *property, sd_bus_message *m,
+                               void *userdata, sd_bus_error *error) {
+        struct bus *b = userdata;
+        const struct inhibitor *i;
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "(ssut)");
+        TAILQ_FOREACH(i, inhibitors_list(b->inhibitors), all)
+                if (r >= 0)
+                        r = sd_bus_message_append(m, "(ssut)", i->who, i->why, (uint32_t) i->uid, i->since);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* ---- the status ---- */
 
 static int append_nodes(sd_bus_message *m, const struct node_list *nodes) {
         int r;
@@ -405,6 +505,7 @@ void bus_emit_properties(struct bus *b, unsigned changed) {
                 { CHANGED_CONFD_VERSION, "ConfdVersion" },
                 { CHANGED_CONFD_VERSION, "ProtocolVersion" },
                 { CHANGED_LAST_ERROR, "LastError" },
+                { CHANGED_INHIBITORS, "Inhibitors" },
         };
         char *names[ELEMENTSOF(properties) + 1];
         size_t n = 0;
@@ -474,6 +575,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("TakeOver", SD_BUS_ARGS("s", node_id, "s", old_master), SD_BUS_NO_RESULT, method_take_over,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Inhibit", SD_BUS_ARGS("s", who, "s", why), SD_BUS_RESULT("h", descriptor), method_inhibit,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -486,6 +589,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Synchronizing", "b", property_synchronizing, 0, CHANGES),
         SD_BUS_PROPERTY("InSync", "b", property_in_sync, 0, CHANGES),
         SD_BUS_PROPERTY("LastInSync", "(sssts)", property_last_in_sync, 0, CHANGES),
+        SD_BUS_PROPERTY("Inhibitors", "a(ssut)", property_inhibitors, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdAddress", "s", property_confd_address, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdVersion", "s", property_confd_version, 0, CHANGES),
         SD_BUS_PROPERTY("ProtocolVersion", "u", property_protocol_version, 0, CHANGES),
@@ -508,10 +612,14 @@ int bus_register(struct bus *b) {
 
 int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct callers *callers, struct authorizer *authorizer,
             struct journal *journal, const struct bus_ops *ops, void *userdata) {
-        struct bus *b = calloc(1, sizeof(*b));
+        _cleanup_(bus_freep) struct bus *b = calloc(1, sizeof(*b));
+        int r;
 
         if (!b)
                 return -ENOMEM;
+        r = inhibitors_new(&b->inhibitors, sd_bus_get_event(sd), on_inhibitor_gone, b);
+        if (r < 0)
+                return r;
         b->bus = sd_bus_ref(sd);
         b->state = state;
         b->callers = callers;
@@ -519,7 +627,7 @@ int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct call
         b->journal = journal;
         b->ops = ops;
         b->userdata = userdata;
-        *ret = b;
+        *ret = TAKE_PTR(b);
         return 0;
 }
 
@@ -527,6 +635,7 @@ struct bus *bus_free(struct bus *b) {
         if (!b)
                 return NULL;
         sd_bus_slot_unref(b->object);
+        inhibitors_free(b->inhibitors);
         sd_bus_unref(b->bus);
         free(b);
         return NULL;

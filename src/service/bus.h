@@ -17,6 +17,9 @@
 #define BUS_PATH "/org/confd/HA"
 #define BUS_INTERFACE "org.confd.HA"
 
+/* Beside the CHANGED_ bits of the state. */
+#define CHANGED_INHIBITORS (1U << 31)
+
 struct bus;
 
 /* What is done for a caller who may: as controller_order() and controller_status() say. */

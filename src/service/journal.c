@@ -344,6 +344,19 @@ void journal_connection(struct journal *j, const struct failure *why, const stru
                       failure_words(why));
 }
 
+void journal_inhibitor(const struct inhibitor *i, const struct caller *caller) {
+        const struct caller whose = caller ? *caller : (struct caller) { .known = true, .uid = i->uid };
+        _cleanup_(fields_done) struct fields f = {};
+
+        add(&f, CONFD_HA_FIELD_WHO, i->who);
+        add(&f, CONFD_HA_FIELD_WHY, i->why);
+        add_caller(&f, &whose, NULL);
+        if (caller)
+                ENTRY(LOG_NOTICE, /* always= */ true, CONFD_HA_MSG_INHIBITED, &f, "%s inhibits role orders: %s", i->who, i->why);
+        else
+                ENTRY(LOG_NOTICE, /* always= */ true, CONFD_HA_MSG_INHIBITOR_GONE, &f, "%s no longer inhibits role orders", i->who);
+}
+
 void journal_target_failed(const char *target, const char *name, const char *message) {
         _cleanup_(fields_done) struct fields f = {};
 

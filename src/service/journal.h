@@ -8,6 +8,7 @@
 #include "basic/util.h"
 #include "service/authorize.h"
 #include "service/bus-errors.h"
+#include "service/inhibitors.h"
 #include "service/state.h"
 
 /* How long systemd may take to tell the unit of a caller before the entry is written without. */
@@ -46,6 +47,9 @@ void journal_signal(const struct signal *g);
 
 /* The connection is up (why is NULL), or why not, once for each outage; file: of a secret that is the reason. */
 void journal_connection(struct journal *j, const struct failure *why, const struct state *s, const char *file);
+
+/* Somebody inhibits role orders, or no longer does (caller is NULL). */
+void journal_inhibitor(const struct inhibitor *i, const struct caller *caller);
 
 /* A role target. */
 void journal_target_failed(const char *target, const char *name, const char *message);

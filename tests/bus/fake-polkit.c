@@ -18,10 +18,22 @@ static int answer(sd_bus_message *m, enum polkit_answer how, bool may_ask) {
 static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         struct polkit *p = userdata;
         _cleanup_free_ char *text = message_text(m);
+        const char *action;
         uint32_t flags = 0;
         int r;
 
         trace_add(&p->trace, "check %s", text);
+        if (p->denied) {
+                r = sd_bus_message_rewind(m, true);
+                if (r >= 0)
+                        r = sd_bus_message_skip(m, "(sa{sv})");
+                if (r >= 0)
+                        r = sd_bus_message_read(m, "s", &action);
+                if (r < 0)
+                        return r;
+                if (streq(action, p->denied))
+                        return answer(m, POLKIT_NO, /* may_ask= */ false);
+        }
         if (p->answer == POLKIT_HOLD) {
                 if (p->n_held == ELEMENTSOF(p->held))
                         return -ENOBUFS;

@@ -25,6 +25,7 @@ struct polkit {
         struct fixture *f;
         sd_bus *bus;
         enum polkit_answer answer;
+        const char *denied; /* an action that is answered with no, whatever `answer` is */
         sd_bus_message *held[512];
         size_t n_held;
         struct trace trace;

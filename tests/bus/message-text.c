@@ -40,6 +40,13 @@ static void put(sd_bus_message *m, FILE *f, char type, const char *contents) {
                 fprintf(f, "%u", v);
                 return;
         }
+        case 'h': { /* its number says nothing */
+                int fd;
+
+                must(sd_bus_message_read_basic(m, type, &fd));
+                fputs("descriptor", f);
+                return;
+        }
         case 'i':
         case 'u': {
                 uint32_t v;

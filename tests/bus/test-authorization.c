@@ -13,6 +13,8 @@ static struct client *somebody(struct fixture *f, enum polkit_answer answer) {
         return client_new(f, NOBODY);
 }
 
+enum { ORDERS = 7 };
+
 static struct call *give_order(struct client *c, int i) {
         switch (i) {
         case 0:
@@ -25,6 +27,8 @@ static struct call *give_order(struct client *c, int i) {
                 return call_start(c, "BeNone", "");
         case 4:
                 return call_start(c, "SlaveDead", "s", "n3");
+        case 5:
+                return call_start(c, "Inhibit", "ss", "somebody", "for a test");
         default:
                 return call_start(c, "Reload", "");
         }
@@ -39,6 +43,7 @@ static void each_method_has_its_action_and_details(void **state) {
                 { "be-relay", {} },
                 { "be-none", {} },
                 { "slave-dead", { "'node_id': 'n3'" } },
+                { "inhibit", {} },
                 { "reload", {} },
         };
         struct fixture *f = *state;
@@ -61,13 +66,18 @@ static void each_method_has_its_action_and_details(void **state) {
         /* Nothing is remembered: each order is asked about. */
         WAIT_CALL_OK(f, give_order(c, 0));
         CHECK(f, trace_count(&f->polkit.trace, "check *") == ELEMENTSOF(table) + 1);
+        /* To take over is to be master. */
+        CALL_OK_AS(f, c, "TakeOver", "ss", "n1", "");
+        EXPECT(f, &f->polkit.trace, "check * 'org.confd.HA.be-master' {'node_id': 'n1'} 0 '*'");
+        EXPECT(f, &f->polkit.trace, "check * 'org.confd.HA.be-master' {'node_id': 'n1'} 0 '*'");
 }
 
 static void refused_by(struct fixture *f, struct client *c, const char *error) {
         size_t before = sim_count(f, "{order,{4}}");
 
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < ORDERS; i++)
                 WAIT_CALL_FAILS(f, give_order(c, i), error);
+        CALL_FAILS_AS(f, c, error, "TakeOver", "ss", "n1", "");
         CHECK(f, sim_count(f, "{order,*") == before);
         CHECK_PROPERTY(f, "LastError", "('' '' 0)");
 }
@@ -123,7 +133,7 @@ static void root_needs_no_polkit(void **state) {
         if (geteuid() != 0)
                 skip();
         polkit_start(f, POLKIT_NO);
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < ORDERS; i++)
                 WAIT_CALL_OK(f, give_order(f->root, i));
         CHECK(f, f->polkit.trace.n == 0);
 }
