@@ -16,7 +16,8 @@ run() {
 }
 
 run ldconfig
-run systemd-sysusers "$prefix/lib/sysusers.d/confd-ha.conf" "$prefix/lib/sysusers.d/confd-ha-node.conf"
+run systemd-sysusers "$prefix/lib/sysusers.d/confd-ha.conf" "$prefix/lib/sysusers.d/confd-ha-node.conf" \
+    "$prefix/lib/sysusers.d/confd-ha-keepalived.conf"
 run systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/confd-ha.conf"
 run journalctl --update-catalog
 if [ -d /run/systemd/system ]; then

@@ -22,7 +22,9 @@ every_kind() {
     local f
     for f in confd-ha.service confd-ha-node.service confd-ha-master.target confd-ha-slave.target confd-had confd-hactl \
         confd-ha-node libconfd-ha.so confd_ha.h confd-ha.pc org.confd.HA.xml org.confd.HA.policy org.confd.HA.rules \
-        org.confd.HA.conf org.confd.HANode.conf org.confd.HA.service confd-ha.catalog confd-had.8 confd-hactl.1; do
+        org.confd.HA.conf org.confd.HANode.conf org.confd.HA.service confd-ha.catalog confd-had.8 confd-hactl.1 \
+        confd-ha-keepalived confd-ha-keepalived.service org.confd.HA.keepalived.rules confd-ha-keepalived.8 \
+        confd-ha-pacemaker-watch.service ocf_confd-ha_confd-ha.7; do
         [ -n "$(find "$dest/root" -name "$f")" ] || { echo "no $f"; return 1; }
     done
 }

@@ -14,7 +14,7 @@ import xml.etree.ElementTree
 
 source, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 PAGES = {p.name: p for p in sorted((build / 'man').glob('*.[0-9]')) + sorted((source / 'man').glob('*.[0-9]'))}
-SYSTEM_TYPES = {'confd-had': 8, 'confd-ha-node': 8, 'confd-hactl': 1}
+SYSTEM_TYPES = {'confd-had': 8, 'confd-ha-node': 8, 'confd-hactl': 1, 'confd-ha-keepalived': 8}
 
 
 def plain(roff):
@@ -60,7 +60,8 @@ def conf_keys(file):
 def test_options():
     missing = []
     for program, section in SYSTEM_TYPES.items():
-        where = {'confd-had': 'service', 'confd-ha-node': 'node', 'confd-hactl': 'ctl'}[program]
+        where = {'confd-had': 'service', 'confd-ha-node': 'node', 'confd-hactl': 'ctl',
+                 'confd-ha-keepalived': 'keepalived'}[program]
         out = subprocess.run([build / 'src' / where / program, '--help'], capture_output=True, text=True, timeout=20,
                              check=True).stdout
         options = set(re.findall(r'(?<![\w-])--[a-z][a-z0-9-]*', out)) | {'--version', '--help'}
@@ -75,7 +76,8 @@ def test_options():
 def test_keys():
     missing = []
     for table, conf, name in (('src/service/config.c', 'systemd/confd-ha.conf.in', 'confd-ha.conf.5'),
-                              ('src/node/config.c', 'systemd/node.conf.in', 'confd-ha-node.8')):
+                              ('src/node/config.c', 'systemd/node.conf.in', 'confd-ha-node.8'),
+                              ('src/keepalived/settings.c', 'systemd/keepalived.conf.in', 'confd-ha-keepalived.8')):
         keys = table_keys(table)
         if not keys:
             missing.append(f'{table}: no keys found in it')

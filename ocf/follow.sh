@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC3043,SC2154,SC2034
+# What slaves and nodes without a master do. To be sourced by ocf:confd-ha:confd-ha.
+
+# ---- what slaves do ----
+
+# Tells the master by this node's attribute whether its data is in place.
+tell_sync() {
+    local now_in=no
+    [ "$in_sync" = yes ] && [ "$state" != master ] && [ -n "$master_id" ] && now_in=$master_id
+    attributes "$ATTR_SYNC"
+    attribute_of "$NODE"
+    [ "$value" = "$now_in" ] || set_attribute "$ATTR_SYNC" "$now_in"
+}
+
+# Whether this node has to wait before it follows: it lost $promoted, and may be the one to take over from it. A be-slave would
+# spoil that. If $promoted lives as master, it finds this node missing and takes its score away; then it is followed again.
+may_take_over() {
+    [ "$last_master" = "$promoted" ] && [ "$last_how" = master-lost ] && [ "$in_sync" = no ] || return 1
+    attributes=$scores
+    attribute_of "$NODE"
+    [ "$value" = $SCORE_IN_SYNC ]
+}
+
+follows() { [ "$master_id" = "$promoted" ] && { [ "$state" = slave ] || [ "$synchronizing" = yes ]; }; }
+
+# Follows $promoted, unless it does. Waits for no copy. What this node alone may have had is logged, for it is replaced.
+follow() {
+    local was_role=$role rc
+    follows && return 0
+    [ "$ACTION" != look ] || ! may_take_over || return 1
+    # The name is told while a be-slave is under way, the master only when it is done.
+    [ "$synchronizing" = yes ] && [ "$state" = none ] && [ -z "$master_id" ] && [ "$ACTION" = look ] && return 0
+    find_address "$promoted" || {
+        problem "no address is known for $promoted: neither an attribute confd-ha-address nor a ring address"
+        return 1
+    }
+    [ "$ACTION" != look ] && [ "$ACTION" != notify ] || lock
+    marker_read && [ "$role" = "$was_role" ] && [ "$role" = started ] || {
+        unlock
+        return 0 # somebody has changed it since
+    }
+    if [ "$last_role" = master ]; then
+        ask_transaction
+        say warning "$ACTION: this node was master last, up to transaction $transaction; whatever $promoted does not have of it is replaced now"
+    fi
+    order be-slave "$NODE" "$promoted" "$address" --no-wait
+    rc=$?
+    [ "$ACTION" != look ] && [ "$ACTION" != notify ] || unlock
+    [ $rc = 0 ] || {
+        why
+        say warning "$ACTION: cannot follow $promoted at $address yet: $words"
+        return 1
+    }
+    say info "$ACTION: following $promoted at $address"
+    state=joining
+}
+
+# Where nobody is master: may this node offer itself? Sets $score and $score_why.
+cold_score() {
+    score=-INFINITY score_why=
+    if [ "$trust" = "$NODE" ]; then
+        score=$SCORE_TRUSTED score_why="the administrator trusts the data of this node"
+    elif [ -n "$trust" ]; then
+        score_why="the administrator trusts the data of $trust"
+    elif [ -z "$set" ]; then
+        score_why="nobody has said whose data counts: crm_attribute -t crm_config -s $PROPERTY_SET -n $TRUST_NAME -v NODE"
+    elif [ "$set_master" = "$NODE" ]; then
+        score=$SCORE_WAS_MASTER score_why="this node was the last master"
+    elif is_in "$NODE" "$set_nodes"; then
+        now
+        [ -n "$cold" ] || cold=$cs
+        if [ $((cs - cold)) -ge $COLD_PATIENCE_CS ]; then
+            score=$SCORE_WAS_IN_SYNC score_why="this node was in sync with $set_master, which is not promoted"
+        else
+            score_why="in sync with $set_master, which is waited for"
+        fi
+    else
+        score_why="not in sync with the last master: that was${set_nodes%?}"
+    fi
+}
+
+offer_itself() {
+    local before=$cold
+    cold_score
+    attributes=$scores
+    attribute_of "$NODE"
+    case $value in
+    # What a master gave, or this node before, is not lowered here.
+    "$SCORE_MASTER" | "$SCORE_IN_SYNC" | "$SCORE_LOST_ROLE") return 0 ;;
+    esac
+    [ "$value" = "$score" ] && [ "$before" = "$cold" ] && return 0
+    marker_write
+    set_score "$score"
+    say notice "$ACTION: nobody is master; $score_why"
+}

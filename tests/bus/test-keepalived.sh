@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# confd-ha-keepalived as keepalived runs it, against a scripted service: what each wish makes the worker do, and keep.
+# shellcheck disable=SC2317 # functions that are run by name
+# shellcheck source=tests/bus/ctl-lib.sh
+. "$(dirname "$0")/ctl-lib.sh"
+: "${CONFD_HA_KEEPALIVED:?names the program under test}"
+
+start_bus bus
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
+mkdir -p "$work/wishes"
+port=$((20000 + $$ % 20000))
+cat >"$work/keepalived.conf" <<END
+[Node]
+Id=n2
+[Peer]
+Id=n1
+Address=127.0.0.1
+HaPort=$port
+[Keepalived]
+Instance=confd
+PeerInstance=alive-n1
+END
+keepalived() { "$CONFD_HA_KEEPALIVED" --config="$work/keepalived.conf" --directory="$work/wishes" "$@"; }
+# As keepalived calls it.
+wish() { keepalived INSTANCE confd "$1" 100; }
+peer() { keepalived INSTANCE alive-n1 "$1" 50; }
+
+# The calls since the last look, with those of the properties left out.
+calls() {
+        mock Calls | sed 's/^as [0-9]* *//; s/^as 0$//' >>"$work/calls"
+        cat "$work/calls"
+}
+called() { case $(calls) in *"$1"*) ;; *) return 1 ;; esac; }
+forget() {
+        mock Calls >/dev/null
+        : >"$work/calls"
+}
+
+start_mock
+set_property Connected b true
+set_property NodeId s n2
+set_property Slaves 'a(ss)' 0
+"$CONFD_HA_KEEPALIVED" --config="$work/keepalived.conf" --directory="$work/wishes" worker 2>"$work/worker.log" &
+worker=$!
+pids+=("$worker")
+wait_for busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --auto-start=no get-property org.confd.HA /org/confd/HA org.confd.HA State
+
+ok "a wish is stored" wish BACKUP
+eventually "a backup without data follows the peer" called 'BeSlave n2 n1 127.0.0.1 no'
+forget
+mock Fail sss BeSlave "" ""
+mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.Connect refused
+eventually "a peer that is not master yet is tried again" called 'BeSlave n2 n1'
+fails "a node that has no data is not fit to be master" 1 "not that of the last master" keepalived check
+
+set_property Master '(ss)' n1 127.0.0.1
+set_property InSync b true
+set_property LastInSync '(sssts)' slave n1 127.0.0.1 0 lasts
+set_property State s slave
+ok "a slave in sync is fit to be master" wait_for keepalived check
+forget
+
+# The master dies: nothing is ordered that would spoil the take-over, while nobody listens at the other side.
+set_property InSync b false
+set_property LastInSync '(sssts)' slave n1 127.0.0.1 1700000000000000 master-lost
+set_property Master '(ss)' "" ""
+set_property State s none
+ok "who lost its master is fit to be master" keepalived check
+ok "a worker that has looked for the peer" wait_for grep -q "ConfD is none" "$work/worker.log"
+is "has given no order" "$(calls | grep -c BeSlave)" 0
+# Somebody listens there again: it is followed.
+/usr/bin/python3 -c 'import socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(8)
+while True: s.accept()[0].close()' "$port" &
+listener=$!
+pids+=("$listener")
+eventually "a peer that listens is followed" called 'BeSlave n2 n1'
+kill $listener
+ok "after a be-slave was begun, this node is not fit" eval '! keepalived check'
+
+set_property Master '(ss)' n1 127.0.0.1
+set_property InSync b true
+set_property State s slave
+wait_for keepalived check
+forget
+ok "keepalived makes it master" wish MASTER
+eventually "it takes over" called 'TakeOver n2'
+set_property Master '(ss)' "" ""
+set_property State s master
+set_property LastInSync '(sssts)' master n2 "" 0 lasts
+ok "a master that was wished is fit" wait_for keepalived check
+forget
+
+# A role that ConfD lost by itself is given again.
+set_property InSync b false
+set_property LastInSync '(sssts)' master n2 "" 1700000000000000 outage
+set_property State s none
+eventually "a role that was lost is given again" called 'TakeOver n2'
+set_property State s master
+set_property InSync b true
+forget
+
+set_property Slaves 'a(ss)' 1 n1 127.0.0.1
+peer MASTER
+eventually "a peer that sends no advertisements is dead" called 'SlaveDead n1'
+peer BACKUP
+set_property Slaves 'a(ss)' 0
+forget
+
+mock Fail sss TakeOver org.confd.HA.Error.NotInSync "the data here is old"
+set_property InSync b false
+set_property State s none
+twice() { [ "$(calls | grep -o "$1" | wc -l)" -ge 2 ]; }
+eventually "a refused take-over is tried again" twice 'TakeOver n2'
+succeed TakeOver
+# Older than its grace: this is what puts the instance to FAULT.
+touch -d '1 minute ago' "$work/wishes/role"
+fails "a master that is none is not fit" 1 "ConfD is not" keepalived check
+set_property State s master
+set_property InSync b true
+forget
+
+for state in STOP FAULT BACKUP; do
+        wish $state
+        eventually "$state ends the master's role" called BeNone
+        wish MASTER
+        forget
+done
+wish STOP
+set_property State s none
+set_property InSync b false
+forget
+many=()
+for _ in 1 2 3 4 5 6 7 8; do
+        wish STOP &
+        many+=($!)
+done
+wait "${many[@]}"
+ok "many at once are harmless" keepalived INSTANCE confd STOP
+is "and order nothing" "$(calls | grep -cE 'BeSlave|BeNone|TakeOver')" 0
+ok "another instance is none of ours" keepalived INSTANCE other MASTER 100
+fails "words that keepalived does not use" 64 "no state of keepalived" keepalived INSTANCE confd HAPPY
+
+# Its service goes and comes back: the wish is kept.
+set_property LastInSync '(sssts)' "" "" "" 0 ""
+wish BACKUP
+mock Leave
+mock Return
+forget
+eventually "a service that comes back is told again" called 'BeSlave n2 n1'
+ok "the worker lives" kill -0 $worker
+kill -TERM $worker
+rc=0
+wait $worker || rc=$?
+is "and ends well" $rc 0
+printf '[Node]\nId=n1\n[Peer]\nId=n1\nAddress=10.0.0.1\n' >"$work/bad.conf"
+fails "two nodes with one id are refused" 78 "one id" "$CONFD_HA_KEEPALIVED" --config="$work/bad.conf" worker
+printf '[Node]\nId=n1\n' >"$work/bad.conf"
+fails "a peer is needed" 78 "[[]Peer[]] Id=" "$CONFD_HA_KEEPALIVED" --config="$work/bad.conf" worker
+printf '[Peer]\nAddress=n1.example\n' >"$work/bad.conf"
+fails "a name is no address" 78 "bad.conf:2" "$CONFD_HA_KEEPALIVED" --config="$work/bad.conf" check
+finish
