@@ -5,10 +5,17 @@
 # machine_init                  a place for all of them; call once, with machine_cleanup in an EXIT trap
 # machine_net NAME              makes its network namespace, with a loopback interface only
 # machine_wire A B              joins two of them: 10.77.0.1/24 at A's eth0, 10.77.0.2/24 at B's
-# machine_create NAME           the root directory ($MACHINES/NAME/root), not booted, to be changed at will
+# machine_bridge                a switch in a namespace of its own, for more than two
+# machine_port NAME ADDRESS...  makes NAME's network namespace with an eth0 at the switch and these addresses (with /LENGTH)
+# machine_carrier NAME up|down  plugs its cable in or out, at the switch's end
+# machine_drop NAME [OTHER]     its frames, or those between the two, vanish in the switch; machine_undrop ends all of that
+# machine_create NAME           the root directory ($MACHINES/NAME/root), not booted, to be changed at will; made on top
+#                               of $MACHINE_BASE, if that is set: directories for lowerdir=, as in "$MACHINES/NAME/upper"
 # machine_boot NAME             boots it and waits until systemd has started everything
 # machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment, for MACHINE_TIMEOUT (60) s at most
-# machine_power_off NAME        as if the plug were pulled
+# machine_power_off NAME        as if the plug were pulled; a machine at the switch falls silent first, and is plugged in
+#                               again by machine_power_on
+# machine_power_on NAME         boots it again, with no addresses but its own
 # wait_for SECONDS COMMAND...   until COMMAND succeeds; 1 after the deadline
 #
 # Everything is named after this shell's process id, so that several can run at once, and machine_cleanup leaves nothing.
@@ -53,10 +60,56 @@ machine_wire() {
     for m in "$a" "$b"; do ip -n "$machine_tag-$m" link set eth0 up || return 1; done
 }
 
+machine_bridge() {
+    machine_net switch && ip -n "$machine_tag-switch" link add br0 type bridge && ip -n "$machine_tag-switch" link set br0 up
+}
+
+machine_port() {
+    local name=$1
+    shift
+    machine_net "$name" &&
+        ip -n "$machine_tag-switch" link add "p-$name" type veth peer name eth0 netns "$machine_tag-$name" &&
+        ip -n "$machine_tag-switch" link set "p-$name" master br0 up || return 1
+    mkdir -p "$MACHINES/$name"
+    echo "$@" >"$MACHINES/$name/addresses"
+    machine_addresses "$name"
+}
+
+# Its own addresses, and no others: a namespace outlives its machine, and would go on answering for what that had taken.
+machine_addresses() {
+    local address nodad
+    ip -n "$machine_tag-$1" addr flush dev eth0
+    for address in $(cat "$MACHINES/$1/addresses"); do
+        case $address in *:*) nodad=nodad ;; *) nodad= ;; esac
+        ip -n "$machine_tag-$1" addr add "$address" dev eth0 ${nodad:+"$nodad"} || return 1
+    done
+    ip -n "$machine_tag-$1" link set eth0 up
+}
+
+machine_carrier() { ip -n "$machine_tag-switch" link set "p-$1" "$2"; }
+
+machine_drop() {
+    local rules
+    if [ $# = 1 ]; then
+        rules="iifname p-$1 drop
+oifname p-$1 drop"
+    else
+        rules="iifname p-$1 oifname p-$2 drop
+iifname p-$2 oifname p-$1 drop"
+    fi
+    {
+        echo "add table bridge part"
+        echo "add chain bridge part f { type filter hook forward priority 0; policy accept; }"
+        echo "$rules" | sed 's/^/add rule bridge part f /'
+    } | ip netns exec "$machine_tag-switch" nft -f -
+}
+
+machine_undrop() { ip netns exec "$machine_tag-switch" nft delete table bridge part; }
+
 machine_create() {
     local name=$1 dir=$MACHINES/$1 root=$MACHINES/$1/root unit wants
     mkdir -p "$dir/upper" "$dir/work" "$root"
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$root" || return 1
+    mount -t overlay overlay -o "lowerdir=${MACHINE_BASE:+$MACHINE_BASE:}/,upperdir=$dir/upper,workdir=$dir/work" "$root" || return 1
     : >"$root/etc/machine-id"
     echo "$name" >"$root/etc/hostname"
     printf '127.0.0.1 localhost\n::1 localhost\n10.77.0.1 n1\n10.77.0.2 n2\n' >"$root/etc/hosts"
@@ -113,10 +166,15 @@ machine() {
 
 machine_power_off() {
     local nspawn init
+    [ ! -e "$MACHINES/$1/addresses" ] || machine_carrier "$1" down
     nspawn=$(cat "$MACHINES/$1/nspawn.pid" 2>/dev/null) || return 0
     init=$(cat "$MACHINES/$1/init.pid" 2>/dev/null) && kill -9 "$init" 2>/dev/null || true
     wait_for 10 machine_process_gone "$nspawn" || kill -9 "$nspawn"
     rm -f "$MACHINES/$1/nspawn.pid" "$MACHINES/$1/init.pid"
+}
+
+machine_power_on() {
+    machine_addresses "$1" && machine_carrier "$1" up && machine_boot "$1"
 }
 
 machine_process_gone() { ! kill -0 "$1"; }
@@ -139,6 +197,9 @@ machine_cleanup() {
         for cgroup in $machine_cgroups; do
             wait_for 5 machine_cgroup_gone "$cgroup/$machine_tag-$name"
         done
+    done
+    for name in $(ip netns list | awk -v "tag=$machine_tag-" 'index($1, tag) == 1 { print $1 }'); do
+        ip netns del "$name"
     done
     wait_for 5 umount "$MACHINES" || umount -l "$MACHINES"
     rmdir "$MACHINES"
