@@ -460,6 +460,10 @@ static int append_sync_record(sd_bus_message *m, const struct sync_record *r) {
                                      r->ended, sync_end_to_string(r->how));
 }
 
+static const struct bus *bus_of(void *userdata) {
+        return userdata;
+}
+
 #define PROPERTY(name, ...) \
         static int property_##name(sd_bus *sd, const char *path, const char *interface, const char *property, \
                                    sd_bus_message *m, void *userdata, sd_bus_error *error) { \
@@ -478,6 +482,7 @@ PROPERTY(events_connected, sd_bus_message_append(m, "b", p->events_connected))
 PROPERTY(synchronizing, sd_bus_message_append(m, "b", p->synchronizing))
 PROPERTY(in_sync, sd_bus_message_append(m, "b", p->in_sync))
 PROPERTY(last_in_sync, append_sync_record(m, &p->last_in_sync))
+PROPERTY(targets, sd_bus_message_append(m, "s", bus_of(userdata)->ops->targets(bus_of(userdata)->userdata)))
 PROPERTY(confd_address, sd_bus_message_append(m, "s", p->confd_address))
 PROPERTY(confd_version, sd_bus_message_append(m, "s", p->confd_version))
 PROPERTY(protocol_version, sd_bus_message_append(m, "u", p->protocol_version))
@@ -501,6 +506,7 @@ void bus_emit_properties(struct bus *b, unsigned changed) {
                 { CHANGED_SYNCHRONIZING, "Synchronizing" },
                 { CHANGED_IN_SYNC, "InSync" },
                 { CHANGED_LAST_IN_SYNC, "LastInSync" },
+                { CHANGED_TARGETS, "Targets" },
                 { CHANGED_CONFD_ADDRESS, "ConfdAddress" },
                 { CHANGED_CONFD_VERSION, "ConfdVersion" },
                 { CHANGED_CONFD_VERSION, "ProtocolVersion" },
@@ -590,6 +596,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("InSync", "b", property_in_sync, 0, CHANGES),
         SD_BUS_PROPERTY("LastInSync", "(sssts)", property_last_in_sync, 0, CHANGES),
         SD_BUS_PROPERTY("Inhibitors", "a(ssut)", property_inhibitors, 0, CHANGES),
+        SD_BUS_PROPERTY("Targets", "s", property_targets, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdAddress", "s", property_confd_address, 0, CHANGES),
         SD_BUS_PROPERTY("ConfdVersion", "s", property_confd_version, 0, CHANGES),
         SD_BUS_PROPERTY("ProtocolVersion", "u", property_protocol_version, 0, CHANGES),

@@ -29,6 +29,7 @@ struct bus_ops {
         /* none, or why it is refused */
         struct failure (*reload)(const struct caller *caller, void *userdata);
         const struct config *(*config)(void *userdata);
+        const char *(*targets)(void *userdata);
 };
 
 /* Borrows state, callers, authorizer and journal. Requests are ended by those who were given them: free it after the authorizer and

@@ -65,6 +65,8 @@ void controller_reply_finished(struct controller *c, uint64_t covers) {
                 if (order->kind == ORDER_KIND_BE_SLAVE && order->accepted)
                         order_reply(order, &none, /* accepted_only= */ true);
                 order_reply(order, &order->outcome, /* accepted_only= */ false);
+                if (order->kind != ORDER_KIND_SLAVE_DEAD && !failure_is_set(&order->outcome))
+                        c->handlers->obeyed(c->userdata);
                 release(order);
         }
 }

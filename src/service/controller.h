@@ -28,6 +28,9 @@ typedef void (*controller_publish_fn)(void *userdata);
 /* Connections, for the journal: up (why is NULL), or why not. */
 typedef void (*controller_connection_fn)(void *userdata, const struct failure *why);
 
+/* ConfD has done an order for a role, and the state shows it. */
+typedef void (*controller_obeyed_fn)(void *userdata);
+
 /* The answer to a status question: failure is none and nodes as ConfD listed them, or there is a failure. */
 typedef void (*controller_status_fn)(void *userdata, const struct failure *failure, enum ha_state state,
                                      const struct node_list *nodes);
@@ -35,6 +38,7 @@ typedef void (*controller_status_fn)(void *userdata, const struct failure *failu
 struct controller_handlers {
         controller_publish_fn publish;
         controller_connection_fn connection;
+        controller_obeyed_fn obeyed;
 };
 
 /* Borrows state; takes the configuration over. -ENOMEM and what sd-event says. */

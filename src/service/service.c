@@ -39,7 +39,8 @@ struct service {
 
 /* systemd is told the whole line, and only when it is another. */
 static void tell_systemd(struct service *s) {
-        _cleanup_free_ char *text = status_text(s->state, link_is_polling(controller_link(s->controller)));
+        _cleanup_free_ char *text = status_text(s->state, link_is_polling(controller_link(s->controller)),
+                                                 targets_describe(s->targets));
 
         if (!text || s->stopping || (s->status_text && streq(s->status_text, text)))
                 return;
@@ -82,6 +83,20 @@ static void on_publish(void *userdata) {
         tell_systemd(s);
 }
 
+static void on_targets(void *userdata) {
+        struct service *s = userdata;
+
+        bus_emit_properties(s->bus, CHANGED_TARGETS);
+        tell_systemd(s);
+}
+
+/* An order for a role: what hangs on it is looked after, also when the role was there before. */
+static void on_obeyed(void *userdata) {
+        struct service *s = userdata;
+
+        targets_again(s->targets);
+}
+
 static void on_connection(void *userdata, const struct failure *why) {
         struct service *s = userdata;
 
@@ -120,6 +135,7 @@ static struct failure reload(struct service *s, const struct caller *caller) {
                 targets_configure(s->targets, c->targets, c->grace);
                 controller_reload(s->controller, TAKE_PTR(c));
                 targets_update(s->targets, s->state->state, s->state->synchronizing);
+                targets_again(s->targets);
         }
         if (s->name_acquired)
                 notify_ready(s->status_text ?: "");
@@ -148,6 +164,12 @@ static struct failure on_reload(const struct caller *caller, void *userdata) {
         return reload(userdata, caller);
 }
 
+static const char *targets(void *userdata) {
+        struct service *s = userdata;
+
+        return targets_describe(s->targets);
+}
+
 static const struct config *current_config(void *userdata) {
         struct service *s = userdata;
 
@@ -159,6 +181,7 @@ static const struct bus_ops bus_ops = {
         .status = on_status,
         .reload = on_reload,
         .config = current_config,
+        .targets = targets,
 };
 
 /* ---- life ---- */
@@ -206,6 +229,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 static const struct controller_handlers handlers = {
         .publish = on_publish,
         .connection = on_connection,
+        .obeyed = on_obeyed,
 };
 
 static char *load_node_id(void) {
@@ -265,7 +289,7 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         r = journal_new(&s->journal, event, bus);
         if (r < 0)
                 return r;
-        r = targets_new(&s->targets, event, bus);
+        r = targets_new(&s->targets, event, bus, on_targets, s);
         if (r < 0)
                 return r;
         targets_configure(s->targets, c->targets, c->grace);

@@ -34,6 +34,7 @@ enum {
         CHANGED_LAST_ERROR = 1 << 9,
         CHANGED_IN_SYNC = 1 << 10,
         CHANGED_LAST_IN_SYNC = 1 << 11,
+        CHANGED_TARGETS = 1 << 12, /* which are not part of the state */
 };
 
 enum error_kind {

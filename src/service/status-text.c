@@ -65,7 +65,7 @@ static void print_role(FILE *f, const struct state *s) {
                 fprintf(f, ", a BeSlave is under way");
 }
 
-char *status_text(const struct state *s, bool polling) {
+char *status_text(const struct state *s, bool polling, const char *targets) {
         char *text = NULL;
         size_t size = 0;
         FILE *f = open_memstream(&text, &size);
@@ -75,6 +75,8 @@ char *status_text(const struct state *s, bool polling) {
         if (s->connected) {
                 fprintf(f, "Connected to ConfD %s at %s: ", s->confd_version, s->confd_address);
                 print_role(f, s);
+                if (strncmp(targets, "failed: ", strlen("failed: ")) == 0)
+                        fprintf(f, "; a role target is not as it is to be: %s", targets + strlen("failed: "));
                 if (polling)
                         fprintf(f, "; no event connection, its status is asked for every few seconds");
         } else if (*s->error_name && (s->error_kind == ERROR_KIND_CONNECTION || s->error_kind == ERROR_KIND_ORDER))

@@ -9,4 +9,4 @@
 enum { STATUS_TEXT_PEERS_MAX = 6 };
 
 /* polling: there is no event connection, and it is known that there is none now. NULL without memory. */
-char *status_text(const struct state *s, bool polling);
+char *status_text(const struct state *s, bool polling, const char *targets);

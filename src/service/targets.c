@@ -1,32 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the jobs that make systemd's role targets follow the role.
+/* Owns the wish that systemd's role targets follow the role, until it is so.
  *
- * What is wanted is a plan of one or two steps: start a target, or stop one or both. Going from one role to the other is a
- * single StartUnit: the targets conflict, and are ordered, so that systemd stops what hangs on the one before it starts
- * what hangs on the other. One call is under way at a time; what is wanted meanwhile comes after it, and only the last of
- * it. systemd merges or replaces jobs, so a call's reply is enough to go on; how its job ends is only reported.
+ * The role gives each target a goal: up, down, or left alone. Going from one role to the other is a single StartUnit: the
+ * targets conflict, and are ordered, so that systemd stops what hangs on the one before it starts what hangs on the other.
+ * One call is under way at a time; what is wanted meanwhile comes after it, and only the last of it.
  *
  * A target that we started is stopped without a question, for its job may not be done yet. Of any other it is asked
  * first whether it is active: after a start of the service one may be, and stopping what does not run would only fill the
  * journal. To start what runs changes nothing, and is how a service that was restarted finds its way back without a stop
- * in between. */
+ * in between.
+ *
+ * A target that comes or goes without us is seen, and treated like a call that failed: it is told, and tried again after a
+ * while, for an administrator may be at it; at once when an order or a reload says again what is wanted. */
 #include <stdio.h>
 
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/bus-errors.h"
 #include "service/journal.h"
+#include "service/target-units.h"
 #include "service/targets.h"
-
-#define SYSTEMD "org.freedesktop.systemd1"
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
-
-#define CALL_TIMEOUT_USEC (25 * USEC_PER_SEC)
-/* systemd is away from the bus while it executes itself anew, and may be busy: what failed is tried again, a few times. */
-#define RETRY_USEC (5 * USEC_PER_SEC)
-
-enum { RETRIES_MAX = 3 };
 
 enum want {
         WANT_NOTHING,    /* leave both as they are */
@@ -36,243 +29,295 @@ enum want {
         WANT_NOT_MASTER, /* slave to be: the data is not in place yet */
 };
 
-enum target { MASTER, SLAVE, TARGETS };
-
-struct step {
-        enum target target;
-        bool start;
-};
+enum goal { LEAVE, UP, DOWN };
 
 struct targets {
-        sd_event *event;
-        sd_bus *bus;
-        sd_bus_slot *jobs, *call;
         sd_event_source *grace_timer, *retry_timer;
+        struct target_units *units;
+        targets_changed_fn changed;
+        void *userdata;
+
         bool enabled;
+        bool absent;     /* there is no systemd on this bus */
         bool absence_told;
         bool grace_running;
         uint64_t grace;
-        unsigned retries;
+        uint64_t delay;  /* of the next retry */
+        uint64_t up_since;
 
-        enum want wanted, done;
-        bool started[TARGETS]; /* by us, and not stopped since */
-        struct step plan[TARGETS];
-        size_t n_plan;
-        struct step current;
+        enum want wanted;
+        enum goal goals[TARGETS];
+        struct {
+                bool settled;   /* what is to be asked for its goal has been */
+                bool started;   /* by us, and not stopped since */
+                bool look;      /* it is to be asked whether it is so */
+                bool job;       /* whose end is awaited */
+                bool again;     /* if it is not so, it is tried at once */
+                enum unit_state state;
+        } unit[TARGETS];
+        enum target current; /* of the call under way */
+        bool current_starts, current_asks;
 
-        char *job; /* the last one, whose end is reported */
-        struct step job_step;
+        char *failure;     /* why it is not as it is wanted */
+        char *description; /* as it was told last */
 };
 
-static const char *const units[TARGETS] = { [MASTER] = TARGET_MASTER, [SLAVE] = TARGET_SLAVE };
-
-static const struct {
-        struct step steps[TARGETS];
-        size_t n;
-} plans[] = {
-        [WANT_NOTHING] = {},
-        [WANT_NONE] = { { { MASTER, false }, { SLAVE, false } }, 2 },
-        [WANT_MASTER] = { { { MASTER, true } }, 1 },
-        [WANT_SLAVE] = { { { SLAVE, true } }, 1 },
-        [WANT_NOT_MASTER] = { { { MASTER, false } }, 1 },
+static const enum goal goals_of[][TARGETS] = {
+        [WANT_NOTHING] = { LEAVE, LEAVE },
+        [WANT_NONE] = { [TARGET_MASTER] = DOWN, [TARGET_SLAVE] = DOWN },
+        [WANT_MASTER] = { [TARGET_MASTER] = UP, [TARGET_SLAVE] = LEAVE },
+        [WANT_SLAVE] = { [TARGET_MASTER] = LEAVE, [TARGET_SLAVE] = UP },
+        [WANT_NOT_MASTER] = { [TARGET_MASTER] = DOWN, [TARGET_SLAVE] = LEAVE },
 };
 
-static void next_step(struct targets *t);
-static void call_failed(struct targets *t, const char *name, const char *message);
+/* ---- what is told ---- */
 
-/* ---- jobs ---- */
-
-static const char *verb(const struct step *step) {
-        return step->start ? "StartUnit" : "StopUnit";
-}
-
-static void report(const struct step *step, const char *name, const char *message) {
-        _cleanup_free_ char *words = NULL;
-
-        if (asprintf(&words, "%s: %s", verb(step), message) < 0)
-                words = NULL;
-        journal_target_failed(units[step->target], name, words);
-}
-
-static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct targets *t = userdata;
-        const char *job, *unit, *result;
-        uint32_t id;
-
-        if (sd_bus_message_read(m, "uoss", &id, &job, &unit, &result) < 0 || !t->job || !streq(job, t->job))
-                return 0;
-        free(TAKE_PTR(t->job));
-        if (streq(result, "done") || streq(result, "canceled"))
-                log_debug("%s %s: %s", verb(&t->job_step), unit, result);
-        else {
-                _cleanup_free_ char *words = NULL;
-
-                if (asprintf(&words, "its job ended with result \"%s\", see systemctl status %s", result,
-                             units[t->job_step.target]) < 0)
-                        words = NULL;
-                report(&t->job_step, ERROR_FAILED, words ?: result);
+static bool is_so(const struct targets *t, enum target target) {
+        switch (t->goals[target]) {
+        case LEAVE:
+                return true;
+        case UP:
+                return t->unit[target].state == UNIT_UP;
+        case DOWN:
+                return t->unit[target].state == UNIT_DOWN;
         }
-        return 0;
+        return true;
 }
 
-static int on_watched(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        if (sd_bus_message_is_method_error(m, NULL))
-                log_warning("Cannot follow the jobs of the role targets: %s", sd_bus_message_get_error(m)->message);
-        return 0;
+static bool all_is_so(const struct targets *t) {
+        return is_so(t, TARGET_MASTER) && is_so(t, TARGET_SLAVE);
 }
 
-/* Jobs are only announced to those who subscribed; it is done with the first call, when there surely is a connection. */
-static void subscribe(struct targets *t) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
+static const char *describe(const struct targets *t) {
+        bool up = t->goals[TARGET_MASTER] == UP || t->goals[TARGET_SLAVE] == UP;
 
-        if (t->jobs)
+        if (!t->enabled || t->absent || t->wanted == WANT_NOTHING)
+                return "off";
+        if (t->failure)
+                return t->failure;
+        if (all_is_so(t))
+                return up ? "reached" : "off";
+        return up ? "starting" : "stopping";
+}
+
+static void tell(struct targets *t) {
+        const char *now = describe(t);
+
+        if (streq(now, t->description) || free_and_strdup(&t->description, now) < 0)
                 return;
-        r = sd_bus_match_signal_async(t->bus, &t->jobs, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed,
-                                      on_watched, t);
-        if (r >= 0)
-                r = sd_bus_message_new_method_call(t->bus, &m, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe");
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
-        if (r >= 0)
-                r = sd_bus_message_set_expect_reply(m, false);
-        if (r >= 0)
-                r = sd_bus_send(t->bus, m, NULL);
-        if (r < 0)
-                log_warning("Cannot follow the jobs of the role targets: %s", strerror(-r));
+        t->changed(t->userdata);
 }
 
-static int on_called(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct targets *t = userdata;
-        const char *job;
-
-        t->call = sd_bus_slot_unref(t->call);
-        if (sd_bus_message_is_method_error(m, NULL)) {
-                const sd_bus_error *e = sd_bus_message_get_error(m);
-
-                call_failed(t, e->name, e->message ?: "");
-        } else if (sd_bus_message_read(m, "o", &job) >= 0 && free_and_strdup(&t->job, job) >= 0)
-                t->job_step = t->current;
-        next_step(t);
-        return 0;
+const char *targets_describe(const struct targets *t) {
+        return t->description;
 }
 
-static void start_or_stop(struct targets *t) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const struct step *step = &t->current;
-        int r;
+/* ---- what fails ---- */
 
-        subscribe(t);
-        r = sd_bus_message_new_method_call(t->bus, &m, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, verb(step));
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "ss", units[step->target], "replace");
-        if (r >= 0)
-                r = sd_bus_call_async(t->bus, &t->call, m, on_called, t, CALL_TIMEOUT_USEC);
-        if (r < 0) {
-                call_failed(t, ERROR_FAILED, strerror(-r));
-                return;
-        }
-        if (step->start)
-                t->started[MASTER] = t->started[SLAVE] = false; /* the other is stopped by the conflict */
-        t->started[step->target] = step->start;
-}
-
-/* ---- whether there is anything to stop ---- */
-
-static int on_active_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        struct targets *t = userdata;
-        const char *state = "inactive";
-
-        t->call = sd_bus_slot_unref(t->call);
-        if (sd_bus_message_is_method_error(m, NULL)) {
-                const sd_bus_error *e = sd_bus_message_get_error(m);
-
-                /* No such unit is nothing to stop. */
-                if (!sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_OBJECT, SYSTEMD ".NoSuchUnit"))
-                        call_failed(t, e->name, e->message ?: "");
-        } else if (sd_bus_message_read(m, "v", "s", &state) >= 0 && !streq(state, "inactive") && !streq(state, "failed"))
-                start_or_stop(t);
-        next_step(t);
-        return 0;
-}
-
-static void stop_if_active(struct targets *t) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = sd_bus_path_encode(SYSTEMD_PATH "/unit", units[t->current.target], &path);
-        if (r >= 0)
-                r = sd_bus_message_new_method_call(t->bus, &m, SYSTEMD, path, "org.freedesktop.DBus.Properties", "Get");
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "ss", SYSTEMD ".Unit", "ActiveState");
-        if (r >= 0)
-                r = sd_bus_call_async(t->bus, &t->call, m, on_active_state, t, CALL_TIMEOUT_USEC);
-        if (r < 0)
-                call_failed(t, ERROR_FAILED, strerror(-r));
-}
-
-/* ---- plans ---- */
-
-/* The rest of the plan goes with it: it is made anew. */
-static void call_failed(struct targets *t, const char *name, const char *message) {
-        const sd_bus_error e = SD_BUS_ERROR_MAKE_CONST(name, message);
-
-        if (sd_bus_error_has_names(&e, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
-                if (!t->absence_told)
-                        log_info("No systemd on this bus: the role targets are left alone");
-                t->absence_told = true;
-        } else if (t->retries == 0)
-                report(&t->current, name, message);
-        t->n_plan = 0;
-        if (t->wanted != t->done || t->retries >= RETRIES_MAX)
-                return;
-        t->retries++;
-        (void) sd_event_source_set_time(t->retry_timer, now_monotonic() + RETRY_USEC);
+static void set_retry(struct targets *t, uint64_t delay) {
+        (void) sd_event_source_set_time(t->retry_timer, usec_add(now_monotonic(), delay));
         (void) sd_event_source_set_enabled(t->retry_timer, SD_EVENT_ONESHOT);
 }
 
-static void next_step(struct targets *t) {
-        if (t->call)
-                return;
-        if (t->n_plan == 0) {
-                if (t->wanted == WANT_NOTHING || t->wanted == t->done)
-                        return;
-                /* A slave that is given another master keeps what hangs on its role until the role says otherwise. */
-                if (t->wanted == WANT_NOT_MASTER && t->done == WANT_SLAVE)
-                        return;
-                memcpy(t->plan, plans[t->wanted].steps, sizeof(t->plan));
-                t->n_plan = plans[t->wanted].n;
-                t->done = t->wanted;
+static void succeeded(struct targets *t, enum target target) {
+        if (t->failure)
+                log_info("%s is %s after all", target_names[target], t->goals[target] == UP ? "up" : "down");
+        free(TAKE_PTR(t->failure));
+        t->up_since = now_monotonic();
+        (void) sd_event_source_set_enabled(t->retry_timer, SD_EVENT_OFF);
+}
+
+/* The same reason is logged once. What is wrong right after it was right is no reason to be quicker. */
+_printf_(4, 5) static void failed(struct targets *t, enum target target, const char *name, const char *format, ...) {
+        _cleanup_free_ char *words = NULL, *failure = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&words, format, ap);
+        va_end(ap);
+        if (n < 0)
+                words = NULL;
+        else if (asprintf(&failure, "failed: %s: %s", target_names[target], words) < 0)
+                failure = NULL;
+        if (failure && (!t->failure || !streq(t->failure, failure))) {
+                journal_target_failed(target_names[target], name, words);
+                free(t->failure);
+                t->failure = TAKE_PTR(failure);
         }
-        t->current = t->plan[0];
-        t->plan[0] = t->plan[1];
-        t->n_plan--;
-        if (t->current.start || t->started[t->current.target])
-                start_or_stop(t);
+        if (t->up_since > 0 && now_monotonic() - t->up_since > TARGETS_RETRY_MAX_USEC)
+                t->delay = TARGETS_RETRY_MIN_USEC;
+        t->up_since = 0;
+        set_retry(t, t->delay);
+        t->delay = MIN(t->delay * 2, TARGETS_RETRY_MAX_USEC);
+}
+
+/* ---- steps ---- */
+
+/* The next call for this target, if there is one to make. */
+static int step(struct targets *t, enum target target) {
+        enum goal goal = t->goals[target];
+        int r;
+
+        t->current = target;
+        t->current_starts = t->current_asks = false;
+        if (t->unit[target].look) {
+                t->unit[target].look = false;
+                t->current_asks = true;
+                r = target_units_ask(t->units, target);
+        } else if (goal == LEAVE || t->unit[target].settled)
+                return 0;
+        else if (goal == UP) {
+                t->unit[target].settled = t->unit[target].started = t->current_starts = true;
+                t->unit[!target].started = false; /* it is stopped by the conflict */
+                t->unit[target].state = t->unit[!target].state = UNIT_UNKNOWN;
+                r = target_units_start(t->units, target);
+        } else if (!t->unit[target].started && t->unit[target].state == UNIT_UNKNOWN) {
+                t->current_asks = true;
+                r = target_units_ask(t->units, target);
+        } else {
+                t->unit[target].settled = true;
+                if (!t->unit[target].started && t->unit[target].state == UNIT_DOWN)
+                        return 0;
+                t->unit[target].started = false;
+                t->unit[target].state = UNIT_UNKNOWN;
+                r = target_units_stop(t->units, target);
+        }
+        if (r < 0)
+                failed(t, target, ERROR_FAILED, "systemd cannot be asked: %s", strerror(-r));
+        return 1;
+}
+
+static void go_on(struct targets *t) {
+        if (!t->enabled || target_units_busy(t->units))
+                return;
+        for (enum target target = 0; target < TARGETS; target++)
+                if (step(t, target) > 0)
+                        break;
+        tell(t);
+}
+
+/* Its state has been asked for, and is known. */
+static void judge(struct targets *t, enum target target) {
+        bool again = t->unit[target].again;
+
+        t->unit[target].again = false;
+        if (t->goals[target] == LEAVE || !t->unit[target].settled || t->unit[target].job)
+                return;
+        if (all_is_so(t))
+                succeeded(t, target);
+        else if (is_so(t, target) || t->unit[target].state == UNIT_COMING || t->unit[target].state == UNIT_GOING)
+                return;
+        else if (again)
+                t->unit[target].settled = false;
         else
-                stop_if_active(t);
+                failed(t, target, ERROR_FAILED, "%s", t->goals[target] == UP
+                                                              ? "it is down although it was started; see systemctl status"
+                                                              : "it is up although it was stopped; see systemctl status");
+}
+
+static void on_answered(void *userdata, const struct unit_answer *answer) {
+        static const char *const names[] = { "StopUnit", "StartUnit", "ActiveState" };
+        struct targets *t = userdata;
+        enum target target = t->current;
+        enum { STOP, START, ASK } what = t->current_asks ? ASK : t->current_starts ? START : STOP;
+
+        t->current_asks = false;
+        if (answer->absent) {
+                if (!t->absence_told)
+                        log_info("No systemd on this bus: the role targets are left alone");
+                t->absent = t->absence_told = true;
+                tell(t);
+                return; /* until it comes */
+        }
+        t->absent = false;
+        if (answer->name) {
+                /* What was to come after it is not done either: all of it is tried again. */
+                t->unit[target].started = false;
+                t->unit[target].settled = true;
+                if (t->goals[target] != LEAVE)
+                        failed(t, target, answer->name, "%s: %s", names[what],
+                               isempty(answer->message) ? answer->name : answer->message);
+        } else if (what == ASK)
+                judge(t, target);
+        else
+                t->unit[target].job = true;
+        go_on(t);
+}
+
+static void on_observed(void *userdata, enum target target, enum unit_state state) {
+        struct targets *t = userdata;
+        bool was_so = is_so(t, target);
+
+        t->unit[target].state = state;
+        if (is_so(t, target))
+                t->unit[target].job = false;
+        if (t->current_asks && target == t->current)
+                return; /* for judge() */
+        if (t->goals[target] != LEAVE && t->unit[target].settled) {
+                if (all_is_so(t) && !was_so)
+                        succeeded(t, target);
+                else if (was_so && !is_so(t, target) && !t->unit[target].job)
+                        failed(t, target, ERROR_FAILED, "it was %s from outside", t->goals[target] == UP ? "stopped" : "started");
+        }
+        tell(t);
+}
+
+static void on_job_ended(void *userdata, enum target target, const char *result) {
+        struct targets *t = userdata;
+
+        t->unit[target].job = false;
+        if (streq(result, "done") || streq(result, "canceled"))
+                t->unit[target].look = t->goals[target] != LEAVE;
+        else if (t->goals[target] != LEAVE && t->unit[target].settled)
+                failed(t, target, ERROR_FAILED, "its job ended with result \"%s\", see systemctl status %s", result,
+                       target_names[target]);
+        go_on(t);
+}
+
+static void unsettle(struct targets *t) {
+        for (enum target target = 0; target < TARGETS; target++) {
+                t->unit[target].settled = t->unit[target].job = false;
+                t->unit[target].state = UNIT_UNKNOWN;
+        }
+}
+
+static void on_returned(void *userdata) {
+        struct targets *t = userdata;
+
+        t->absent = false;
+        unsettle(t);
+        go_on(t);
 }
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
         struct targets *t = userdata;
 
-        t->done = WANT_NOTHING;
-        next_step(t);
+        unsettle(t);
+        go_on(t);
         return 0;
 }
 
+/* ---- what is wanted ---- */
+
 static void want(struct targets *t, enum want want) {
-        if (t->wanted != want) {
-                t->retries = 0;
-                (void) sd_event_source_set_enabled(t->retry_timer, SD_EVENT_OFF);
+        /* A slave that is given another master keeps what hangs on its role until the role says otherwise. */
+        if (t->wanted == want || (want == WANT_NOT_MASTER && t->wanted == WANT_SLAVE)) {
+                tell(t);
+                return;
         }
         t->wanted = want;
-        next_step(t);
+        for (enum target target = 0; target < TARGETS; target++) {
+                if (t->goals[target] == goals_of[want][target])
+                        continue;
+                t->goals[target] = goals_of[want][target];
+                t->unit[target].settled = t->unit[target].job = false;
+        }
+        free(TAKE_PTR(t->failure));
+        t->delay = TARGETS_RETRY_MIN_USEC;
+        (void) sd_event_source_set_enabled(t->retry_timer, SD_EVENT_OFF);
+        target_units_watch(t->units);
+        go_on(t);
 }
 
 static int on_grace(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -309,27 +354,59 @@ void targets_update(struct targets *t, enum ha_state state, bool synchronizing) 
                 want(t, synchronizing ? WANT_NOT_MASTER : WANT_SLAVE);
 }
 
+void targets_again(struct targets *t) {
+        t->delay = TARGETS_RETRY_MIN_USEC;
+        for (enum target target = 0; target < TARGETS; target++) {
+                if (t->goals[target] == LEAVE || !t->unit[target].settled || t->unit[target].job)
+                        continue;
+                if (t->failure)
+                        t->unit[target].settled = false;
+                else
+                        t->unit[target].look = t->unit[target].again = true;
+        }
+        go_on(t);
+}
+
 void targets_configure(struct targets *t, bool enabled, uint64_t grace) {
         t->grace = grace;
         if (t->enabled == enabled)
                 return;
         t->enabled = enabled;
         /* What was done before it was turned off may have been undone by hand since. */
-        t->wanted = t->done = WANT_NOTHING;
-        t->started[MASTER] = t->started[SLAVE] = false;
+        t->wanted = WANT_NOTHING;
+        memcpy(t->goals, goals_of[WANT_NOTHING], sizeof(t->goals));
+        memset(t->unit, 0, sizeof(t->unit));
+        free(TAKE_PTR(t->failure));
         stop_grace(t);
         (void) sd_event_source_set_enabled(t->retry_timer, SD_EVENT_OFF);
+        target_units_unwatch(t->units);
+        tell(t);
 }
 
-int targets_new(struct targets **ret, sd_event *event, sd_bus *bus) {
+/* ---- targets ---- */
+
+static const struct target_units_handlers handlers = {
+        .answered = on_answered,
+        .observed = on_observed,
+        .job_ended = on_job_ended,
+        .returned = on_returned,
+};
+
+int targets_new(struct targets **ret, sd_event *event, sd_bus *bus, targets_changed_fn changed, void *userdata) {
         _cleanup_(targets_freep) struct targets *t = calloc(1, sizeof(*t));
         int r;
 
         if (!t)
                 return -ENOMEM;
-        t->event = sd_event_ref(event);
-        t->bus = sd_bus_ref(bus);
-        r = sd_event_add_time(event, &t->grace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_grace, t);
+        t->changed = changed;
+        t->userdata = userdata;
+        t->delay = TARGETS_RETRY_MIN_USEC;
+        t->description = strdup("off");
+        if (!t->description)
+                return -ENOMEM;
+        r = target_units_new(&t->units, bus, &handlers, t);
+        if (r >= 0)
+                r = sd_event_add_time(event, &t->grace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_grace, t);
         if (r >= 0)
                 r = sd_event_add_time(event, &t->retry_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry, t);
         if (r < 0)
@@ -343,13 +420,11 @@ int targets_new(struct targets **ret, sd_event *event, sd_bus *bus) {
 struct targets *targets_free(struct targets *t) {
         if (!t)
                 return NULL;
-        sd_bus_slot_unref(t->jobs);
-        sd_bus_slot_unref(t->call);
+        target_units_free(t->units);
         sd_event_source_disable_unref(t->grace_timer);
         sd_event_source_disable_unref(t->retry_timer);
-        sd_bus_unref(t->bus);
-        sd_event_unref(t->event);
-        free(t->job);
+        free(t->failure);
+        free(t->description);
         free(t);
         return NULL;
 }

@@ -130,6 +130,14 @@ void systemd_start(struct fixture *f) {
                 abort();
 }
 
+void systemd_set(struct systemd *s, const char *unit, bool active) {
+        bool master = streq(unit, "confd-ha-master.target");
+
+        *(master ? &s->master : &s->slave) = active;
+        if (sd_bus_emit_properties_changed(s->bus, master ? MASTER_PATH : SLAVE_PATH, UNIT, "ActiveState", NULL) < 0)
+                abort();
+}
+
 void systemd_done(struct systemd *s) {
         if (s->bus) {
                 sd_bus_detach_event(s->bus);

@@ -23,4 +23,6 @@ struct systemd {
 
 /* Until it is started there is no systemd on the bus. */
 void systemd_start(struct fixture *f);
+/* Starts or stops a target from outside, as its user would. */
+void systemd_set(struct systemd *s, const char *unit, bool active);
 void systemd_done(struct systemd *s);

@@ -179,6 +179,81 @@ static void a_target_that_fails_disturbs_nothing(void **state) {
         CHECK_PROPERTY(f, "LastError", "('' '' 0)");
 }
 
+/* However long it takes: three tries were not enough for a polkit that was away for half a minute. */
+static void what_fails_is_tried_for_as_long_as_it_is_wanted(void **state) {
+        struct fixture *f = *state;
+
+        with_targets(f, "");
+        CHECK_PROPERTY(f, "Targets", "'off'");
+        f->systemd.fails = true;
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_PROPERTY(f, "Targets", "'failed: confd-ha-master.target: StartUnit: Unit confd-ha-master.target not found.'");
+        EXPECT(f, &f->notify, "STATUS=*confd-ha-master.target: StartUnit: *");
+        WAIT_FOR_SEC(f, 40, trace_count(&f->systemd.trace, START_MASTER) > 4);
+        /* It is told once. */
+        CHECK(f, trace_count(&f->service.trace, "*systemd did not do with confd-ha-master.target*") == 1);
+        f->systemd.fails = false;
+        WAIT_FOR_SEC(f, 40, f->systemd.master);
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+        EXPECT(f, &f->root->trace, "changed Targets='reached'");
+}
+
+/* An order for the role that there is already, and a reload, look after the target at once. */
+static void an_order_and_a_reload_try_again_at_once(void **state) {
+        struct fixture *f = *state;
+        size_t before;
+
+        with_targets(f, "");
+        f->systemd.fails = true;
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_FOR_SEC(f, 20, trace_count(&f->systemd.trace, START_MASTER) > 3);
+        /* The next try is seconds away. */
+        before = trace_count(&f->systemd.trace, START_MASTER);
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_FOR_SEC(f, 2, trace_count(&f->systemd.trace, START_MASTER) > before);
+        f->systemd.fails = false;
+        CALL_OK(f, "Reload", "");
+        WAIT_FOR_SEC(f, 2, f->systemd.master);
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+}
+
+static void a_target_stopped_from_outside_is_seen_and_started_again(void **state) {
+        struct fixture *f = *state;
+
+        with_targets(f, "");
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+        systemd_set(&f->systemd, "confd-ha-master.target", false);
+        EXPECT(f, &f->root->trace, "changed Targets='failed: confd-ha-master.target: it was stopped from outside'");
+        WAIT_FOR(f, f->systemd.master);
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+        /* Also without a word from systemd, by the next order. */
+        f->systemd.master = false;
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_FOR(f, f->systemd.master);
+        /* And one that is not to be up. */
+        CALL_OK(f, "BeNone", "");
+        WAIT_PROPERTY(f, "Targets", "'off'");
+        systemd_set(&f->systemd, "confd-ha-slave.target", true);
+        EXPECT(f, &f->root->trace, "changed Targets='failed: confd-ha-slave.target: it was started from outside'");
+        WAIT_FOR(f, !f->systemd.slave);
+        WAIT_PROPERTY(f, "Targets", "'off'");
+}
+
+/* As after a boot in another order, or a systemctl daemon-reexec. */
+static void a_systemd_that_comes_later_is_asked_then(void **state) {
+        struct fixture *f = *state;
+
+        configure(f, "[Roles]\nTargets=yes\n");
+        service_start(f);
+        service_wait_connected(f);
+        CALL_OK(f, "BeMaster", "s", "n1");
+        CHECK_PROPERTY(f, "Targets", "'off'");
+        systemd_start(f);
+        WAIT_FOR(f, f->systemd.master);
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+}
+
 static void targets_can_be_turned_off(void **state) {
         struct fixture *f = *state;
 
@@ -229,6 +304,10 @@ int main(void) {
                 STOPPED(unknown_for_a_moment_changes_nothing),
                 STOPPED(unknown_for_long_stops_both),
                 STOPPED(a_target_that_fails_disturbs_nothing),
+                STOPPED(what_fails_is_tried_for_as_long_as_it_is_wanted),
+                STOPPED(an_order_and_a_reload_try_again_at_once),
+                STOPPED(a_target_stopped_from_outside_is_seen_and_started_again),
+                STOPPED(a_systemd_that_comes_later_is_asked_then),
                 STOPPED(targets_can_be_turned_off),
                 STOPPED(without_systemd_it_is_skipped),
                 STOPPED(a_silent_systemd_delays_no_order),

@@ -173,12 +173,16 @@ static void nodes_for_the_client(void **unused) {
         assert_string_equal(n.addr.str, "host:4570");
 }
 
-static void check_line(const struct state *s, bool polling, const char *wanted) {
-        _cleanup_free_ char *text = status_text(s, polling);
+static void check_line_with(const struct state *s, bool polling, const char *targets, const char *wanted) {
+        _cleanup_free_ char *text = status_text(s, polling, targets);
 
         assert_non_null(text);
         assert_string_equal(text, wanted);
         assert_true(utf8_is_printable(text, strlen(text)));
+}
+
+static void check_line(const struct state *s, bool polling, const char *wanted) {
+        check_line_with(s, polling, "reached", wanted);
 }
 
 static int now(struct state *s, enum ha_state state, const struct node_list *nodes, bool synchronizing) {
@@ -201,6 +205,10 @@ static void the_status_line(void **unused) {
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: its role is not known yet");
         assert_int_equal(now(s, HA_STATE_MASTER, NULL, false), 0);
         check_line(s, false, "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, no slaves");
+        check_line_with(s, false, "starting", "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, no slaves");
+        check_line_with(s, false, "failed: confd-ha-master.target: no",
+                        "Connected to ConfD 8.2.5 at 127.0.0.1:4565: master n1, no slaves; a role target is not as it is to be: "
+                        "confd-ha-master.target: no");
         for (size_t i = 0; i < ELEMENTSOF(many); i++)
                 many[i] = (struct node) { "n2", "10.0.0.2" };
         l = node_list_new(many, 1);
