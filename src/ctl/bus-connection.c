@@ -4,6 +4,7 @@
 
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
+#include "ctl/complain.h"
 
 const char *bus_place(const struct ctl *c, char *buf, size_t size) {
         if (c->host)
@@ -80,8 +81,21 @@ static int wait_ready(struct ctl *c) {
         }
 }
 
+static void connect_advice(const struct ctl *c, int r, char *buf, size_t size) {
+        if (r == -EACCES || r == -EPERM)
+                snprintf(buf, size, "The bus let you not in: try as another user.");
+        else if (c->host)
+                snprintf(buf, size, "Try: ssh %s systemd-stdio-bridge --version", c->host);
+        else if (c->machine)
+                snprintf(buf, size, "Try: machinectl status %s", c->machine);
+        else if (!c->address && !getenv("DBUS_SYSTEM_BUS_ADDRESS"))
+                snprintf(buf, size, "Try: systemctl status dbus.socket");
+        else
+                snprintf(buf, size, "Is a bus listening there?");
+}
+
 enum ctl_exit bus_connect(struct ctl *c) {
-        char place[256];
+        char place[256], advice[300];
         int r;
 
         r = open_bus(c);
@@ -94,25 +108,13 @@ enum ctl_exit bus_connect(struct ctl *c) {
 
         bus_place(c, place, sizeof(place));
         if (r == -EINVAL && (c->address || c->host || c->machine)) {
-                fprintf(stderr, "confd-hactl: Not a valid %s: '%s'\n",
-                        c->address ? "bus address" : c->host ? "host" : "container name",
-                        c->address ?: c->host ?: c->machine);
+                complain(c, CTL_ERROR_USAGE, NULL, "Not a valid %s: '%s'",
+                         c->address ? "bus address" : c->host ? "host" : "container name", c->address ?: c->host ?: c->machine);
                 return CTL_USAGE;
         }
-        fprintf(stderr, "confd-hactl: Cannot connect to the system bus%s: %s\n", place,
-                r == -ETIMEDOUT ? "No answer in time" : strerror(-r));
-        if (!c->quiet) {
-                if (r == -EACCES || r == -EPERM)
-                        fprintf(stderr, "The bus let you not in: try as another user.\n");
-                else if (c->host)
-                        fprintf(stderr, "Try: ssh %s systemd-stdio-bridge --version\n", c->host);
-                else if (c->machine)
-                        fprintf(stderr, "Try: machinectl status %s\n", c->machine);
-                else if (!c->address && !getenv("DBUS_SYSTEM_BUS_ADDRESS"))
-                        fprintf(stderr, "Try: systemctl status dbus.socket\n");
-                else
-                        fprintf(stderr, "Is a bus listening there?\n");
-        }
+        connect_advice(c, r, advice, sizeof(advice));
+        complain(c, "org.freedesktop.DBus.Error.NoServer", advice, "Cannot connect to the system bus%s: %s", place,
+                 r == -ETIMEDOUT ? "No answer in time" : strerror(-r));
         /* Nothing was sent, so nothing is uncertain. */
         return r == -ETIMEDOUT ? CTL_NOT_THERE : bus_error_status(NULL, r);
 }

@@ -4,6 +4,7 @@
 
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
+#include "ctl/complain.h"
 #include "ctl/text.h"
 
 #define DBUS_ERROR "org.freedesktop.DBus.Error."
@@ -63,8 +64,7 @@ enum ctl_exit bus_error_status(const sd_bus_error *error, int r) {
         }
 }
 
-/* What to do next, where the error itself does not say it. */
-static const char *advice(const struct ctl *c, const char *name) {
+const char *bus_error_advice(const struct ctl *c, const char *name) {
         if (streq(name, DBUS_ERROR "InteractiveAuthorizationRequired"))
                 return c->ask_password ? "You would have to authenticate: run this on a terminal, or as root."
                                        : "You would have to authenticate: leave out --no-ask-password, or run this as root.";
@@ -72,37 +72,44 @@ static const char *advice(const struct ctl *c, const char *name) {
                 return "The service does not run: systemctl status confd-ha.service";
         if (streq(name, DBUS_ERROR "Timeout"))
                 return "No answer came within --timeout=; an order may still take effect: confd-hactl status";
+        if (streq(name, DBUS_ERROR "TimedOut"))
+                return "The service could not be started in time: systemctl status confd-ha.service; "
+                       "journalctl -u confd-ha.service -n 20";
         if (streq(name, DBUS_ERROR "NoReply"))
                 return "The service, or the bus, ended before the answer came; an order may still take effect: "
                        "systemctl status confd-ha.service";
         return NULL;
 }
 
-enum ctl_exit bus_error_report(const struct ctl *c, const char *what, const sd_bus_error *error, int r) {
+/* An error that is only a number: the bus itself failed. */
+static enum ctl_exit report_number(struct ctl *c, const char *what, const char *place, int r) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool ended = r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE;
+        const char *words = r == -ETIMEDOUT ? "No answer in time" : ended ? "The bus closed the connection" : strerror(-r),
+                   *advice = r == -ETIMEDOUT ? "Does the service hang? systemctl status confd-ha.service" : NULL;
+
+        sd_bus_error_set_errno(&error, r);
+        complain_words(c->quiet ? NULL : advice, "%s%s failed: %s", what, place, words);
+        complain_json(c, error.name ?: CTL_ERROR_FAILED, words, advice);
+        return bus_error_status(NULL, r);
+}
+
+enum ctl_exit bus_error_report(struct ctl *c, const char *what, const sd_bus_error *error, int r) {
         _cleanup_free_ char *name = NULL, *message = NULL, *printable_what = text_printable(what);
-        enum ctl_exit status = bus_error_status(error, r);
+        const char *advice;
         char place[256];
-        const char *hint;
 
+        what = printable_what ?: "?";
         bus_place(c, place, sizeof(place));
-        if (!error || !sd_bus_error_is_set(error)) {
-                bool ended = r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE;
-
-                fprintf(stderr, "confd-hactl: %s%s failed: %s\n", printable_what ?: what, place,
-                        r == -ETIMEDOUT ? "No answer in time" : ended ? "The bus closed the connection" : strerror(-r));
-                if (r == -ETIMEDOUT && !c->quiet)
-                        fprintf(stderr, "Does the service hang? systemctl status confd-ha.service\n");
-                return status;
-        }
+        if (!error || !sd_bus_error_is_set(error))
+                return report_number(c, what, place, r);
         name = text_printable(error->name);
         message = text_printable(error->message);
-        fprintf(stderr, "confd-hactl: %s%s failed: %s: %s\n", printable_what ?: what, place,
-                name ? text_short_error(name) : "?", isempty(message) ? "no further words" : message);
-        if (c->quiet || !name)
-                return status;
-        hint = advice(c, error->name);
-        if (hint)
-                fprintf(stderr, "%s\n", hint);
-        fprintf(stderr, "What it means and what to look at: confd-hactl explain %s\n", text_short_error(name));
-        return status;
+        advice = bus_error_advice(c, error->name);
+        complain_words(c->quiet ? NULL : advice, "%s%s failed: %s: %s", what, place, name ? text_short_error(name) : "?",
+                       isempty(message) ? "no further words" : message);
+        if (!c->quiet && name)
+                fprintf(stderr, "What it means and what to look at: confd-hactl explain %s\n", text_short_error(name));
+        complain_json(c, error->name, error->message, advice);
+        return bus_error_status(error, r);
 }

@@ -28,7 +28,7 @@ enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
 struct ctl {
         /* options */
-        enum json_mode json;
+        enum json_mode json, json_given;
         const char *host;
         const char *machine;
         const char *address;
@@ -37,6 +37,8 @@ struct ctl {
         uint64_t timeout;    /* as given or the verb's default; USEC_INFINITY is none */
         uint64_t deadline;   /* the same on the monotonic clock, from the start of the program */
         uint64_t lines;      /* --lines=, for history */
+        uint64_t since;      /* --since=, for history; 0 if not given */
+        uint64_t until;      /* --until=; USEC_INFINITY if not given */
         uint64_t mark;       /* --mark=, for wait; USEC_INFINITY if not given */
         bool timeout_given;
         bool ask_password;
@@ -47,6 +49,12 @@ struct ctl {
         bool ready;
         bool in_sync;
         bool targets;
+        bool follow;
+        bool reverse;
+        bool only_orders;
+        bool only_transitions;
+        bool all;
+        bool json_said; /* what is to be told in JSON is told */
         /* what is open */
         sd_bus *bus;
         pid_t agent;

@@ -6,6 +6,7 @@
 
 #include "basic/message-ids.h"
 #include "basic/parse.h"
+#include "ctl/colour.h"
 #include "ctl/history.h"
 #include "view/json.h"
 #include "ctl/text.h"
@@ -116,22 +117,28 @@ static void json_field(struct json *j, enum history_field f, const char *value) 
         json_string(j, key, value);
 }
 
-static void print_json(const struct ctl *c, const struct history_entry *entries, size_t n) {
+static void json_entry(struct json *j, const struct history_entry *e) {
+        json_begin_object(j, NULL);
+        json_unsigned(j, "time_usec", e->usec);
+        json_string(j, "event", history_event(e->message_id));
+        json_string(j, "message_id", e->message_id);
+        for (enum history_field f = 0; f < HISTORY_FIELDS; f++)
+                if (e->fields[f])
+                        json_field(j, f, e->fields[f]);
+        json_end_object(j);
+}
+
+/* The i-th entry in the order in which they are shown. */
+static const struct history_entry *shown(const struct ctl *c, const struct history *h, size_t i) {
+        return h->entries + (c->reverse ? h->n - 1 - i : i);
+}
+
+static void print_json(const struct ctl *c, const struct history *h) {
         struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
 
         json_begin_array(&j, NULL);
-        for (size_t i = 0; i < n; i++) {
-                const struct history_entry *e = entries + i;
-
-                json_begin_object(&j, NULL);
-                json_unsigned(&j, "time_usec", e->usec);
-                json_string(&j, "event", history_event(e->message_id));
-                json_string(&j, "message_id", e->message_id);
-                for (enum history_field f = 0; f < HISTORY_FIELDS; f++)
-                        if (e->fields[f])
-                                json_field(&j, f, e->fields[f]);
-                json_end_object(&j);
-        }
+        for (size_t i = 0; i < h->n; i++)
+                json_entry(&j, shown(c, h, i));
         json_end_array(&j);
 }
 
@@ -190,45 +197,85 @@ static char *format_sender(const struct history_entry *e) {
         return text;
 }
 
+/* How it ended: for a failed order with its own words, for they say why. */
+static char *format_result(const struct history_entry *e) {
+        const char *result = e->fields[HISTORY_RESULT] ?: "";
+        char *text = NULL;
+
+        if (streq(e->message_id, CONFD_HA_MSG_ORDER_FAILED) && e->fields[HISTORY_ERROR])
+                return asprintf(&text, "%s: %s", text_short_error(result), e->fields[HISTORY_ERROR]) < 0 ? NULL : text;
+        return strdup(text_short_error(result));
+}
+
+static enum colour colour_of(const struct history_entry *e) {
+        const char *new_state = e->fields[HISTORY_NEW_STATE], *result = e->fields[HISTORY_RESULT];
+
+        if (streq(e->message_id, CONFD_HA_MSG_STATE) && new_state)
+                return colour_of_state(new_state, /* synchronizing= */ false, /* in_sync= */ true);
+        if (result)
+                return streq(result, "done") ? COLOUR_GOOD : COLOUR_BAD;
+        return COLOUR_NONE;
+}
+
+bool history_is_refused(const struct history_entry *e) {
+        static const char *const refusals[] = { SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                                SD_BUS_ERROR_LIMITS_EXCEEDED, SD_BUS_ERROR_INVALID_ARGS };
+        const char *result = e->fields[HISTORY_RESULT];
+
+        if (!streq(e->message_id, CONFD_HA_MSG_ORDER_FAILED) || !result)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+                if (streq(result, refusals[i]))
+                        return true;
+        return false;
+}
+
 enum column { COLUMN_TIME, COLUMN_EVENT, COLUMN_NODE, COLUMN_DETAILS, COLUMN_RESULT, COLUMN_TOOK, COLUMN_BY, COLUMNS };
 
 static const char *const column_names[COLUMNS] = { "TIME", "EVENT", "NODE", "DETAILS", "RESULT", "TOOK", "BY" };
 
-static int set_cell(struct libscols_line *line, enum column column, const char *text) {
-        _cleanup_free_ char *printable = text_printable(text);
+/* The cells of an entry, each to be freed; NULL in one of them without memory. */
+static void format_cells(const struct history_entry *e, char *cells[COLUMNS]) {
+        char when[TEXT_TIME_MAX], took[TEXT_TIME_MAX] = "";
+        uint64_t usec;
 
-        return printable ? scols_line_set_data(line, column, printable) : -ENOMEM;
+        if (e->fields[HISTORY_DURATION_USEC] && parse_unsigned(e->fields[HISTORY_DURATION_USEC], 0, UINT64_MAX, &usec) >= 0)
+                text_timespan(usec, took);
+        cells[COLUMN_TIME] = strdup(text_timestamp(e->usec, when));
+        cells[COLUMN_EVENT] = strdup(history_event(e->message_id));
+        cells[COLUMN_NODE] = strdup(e->fields[HISTORY_NODE_ID] ?: "");
+        cells[COLUMN_DETAILS] = format_details(e);
+        cells[COLUMN_RESULT] = format_result(e);
+        cells[COLUMN_TOOK] = strdup(took);
+        cells[COLUMN_BY] = format_sender(e);
+        for (size_t i = 0; i < COLUMNS; i++) {
+                char *printable = text_printable(cells[i]);
+
+                free(cells[i]);
+                cells[i] = printable;
+        }
+}
+
+static void free_cells(char *cells[COLUMNS]) {
+        for (size_t i = 0; i < COLUMNS; i++)
+                free(cells[i]);
 }
 
 static int add_row(struct libscols_table *t, const struct history_entry *e) {
-        _cleanup_free_ char *details = format_details(e), *sender = format_sender(e);
-        char when[TEXT_TIME_MAX], took[TEXT_TIME_MAX] = "";
-        const char *result = e->fields[HISTORY_RESULT] ?: "";
         struct libscols_line *line = scols_table_new_line(t, NULL);
-        uint64_t usec;
-        int r;
+        char *cells[COLUMNS];
+        int r = line ? 0 : -ENOMEM;
 
-        if (!line || !details || !sender)
-                return -ENOMEM;
-        if (e->fields[HISTORY_DURATION_USEC] && parse_unsigned(e->fields[HISTORY_DURATION_USEC], 0, UINT64_MAX, &usec) >= 0)
-                text_timespan(usec, took);
-        r = set_cell(line, COLUMN_TIME, text_timestamp(e->usec, when));
-        if (r >= 0)
-                r = set_cell(line, COLUMN_EVENT, history_event(e->message_id));
-        if (r >= 0)
-                r = set_cell(line, COLUMN_NODE, e->fields[HISTORY_NODE_ID] ?: "");
-        if (r >= 0)
-                r = set_cell(line, COLUMN_DETAILS, details);
-        if (r >= 0)
-                r = set_cell(line, COLUMN_RESULT, text_short_error(result));
-        if (r >= 0)
-                r = set_cell(line, COLUMN_TOOK, took);
-        if (r >= 0)
-                r = set_cell(line, COLUMN_BY, sender);
+        format_cells(e, cells);
+        for (size_t i = 0; r >= 0 && i < COLUMNS; i++)
+                r = cells[i] ? scols_line_set_data(line, i, cells[i]) : -ENOMEM;
+        free_cells(cells);
+        if (r >= 0 && colour_is_on() && colour_of(e) != COLOUR_NONE)
+                r = scols_cell_set_color(scols_line_get_cell(line, COLUMN_EVENT), colour_out(colour_of(e)));
         return r;
 }
 
-static int print_table(const struct ctl *c, const struct history_entry *entries, size_t n) {
+static int print_table(const struct ctl *c, const struct history *h) {
         struct libscols_table *t = scols_new_table();
         int r = t ? 0 : -ENOMEM;
 
@@ -237,23 +284,51 @@ static int print_table(const struct ctl *c, const struct history_entry *entries,
                         r = -ENOMEM;
         if (r >= 0) {
                 scols_table_enable_noheadings(t, !c->legend);
+                scols_table_enable_colors(t, colour_is_on());
                 /* Long ids are what a history is read for: lines may be wider than the terminal, never cut. */
                 scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
                 /* Cells are made printable here, with backslashes as they are. */
                 scols_table_enable_noencoding(t, 1);
         }
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                r = add_row(t, entries + i);
+        for (size_t i = 0; r >= 0 && i < h->n; i++)
+                r = add_row(t, shown(c, h, i));
         if (r >= 0)
                 r = scols_print_table(t);
         scols_unref_table(t);
         return r;
 }
 
-int history_print(const struct ctl *c, const struct history_entry *entries, size_t n) {
+int history_print_line(const struct ctl *c, const struct history_entry *e) {
+        char *cells[COLUMNS];
+        bool complete = true;
+
         if (c->json != JSON_OFF) {
-                print_json(c, entries, n);
+                json_entry(&(struct json) { .f = stdout, .pretty = c->json == JSON_PRETTY }, e);
+                return fflush(stdout) == 0 ? 0 : -EPIPE;
+        }
+        format_cells(e, cells);
+        for (size_t i = 0; i < COLUMNS; i++)
+                complete = complete && cells[i];
+        if (complete)
+                printf("%s  %s%-17s%s %-8s %s%s%s%s%s%s%s\n", cells[COLUMN_TIME],
+                       colour_out(colour_of(e)), cells[COLUMN_EVENT], colour_out(COLOUR_NONE), cells[COLUMN_NODE],
+                       cells[COLUMN_DETAILS], *cells[COLUMN_RESULT] ? "  " : "", cells[COLUMN_RESULT],
+                       *cells[COLUMN_TOOK] ? "  " : "", cells[COLUMN_TOOK], *cells[COLUMN_BY] ? "  " : "", cells[COLUMN_BY]);
+        free_cells(cells);
+        return !complete ? -ENOMEM : fflush(stdout) == 0 ? 0 : -EPIPE;
+}
+
+int history_print(const struct ctl *c, const struct history *h) {
+        int r = 0;
+
+        if (c->follow) {
+                for (size_t i = 0; r >= 0 && i < h->n; i++)
+                        r = history_print_line(c, h->entries + i);
+                return r;
+        }
+        if (c->json != JSON_OFF) {
+                print_json(c, h);
                 return 0;
         }
-        return n > 0 ? print_table(c, entries, n) : 0;
+        return h->n > 0 ? print_table(c, h) : 0;
 }

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <systemd/sd-journal.h>
 
 #include "basic/escape.h"
+#include "basic/message-ids.h"
 #include "ctl/history.h"
 
 /* A field longer than this is cut: nothing that the service writes comes near it. */
@@ -15,7 +15,23 @@ enum { FIELD_MAX = 8192 };
 /* Anybody may write to the journal, with our message ids too: what counts is who journald saw writing. */
 static const char *const trusted[] = { "_SYSTEMD_UNIT=confd-ha.service", "_UID=0" };
 
-static int add_matches(sd_journal *j) {
+static bool is_wanted(const struct ctl *c, const char *message_id) {
+        static const char *const orders[] = { CONFD_HA_MSG_ORDER, CONFD_HA_MSG_ORDER_FAILED };
+        static const char *const transitions[] = { CONFD_HA_MSG_STATE, CONFD_HA_MSG_MASTER_LOST, CONFD_HA_MSG_SLAVE_DIED,
+                                                   CONFD_HA_MSG_SLAVE_ARRIVED, CONFD_HA_MSG_SLAVE_INITIALIZED };
+
+        if (!c->only_orders && !c->only_transitions)
+                return true;
+        for (size_t i = 0; c->only_orders && i < ELEMENTSOF(orders); i++)
+                if (streq(message_id, orders[i]))
+                        return true;
+        for (size_t i = 0; c->only_transitions && i < ELEMENTSOF(transitions); i++)
+                if (streq(message_id, transitions[i]))
+                        return true;
+        return false;
+}
+
+static int add_matches(const struct ctl *c, sd_journal *j) {
         int r = 0;
 
         for (size_t t = 0; t < ELEMENTSOF(trusted) && r >= 0; t++) {
@@ -24,6 +40,8 @@ static int add_matches(sd_journal *j) {
                 if (t > 0)
                         r = sd_journal_add_disjunction(j);
                 for (size_t i = 0; history_message_id(i) && r >= 0; i++) {
+                        if (!is_wanted(c, history_message_id(i)))
+                                continue;
                         snprintf(match, sizeof(match), "MESSAGE_ID=%.32s", history_message_id(i));
                         r = sd_journal_add_match(j, match, 0);
                 }
@@ -74,54 +92,104 @@ static int read_entry(sd_journal *j, struct history_entry *e) {
 }
 
 /* Takes the entry over. */
-static int append(struct history_entry **entries, size_t *n, struct history_entry *e) {
-        struct history_entry *grown = reallocarray(*entries, *n + 1, sizeof(*grown));
+static int append(struct history *h, struct history_entry *e) {
+        struct history_entry *grown = reallocarray(h->entries, h->n + 1, sizeof(*grown));
 
         if (!grown)
                 return -ENOMEM;
-        *entries = grown;
-        grown[(*n)++] = *e;
+        h->entries = grown;
+        grown[h->n++] = *e;
         *e = (struct history_entry) {};
         return 0;
 }
 
-static int read_entries(sd_journal *j, uint64_t max, struct history_entry **ret, size_t *ret_n, bool *ret_more) {
-        struct history_entry *entries = NULL;
-        size_t n = 0;
-        bool more;
+static void turn_around(struct history *h) {
+        for (size_t i = 0; i < h->n / 2; i++) {
+                struct history_entry e = h->entries[i];
+
+                h->entries[i] = h->entries[h->n - 1 - i];
+                h->entries[h->n - 1 - i] = e;
+        }
+}
+
+/* The cursor stands on an entry: takes it, or leaves it out. 0 to go on, 1 for enough. */
+static int take(const struct ctl *c, struct history *h, uint64_t *left, uint64_t *refused) {
+        struct history_entry e = {};
         int r;
 
-        /* One more than asked for, to know whether there is one. */
-        r = sd_journal_seek_tail(j);
-        if (r >= 0)
-                r = sd_journal_previous_skip(j, max + 1);
+        r = read_entry(h->journal, &e);
+        if (r == -ENOMEM) {
+                history_entry_done(&e);
+                return r;
+        }
+        /* Any other failure is a damaged entry, or one that rotation took away: it does not spoil the rest. */
+        if (r < 0 || e.usec > c->until) {
+                history_entry_done(&e);
+                return 0;
+        }
+        if (e.usec < c->since) {
+                history_entry_done(&e);
+                return 1;
+        }
+        if (!c->all && history_is_refused(&e)) {
+                if (*refused >= HISTORY_REFUSED_SHOWN) {
+                        h->refused++;
+                        history_entry_done(&e);
+                        return 0;
+                }
+                (*refused)++;
+        } else if (*left == 0) {
+                h->more = true;
+                history_entry_done(&e);
+                return 1;
+        } else
+                (*left)--;
+        r = append(h, &e);
+        history_entry_done(&e);
+        return r;
+}
+
+int history_read(struct ctl *c, struct history *h) {
+        uint64_t left = c->lines, refused = 0;
+        int r, enough = 0;
+
+        /* From the end on, for of the refused ones there may be any number. */
+        r = c->until == USEC_INFINITY ? sd_journal_seek_tail(h->journal)
+                                      : sd_journal_seek_realtime_usec(h->journal, c->until + 1);
+        while (r >= 0 && enough == 0 && (r = sd_journal_previous(h->journal)) > 0) {
+                if (!h->newest && sd_journal_get_cursor(h->journal, &h->newest) < 0)
+                        h->newest = NULL;
+                enough = take(c, h, &left, &refused);
+        }
+        if (enough < 0)
+                r = enough;
         if (r < 0)
                 return r;
-        more = (uint64_t) r > max;
-        if (more)
-                r = sd_journal_next(j);
-        while (r > 0 && n < max) {
+        turn_around(h);
+        return 0;
+}
+
+int history_follow(const struct ctl *c, struct history *h) {
+        int r;
+
+        r = h->newest ? sd_journal_seek_cursor(h->journal, h->newest) : sd_journal_seek_head(h->journal);
+        if (r >= 0 && h->newest)
+                r = sd_journal_next(h->journal);
+        while (r >= 0) {
                 struct history_entry e = {};
 
-                r = read_entry(j, &e);
-                if (r >= 0)
-                        r = append(&entries, &n, &e);
-                history_entry_done(&e);
-                if (r == -ENOMEM)
+                r = sd_journal_next(h->journal);
+                if (r < 0)
                         break;
-                /* Any other failure is a damaged entry, or one that rotation took away: it does not spoil the rest. */
-                r = sd_journal_next(j);
+                if (r == 0) {
+                        r = sd_journal_wait(h->journal, UINT64_MAX);
+                        continue;
+                }
+                r = read_entry(h->journal, &e);
+                r = r >= 0 ? history_print_line(c, &e) : r == -ENOMEM ? r : 0;
+                history_entry_done(&e);
         }
-        if (r < 0) {
-                for (size_t i = 0; i < n; i++)
-                        history_entry_done(entries + i);
-                free(entries);
-                return r;
-        }
-        *ret = entries;
-        *ret_n = n;
-        *ret_more = more;
-        return 0;
+        return r;
 }
 
 /* Whether `dir` has journal files, itself or one level below, that we may not read. */
@@ -181,28 +249,30 @@ static int open_machine_root(struct ctl *c, int *ret_fd) {
         return 0;
 }
 
-int history_read(struct ctl *c, struct history_entry **ret, size_t *ret_n, bool *ret_partial, bool *ret_more) {
-        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+int history_open(struct ctl *c, struct history *h) {
         _cleanup_close_ int root = -EBADF;
-        bool partial;
         int r;
 
         if (c->machine && !streq(c->machine, ".host")) {
                 r = open_machine_root(c, &root);
                 if (r >= 0)
-                        r = sd_journal_open_directory_fd(&j, root, SD_JOURNAL_OS_ROOT);
+                        r = sd_journal_open_directory_fd(&h->journal, root, SD_JOURNAL_OS_ROOT);
         } else {
                 root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                r = root < 0 ? -errno : sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY);
+                r = root < 0 ? -errno : sd_journal_open(&h->journal, SD_JOURNAL_LOCAL_ONLY);
         }
         if (r < 0)
                 return r;
-        partial = has_unreadable(root, "var/log/journal", /* descend= */ true) ||
-                  has_unreadable(root, "run/log/journal", /* descend= */ true);
-        r = add_matches(j);
-        if (r >= 0)
-                r = read_entries(j, c->lines, ret, ret_n, ret_more);
-        if (r >= 0)
-                *ret_partial = partial;
-        return MIN(r, 0);
+        h->partial = has_unreadable(root, "var/log/journal", /* descend= */ true) ||
+                     has_unreadable(root, "run/log/journal", /* descend= */ true);
+        return MIN(add_matches(c, h->journal), 0);
+}
+
+void history_done(struct history *h) {
+        for (size_t i = 0; i < h->n; i++)
+                history_entry_done(h->entries + i);
+        free(h->entries);
+        free(h->newest);
+        sd_journal_close(h->journal);
+        *h = (struct history) {};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <systemd/sd-journal.h>
 
 #include "ctl/ctl.h"
 
@@ -50,11 +51,38 @@ const char *history_message_id(size_t i);
 
 void history_entry_done(struct history_entry *e);
 
-/* Prints entries, the oldest first, as c->json says. -ENOMEM */
-_must_check_ int history_print(const struct ctl *c, const struct history_entry *entries, size_t n);
+/* Whether the service refused the call before it was an order of anybody's: who may not, or too many at once. Of these
+ * there may be any number. */
+bool history_is_refused(const struct history_entry *e);
 
-/* Reads the last c->lines entries from the journal of this machine, or of the container -M.
- * *ret is owned by the caller, each entry by history_entry_done(). *ret_partial: whether there are journal files that
- * this user may not read; *ret_more: whether older entries were left out. */
-_must_check_ int history_read(struct ctl *c, struct history_entry **ret, size_t *ret_n, bool *ret_partial,
-                              bool *ret_more);
+struct history {
+        sd_journal *journal;
+        char *newest;                  /* the cursor of the last entry there was, NULL if there was none */
+        struct history_entry *entries; /* the oldest first */
+        size_t n;
+        bool partial;     /* there are journal files that this user may not read */
+        bool more;        /* older entries were left out */
+        uint64_t refused; /* calls left out, without --all, beyond the last HISTORY_REFUSED_SHOWN */
+};
+
+enum { HISTORY_REFUSED_SHOWN = 20 };
+
+/* Opens the journal of this machine, or of the container -M, for the entries that c asks for. */
+_must_check_ int history_open(struct ctl *c, struct history *h);
+void history_done(struct history *h);
+#define _cleanup_history_ _cleanup_(history_done)
+
+/* Reads the last c->lines entries; refused calls count for none of them. */
+_must_check_ int history_read(struct ctl *c, struct history *h);
+
+/* Prints the entries, as c->json says. -ENOMEM */
+_must_check_ int history_print(const struct ctl *c, const struct history *h);
+
+/* Prints what comes, entry by entry, until interrupted. -EPIPE if nobody reads any more, or another error. */
+_must_check_ int history_follow(const struct ctl *c, struct history *h);
+
+/* One entry on a line, for what is followed. -ENOMEM, -EPIPE */
+_must_check_ int history_print_line(const struct ctl *c, const struct history_entry *e);
+
+/* The history of the host -H, by the confd-hactl there. */
+enum ctl_exit history_remote(struct ctl *c);

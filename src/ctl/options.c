@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "basic/parse.h"
+#include "ctl/complain.h"
 #include "ctl/options.h"
+#include "ctl/text.h"
+#include "ctl/when.h"
 
 enum {
         OPTION_VERSION = 0x100,
@@ -21,9 +24,14 @@ enum {
         OPTION_IN_SYNC,
         OPTION_WANTED,
         OPTION_TARGETS,
-        OPTION_LINES,
+        OPTION_SINCE,
+        OPTION_UNTIL,
+        OPTION_ORDERS,
+        OPTION_TRANSITIONS,
         OPTION_MARK
 };
+
+#define SHORT_OPTIONS "hH:M:qn:fra"
 
 static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
@@ -43,25 +51,34 @@ static const struct option options[] = {
         { "in-sync", no_argument, NULL, OPTION_IN_SYNC },
         { "wanted", required_argument, NULL, OPTION_WANTED },
         { "targets", no_argument, NULL, OPTION_TARGETS },
-        { "lines", required_argument, NULL, OPTION_LINES },
+        { "lines", required_argument, NULL, 'n' },
+        { "since", required_argument, NULL, OPTION_SINCE },
+        { "until", required_argument, NULL, OPTION_UNTIL },
+        { "follow", no_argument, NULL, 'f' },
+        { "reverse", no_argument, NULL, 'r' },
+        { "orders", no_argument, NULL, OPTION_ORDERS },
+        { "transitions", no_argument, NULL, OPTION_TRANSITIONS },
+        { "all", no_argument, NULL, 'a' },
         { "mark", required_argument, NULL, OPTION_MARK },
         {}
 };
 
-static int bad_value(const char *option, const char *takes, const char *value) {
-        fprintf(stderr, "confd-hactl: %s takes %s, not '%s'.\n", option, takes, value);
+static int bad_value(struct ctl *c, const char *option, const char *takes, const char *value) {
+        _cleanup_free_ char *printable = text_printable(value);
+
+        complain(c, CTL_ERROR_USAGE, NULL, "%s takes %s, not '%s'.", option, takes, printable ?: "?");
         return -EINVAL;
 }
 
 static int take_json(struct ctl *c, const char *value) {
         if (streq(value, "short"))
-                c->json = JSON_SHORT;
+                c->json_given = JSON_SHORT;
         else if (streq(value, "pretty"))
-                c->json = JSON_PRETTY;
+                c->json_given = JSON_PRETTY;
         else if (streq(value, "off"))
-                c->json = JSON_OFF;
+                c->json_given = JSON_OFF;
         else
-                return bad_value("--json=", "short, pretty or off", value);
+                return bad_value(c, "--json=", "short, pretty or off", value);
         return 0;
 }
 
@@ -69,7 +86,7 @@ static int take_timeout(struct ctl *c, const char *value) {
         if (streq(value, "infinity"))
                 c->timeout = USEC_INFINITY;
         else if (parse_sec(value, &c->timeout) < 0)
-                return bad_value("--timeout=", "seconds, as 10 or 0.5, or infinity", value);
+                return bad_value(c, "--timeout=", "seconds, as 10 or 0.5, or infinity", value);
         c->timeout_given = true;
         return 0;
 }
@@ -107,43 +124,102 @@ static int take_common(struct ctl *c, int option, const char *value) {
         }
 }
 
-/* The options of some verbs: *given gets the flag of what was given. -EINVAL, also for what getopt has complained of. */
-static int take_special(struct ctl *c, int option, const char *value, unsigned *given) {
+/* The options of history. As take_special(). */
+static int take_history(struct ctl *c, int option, const char *value) {
+        switch (option) {
+        case 'n':
+                if (parse_unsigned(value, 1, LINES_MAX, &c->lines) < 0)
+                        return bad_value(c, "--lines=", "a number from 1 to 1000000", value);
+                return 0;
+        case OPTION_SINCE:
+        case OPTION_UNTIL:
+                if (when_parse(value, now_realtime(), option == OPTION_SINCE ? &c->since : &c->until) < 0)
+                        return bad_value(c, option == OPTION_SINCE ? "--since=" : "--until=",
+                                         "a time, as \"2026-11-25 18:30\", today, 18:30, -1h or \"5min ago\"", value);
+                return 0;
+        case 'f':
+                c->follow = true;
+                return 0;
+        case 'r':
+                c->reverse = true;
+                return 0;
+        case OPTION_ORDERS:
+                c->only_orders = true;
+                return 0;
+        case OPTION_TRANSITIONS:
+                c->only_transitions = true;
+                return 0;
+        case 'a':
+                c->all = true;
+                return 0;
+        default:
+                return 1;
+        }
+}
+
+/* The options of check. As take_special(). */
+static int take_check(struct ctl *c, int option, const char *value) {
+        switch (option) {
+        case OPTION_ROLE:
+                c->role = value;
+                return 0;
+        case OPTION_READY:
+                c->ready = true;
+                return 0;
+        case OPTION_IN_SYNC:
+                c->in_sync = true;
+                return 0;
+        case OPTION_WANTED:
+                c->wanted = value;
+                return 0;
+        case OPTION_TARGETS:
+                c->targets = true;
+                return 0;
+        default:
+                return 1;
+        }
+}
+
+/* The options of other verbs. 0, 1 for one that is none of them, -EINVAL */
+static int take_special(struct ctl *c, int option, const char *value) {
         switch (option) {
         case OPTION_NO_WAIT:
                 c->no_wait = true;
-                *given |= TAKES_NO_WAIT;
-                return 0;
-        case OPTION_ROLE:
-                c->role = value;
-                break;
-        case OPTION_READY:
-                c->ready = true;
-                break;
-        case OPTION_IN_SYNC:
-                c->in_sync = true;
-                break;
-        case OPTION_WANTED:
-                c->wanted = value;
-                break;
-        case OPTION_TARGETS:
-                c->targets = true;
-                break;
-        case OPTION_LINES:
-                if (parse_unsigned(value, 1, LINES_MAX, &c->lines) < 0)
-                        return bad_value("--lines=", "a number from 1 to 1000000", value);
-                *given |= TAKES_LINES;
                 return 0;
         case OPTION_MARK:
                 if (parse_unsigned(value, 0, UINT64_MAX - 1, &c->mark) < 0)
-                        return bad_value("--mark=", "what be-slave --no-wait gave", value);
-                *given |= TAKES_MARK;
+                        return bad_value(c, "--mark=", "what be-slave --no-wait gave", value);
                 return 0;
         default:
-                return -EINVAL;
+                return 1;
         }
-        *given |= TAKES_CHECK;
-        return 0;
+}
+
+/* What somebody takes: *given gets its flag. */
+static int take(struct ctl *c, int option, const char *value, unsigned *given) {
+        static const struct {
+                int (*take)(struct ctl *c, int option, const char *value);
+                unsigned flag;
+        } takers[] = { { take_history, TAKES_HISTORY }, { take_check, TAKES_CHECK } };
+        static const struct {
+                int option;
+                unsigned flag;
+        } flags[] = { { OPTION_NO_WAIT, TAKES_NO_WAIT }, { OPTION_MARK, TAKES_MARK } };
+        int r;
+
+        r = take_common(c, option, value);
+        for (size_t i = 0; r > 0 && i < ELEMENTSOF(takers); i++) {
+                r = takers[i].take(c, option, value);
+                if (r == 0)
+                        *given |= takers[i].flag;
+        }
+        if (r <= 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (flags[i].option == option)
+                        *given |= flags[i].flag;
+        r = take_special(c, option, value);
+        return r > 0 ? -EINVAL : r; /* getopt has complained */
 }
 
 /* Parses options until the arguments end or, with `stop`, until the first that is none. The result is optind's.
@@ -152,7 +228,7 @@ static int parse(struct ctl *c, int argc, char **argv, bool stop, unsigned *give
         int option, r;
 
         optind = 0; /* getopt begins anew */
-        while ((option = getopt_long(argc, argv, stop ? "+hH:M:q" : "hH:M:q", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, stop ? "+" SHORT_OPTIONS : SHORT_OPTIONS, options, NULL)) >= 0) {
                 if (option == 'h') {
                         verbs_help(c);
                         return 0;
@@ -161,9 +237,7 @@ static int parse(struct ctl *c, int argc, char **argv, bool stop, unsigned *give
                         printf("confd-hactl " CONFD_HA_VERSION "\n");
                         return 0;
                 }
-                r = take_common(c, option, optarg);
-                if (r > 0)
-                        r = take_special(c, option, optarg, given);
+                r = take(c, option, optarg, given);
                 if (r < 0)
                         return r;
         }
@@ -171,19 +245,31 @@ static int parse(struct ctl *c, int argc, char **argv, bool stop, unsigned *give
 }
 
 /* Whether what was given fits together, and the verb. */
-static bool fits(const struct ctl *c, const struct verb *v, unsigned given) {
+static bool fits(struct ctl *c, const struct verb *v, unsigned given) {
         if (!!c->host + !!c->machine + !!c->address > 1) {
-                fprintf(stderr, "confd-hactl: Only one of --host=, --machine= and --address= makes sense.\n");
+                complain(c, CTL_ERROR_USAGE, NULL, "Only one of --host=, --machine= and --address= makes sense.");
                 return false;
         }
-        if (!verb_takes_options(v, given))
+        if (!verb_takes_options(c, v, given))
                 return false;
         /* An order that is given up before it is sent would be nobody's wish; to look once is a wait's. */
         if (c->timeout_given && c->timeout == 0 && v->run != verb_wait) {
-                fprintf(stderr, "confd-hactl: --timeout=0 is for wait.\n");
+                complain(c, CTL_ERROR_USAGE, NULL, "--timeout=0 is for wait.");
                 return false;
         }
         return true;
+}
+
+/* What --json= says, before all else is read: an error in the rest is told in its form. */
+static enum json_mode foresee_json(int argc, char **argv) {
+        enum json_mode mode = JSON_OFF;
+
+        for (int i = 1; i < argc && !streq(argv[i], "--"); i++)
+                if (streq(argv[i], "--json=short"))
+                        mode = JSON_SHORT;
+                else if (streq(argv[i], "--json=pretty"))
+                        mode = JSON_PRETTY;
+        return mode;
 }
 
 int options_parse(struct ctl *c, int argc, char **argv, const struct verb **ret_verb, char ***ret_args) {
@@ -193,6 +279,7 @@ int options_parse(struct ctl *c, int argc, char **argv, const struct verb **ret_
         unsigned given = 0;
         int r, n_args = 0;
 
+        c->json = foresee_json(argc, argv);
         r = parse(c, argc, argv, /* stop= */ true, &given);
         if (r <= 0)
                 return r;
@@ -202,7 +289,9 @@ int options_parse(struct ctl *c, int argc, char **argv, const struct verb **ret_
         }
         v = verb_find(args[0]);
         if (!v) {
-                fprintf(stderr, "confd-hactl: There is no command '%s'.\n", args[0]);
+                _cleanup_free_ char *printable = text_printable(args[0]);
+
+                complain(c, CTL_ERROR_USAGE, NULL, "There is no command '%s'.", printable ?: "?");
                 return -EINVAL;
         }
         if (args != default_args) {
@@ -218,8 +307,9 @@ int options_parse(struct ctl *c, int argc, char **argv, const struct verb **ret_
                 memmove(args + 1, args + optind, sizeof(*args) * (size_t) n_args);
                 args[n_args + 1] = NULL;
         }
-        if (!verb_takes(v, n_args) || !fits(c, v, given))
+        if (!verb_takes(c, v, n_args) || !fits(c, v, given))
                 return -EINVAL;
+        c->json = c->json_given;
         *ret_verb = v;
         *ret_args = args;
         return 1;

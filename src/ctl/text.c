@@ -58,6 +58,23 @@ const char *text_age(uint64_t usec, uint64_t now, char *buf) {
         return buf;
 }
 
+const char *text_bytes(uint64_t bytes, char *buf) {
+        static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+        uint64_t tenths = bytes;
+        size_t i = 0;
+
+        if (bytes < 1024) {
+                snprintf(buf, TEXT_TIME_MAX, "%" PRIu64 " B", bytes);
+                return buf;
+        }
+        while (tenths / 1024 >= 1024) {
+                tenths /= 1024;
+                i++;
+        }
+        snprintf(buf, TEXT_TIME_MAX, "%" PRIu64 ".%" PRIu64 " %s", tenths / 1024, tenths % 1024 * 10 / 1024, units[i]);
+        return buf;
+}
+
 char *text_printable(const char *s) {
         if (!s)
                 return NULL;

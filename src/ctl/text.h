@@ -14,6 +14,9 @@ const char *text_age(uint64_t usec, uint64_t now, char *buf);
 /* A length of time: "1min 5s", "250ms". Returns buf, which has TEXT_TIME_MAX bytes. */
 const char *text_timespan(uint64_t usec, char *buf);
 
+/* An amount of data: "512 B", "1.5 MiB". Returns buf, which has TEXT_TIME_MAX bytes. */
+const char *text_bytes(uint64_t bytes, char *buf);
+
 /* A copy of s that cannot move a cursor: as it is if it is printable, else escaped as utf8_escape() does. What a
  * service says may come from ConfD, from a peer or from an impostor. NULL without memory, or for NULL. */
 char *text_printable(const char *s);

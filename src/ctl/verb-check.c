@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "ctl/bus-connection.h"
-#include "ctl/bus-error.h"
+#include "ctl/complain.h"
 #include "ctl/ctl.h"
 #include "view/json.h"
 #include "view/picture.h"
@@ -117,15 +117,14 @@ static enum ctl_exit judge(const struct ctl *c, const struct picture *p) {
         return answer(c, CTL_DONE, p, "%s is %s%s", node, state, c->wanted ? way : "");
 }
 
-static bool list_is_valid(const char *option, const char *list) {
+static bool list_is_valid(struct ctl *c, const char *option, const char *list) {
         _cleanup_free_ char *bad = NULL, *printable = NULL;
 
         if (!list || states_list_has(list, "", &bad) >= 0)
                 return true;
         printable = text_printable(bad);
-        fprintf(stderr,
-                "confd-hactl: %s takes none, slave, master, slave-relay or unknown, separated by commas, not '%s'.\n",
-                option, printable ?: "?");
+        complain(c, CTL_ERROR_USAGE, NULL,
+                 "%s takes none, slave, master, slave-relay or unknown, separated by commas, not '%s'.", option, printable ?: "?");
         return false;
 }
 
@@ -136,7 +135,7 @@ enum ctl_exit verb_check(struct ctl *c, char **args) {
         _cleanup_picture_ struct picture p = {};
         enum ctl_exit status;
 
-        if (!list_is_valid("--role=", c->role) || !list_is_valid("--wanted=", c->wanted))
+        if (!list_is_valid(c, "--role=", c->role) || !list_is_valid(c, "--wanted=", c->wanted))
                 return CTL_USAGE;
         if (bus_connect(c) != CTL_DONE)
                 return answer(c, CTL_USAGE, NULL, "no connection to the system bus");

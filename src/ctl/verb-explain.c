@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "basic/parse.h"
+#include "ctl/complain.h"
 #include "ctl/ctl.h"
 #include "ctl/error-table.h"
 #include "view/json.h"
@@ -85,6 +86,22 @@ static void print_entry(struct json *j, const struct error_entry *e, int code, c
         print_wrapped(e->look_at);
 }
 
+static void complain_unknown(struct ctl *c, const char *wanted) {
+        _cleanup_free_ char *printable = text_printable(wanted), *advice = NULL;
+        size_t size;
+        FILE *f = open_memstream(&advice, &size);
+
+        if (f) {
+                fputs("The errors of " CTL_BUS_NAME ":", f);
+                for (size_t i = 0; i < error_table_size; i++)
+                        if (text_short_error(error_table[i].name) != error_table[i].name)
+                                fprintf(f, " %s", text_short_error(error_table[i].name));
+                fputs("\nThose of D-Bus are known too, and ConfD's numbers (17) and names (HA_BADTOKEN).", f);
+                (void) fclose(f);
+        }
+        complain(c, CTL_ERROR_USAGE, advice, "There is no error '%s'.", printable ?: "?");
+}
+
 enum ctl_exit verb_explain(struct ctl *c, char **args) {
         const char *wanted = args[1];
         struct json writer = { .f = stdout, .pretty = c->json == JSON_PRETTY }, *j = c->json == JSON_OFF ? NULL : &writer;
@@ -131,14 +148,6 @@ enum ctl_exit verb_explain(struct ctl *c, char **args) {
                 return CTL_DONE;
         }
 
-        _cleanup_free_ char *printable = text_printable(wanted);
-        fprintf(stderr, "confd-hactl: There is no error '%s'.\n", printable ?: "?");
-        if (!c->quiet) {
-                fprintf(stderr, "The errors of " CTL_BUS_NAME ":");
-                for (size_t i = 0; i < error_table_size; i++)
-                        if (text_short_error(error_table[i].name) != error_table[i].name)
-                                fprintf(stderr, " %s", text_short_error(error_table[i].name));
-                fprintf(stderr, "\nThose of D-Bus are known too, and ConfD's numbers (17) and names (HA_BADTOKEN).\n");
-        }
+        complain_unknown(c, wanted);
         return CTL_FAILED;
 }

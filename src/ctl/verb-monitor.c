@@ -4,6 +4,7 @@
 
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
+#include "ctl/colour.h"
 #include "ctl/ctl.h"
 #include "view/json.h"
 #include "ctl/text.h"
@@ -26,6 +27,19 @@ static const struct signal {
         { "BeSlaveResult", "ss", { "error", "message" }, NULL },
 };
 
+static enum colour colour_of(const char *event) {
+        static const char *const bad[] = { "MasterLost", "SlaveDied", "ConfdDisconnected", "ServiceGone" };
+        static const char *const good[] = { "SlaveArrived", "SlaveInitialized", "ConfdConnected", "ServiceBack" };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                if (streq(event, bad[i]))
+                        return COLOUR_BAD;
+        for (size_t i = 0; i < ELEMENTSOF(good); i++)
+                if (streq(event, good[i]))
+                        return COLOUR_GOOD;
+        return COLOUR_NONE;
+}
+
 /* One event as a JSON object or as a line; every one is flushed, for it may be a pipe that somebody waits at. */
 static int emit(const struct watch *w, const char *event, const char *const *keys, const char *const *values,
                 const char *line) {
@@ -47,7 +61,7 @@ static int emit(const struct watch *w, const char *event, const char *const *key
         } else {
                 char when[TEXT_TIME_MAX];
 
-                printf("%s  %-19s", text_timestamp(now, when), event);
+                printf("%s  %s%-19s%s", text_timestamp(now, when), colour_out(colour_of(event)), event, colour_out(COLOUR_NONE));
                 for (const char *p = line; *p; p++) {
                         if (p[0] == '$' && p[1] >= '1' && p[1] <= '0' + ARGS_MAX) {
                                 _cleanup_free_ char *value = text_printable(values[p[1] - '1']);
@@ -118,6 +132,9 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
                 return emit_signal(w, m);
         case WATCH_GONE:
                 return emit(w, "ServiceGone", NULL, NULL, "the service left the bus");
+        case WATCH_ABSENT:
+                watch_notice_absent(w);
+                return emit(w, "ServiceGone", NULL, NULL, "the service is not on the bus");
         case WATCH_BACK:
                 return emit(w, "ServiceBack", NULL, NULL, "the service is on the bus");
         }

@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "basic/escape.h"
+#include "ctl/activation.h"
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
+#include "ctl/complain.h"
 #include "ctl/ctl.h"
 #include "view/json.h"
 #include "view/picture.h"
@@ -54,19 +56,19 @@ static const char *order_arg(const struct order *o, char **args, size_t i) {
 }
 
 /* What the service would refuse as InvalidArgs, and what cannot even be put on the bus. */
-static bool args_are_valid(const struct order *o, char **args) {
+static bool args_are_valid(struct ctl *c, const struct order *o, char **args) {
         for (size_t i = 0; i < ARGS_MAX && o->args[i].key; i++) {
                 const char *value = args[i + 1];
                 _cleanup_free_ char *printable = text_printable(value);
 
                 if (o->args[i].is_node_id && !node_id_is_valid(value)) {
-                        fprintf(stderr,
-                                "confd-hactl: %s: '%s' cannot be a node id: they are 1 to %i bytes of UTF-8 without "
-                                "control characters.\n", o->verb, printable ?: "?", NODE_ID_MAX);
+                        complain(c, CTL_ERROR_USAGE, NULL,
+                                 "%s: '%s' cannot be a node id: they are 1 to %i bytes of UTF-8 without control or invisible "
+                                 "characters, and not of blanks alone.", o->verb, printable ?: "?", NODE_ID_MAX);
                         return false;
                 }
                 if (!o->args[i].is_node_id && (!*value || !utf8_is_printable(value, strlen(value)))) {
-                        fprintf(stderr, "confd-hactl: %s: '%s' cannot be an address.\n", o->verb, printable ?: "?");
+                        complain(c, CTL_ERROR_USAGE, NULL, "%s: '%s' cannot be an address.", o->verb, printable ?: "?");
                         return false;
                 }
         }
@@ -107,7 +109,7 @@ static bool has_peer(const struct before *b, const char *id) {
         return false;
 }
 
-static void json_outcome(const struct ctl *c, const struct order *o, char **args, const struct before *b,
+static void json_outcome(struct ctl *c, const struct order *o, char **args, const struct before *b,
                          const char *error_name, const char *message) {
         struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
 
@@ -123,9 +125,10 @@ static void json_outcome(const struct ctl *c, const struct order *o, char **args
                 json_boolean(&j, "was_peer", has_peer(b, args[1]));
         json_string(&j, "result", error_name ?: "done");
         if (error_name)
-                json_string(&j, "message", message);
+                complain_json_members(&j, error_name, message, bus_error_advice(c, error_name));
         json_end_object(&j);
         (void) fflush(stdout);
+        c->json_said = true;
 }
 
 static void print_outcome(const struct ctl *c, const struct order *o, char **args, const struct before *b) {
@@ -180,9 +183,13 @@ enum ctl_exit verb_order(struct ctl *c, char **args) {
         enum ctl_exit status;
         int r;
 
-        if (!o || !args_are_valid(o, args))
+        if (!o || !args_are_valid(c, o, args))
                 return CTL_USAGE;
+        if (asprintf(&what, "%s%s%s", o->verb, o->args[0].key ? " " : "", o->args[0].key ? args[1] : "") < 0)
+                return CTL_FAILED;
         status = bus_connect(c);
+        if (status == CTL_DONE)
+                status = activation_start(c, what);
         if (status != CTL_DONE)
                 return status;
 
@@ -203,9 +210,7 @@ enum ctl_exit verb_order(struct ctl *c, char **args) {
                 sd_bus_error_set_errno(&error, r);
         if (c->json != JSON_OFF)
                 json_outcome(c, o, args, &before, error.name, error.message);
-        if (asprintf(&what, "%s%s%s", o->verb, o->args[0].key ? " " : "", o->args[0].key ? args[1] : "") < 0)
-                what = NULL;
-        status = bus_error_report(c, what ?: o->verb, &error, r);
+        status = bus_error_report(c, what, &error, r);
         /* What was not given can have no unknown outcome. */
         return status == CTL_TIMED_OUT && !given ? CTL_NOT_THERE : status;
 }

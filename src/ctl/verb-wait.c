@@ -5,6 +5,7 @@
 
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
+#include "ctl/complain.h"
 #include "ctl/ctl.h"
 #include "view/json.h"
 #include "ctl/states.h"
@@ -31,13 +32,13 @@ static void goal_done(struct goal *g) {
 #define _cleanup_goal_ _cleanup_(goal_done)
 
 /* -EINVAL after saying what is wrong. */
-static int goal_parse(struct goal *g, char **args) {
+static int goal_parse(struct ctl *c, struct goal *g, char **args) {
         const char *p = args[1];
 
         g->words = p;
         if (args[2]) {
                 if (!streq(p, "slave") && !streq(p, "secondary")) {
-                        fprintf(stderr, "confd-hactl: wait takes one argument, or two: wait slave ID\n");
+                        complain(c, CTL_ERROR_USAGE, NULL, "wait takes one argument, or two: wait slave ID");
                         return -EINVAL;
                 }
                 g->slave = args[2];
@@ -57,9 +58,9 @@ static int goal_parse(struct goal *g, char **args) {
                 else {
                         _cleanup_free_ char *printable = text_printable(word);
 
-                        fprintf(stderr,
-                                "confd-hactl: wait takes none, slave, master, slave-relay, unknown, synced or in-sync, "
-                                "separated by commas, not '%s'.\n", printable ?: "?");
+                        complain(c, CTL_ERROR_USAGE, NULL,
+                                 "wait takes none, slave, master, slave-relay, unknown, synced or in-sync, separated by "
+                                 "commas, not '%s'.", printable ?: "?");
                         return -EINVAL;
                 }
                 if (!p[n])
@@ -110,11 +111,8 @@ static int on_result(struct watch *w, struct goal *g, sd_bus_message *m) {
                 return 0;
         if ((g->synced || g->in_sync) && w->picture.connected && !w->picture.synchronizing)
                 return goal_fail(g, name, message);
-        if (!w->c->quiet) {
-                _cleanup_free_ char *n = text_printable(name), *t = text_printable(message);
-
-                fprintf(stderr, "confd-hactl: A be-slave failed: %s: %s\n", n ? text_short_error(n) : "?", t ?: "?");
-        }
+        _cleanup_free_ char *n = text_printable(name), *t = text_printable(message);
+        notice(w->c, "A be-slave failed: %s: %s", n ? text_short_error(n) : "?", t ?: "?");
         return 0;
 }
 
@@ -129,8 +127,14 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
         case WATCH_GONE:
                 if (goal_is_reached(g, &w->picture))
                         return 1;
-                if (!w->c->quiet)
-                        fprintf(stderr, "confd-hactl: The service left the bus; waiting for it to come back.\n");
+                notice(w->c, "The service left the bus; waiting for it to come back.");
+                return 0;
+        case WATCH_ABSENT:
+                if (goal_is_reached(g, &w->picture))
+                        return 1;
+                if (w->c->timeout == 0)
+                        return -ENXIO;
+                watch_notice_absent(w);
                 return 0;
         case WATCH_BACK:
                 return 0;
@@ -138,33 +142,33 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
         return 0;
 }
 
-static void say_json(const struct ctl *c, const struct goal *g, const struct picture *p, bool reached) {
+/* What is said in JSON: an error's members with its name, if it was not reached. */
+static void say_json(struct ctl *c, const struct goal *g, const struct picture *p, const char *name, const char *message) {
         struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
 
         json_begin_object(&j, NULL);
         json_string(&j, "wanted", g->words);
         if (g->slave)
                 json_string(&j, "slave", g->slave);
-        json_boolean(&j, "reached", reached);
+        json_boolean(&j, "reached", !name);
         json_string(&j, "state", picture_state(p));
         json_string(&j, "node_id", p->node_id ?: "");
         json_boolean(&j, "synchronizing", p->synchronizing);
         if (p->knows_in_sync)
                 json_boolean(&j, "in_sync", p->in_sync);
-        if (g->failed) {
-                json_string(&j, "name", g->error_name);
-                json_string(&j, "message", g->error_message);
-        }
+        if (name)
+                complain_json_members(&j, name, message, NULL);
         json_end_object(&j);
-        fflush(stdout);
+        (void) fflush(stdout);
+        c->json_said = true;
 }
 
-static void say_reached(const struct ctl *c, const struct goal *g, const struct picture *p) {
+static void say_reached(struct ctl *c, const struct goal *g, const struct picture *p) {
         _cleanup_free_ char *node = text_printable(picture_node(p)), *state = text_printable(picture_state(p)),
                             *slave = text_printable(g->slave);
 
         if (c->json != JSON_OFF)
-                say_json(c, g, p, /* reached= */ true);
+                say_json(c, g, p, NULL, NULL);
         else if (!c->quiet && slave)
                 printf("%s is %s, and %s follows it\n", node ?: "?", state ?: "?", slave);
         else if (!c->quiet)
@@ -172,26 +176,34 @@ static void say_reached(const struct ctl *c, const struct goal *g, const struct 
                        (g->synced && picture_is_synced(p)) || (g->in_sync && p->in_sync) ? ", its data is in place" : "");
 }
 
-static enum ctl_exit say_missed(const struct ctl *c, const struct goal *g, const struct watch *w, int r) {
+static enum ctl_exit say_missed(struct ctl *c, const struct goal *g, const struct watch *w, int r) {
         const struct picture *p = &w->picture;
         _cleanup_free_ char *state = text_printable(picture_state(p)), *slave = text_printable(g->slave),
-                            *name = text_printable(g->error_name), *message = text_printable(g->error_message);
+                            *short_name = text_printable(text_short_error(g->error_name ?: "?")),
+                            *message = text_printable(g->error_message), *words = NULL, *advice = NULL;
+        const char *name = g->failed ? g->error_name : CTL_ERROR_TIMEOUT;
         char span[TEXT_TIME_MAX];
+        int n;
 
-        if (c->json != JSON_OFF)
-                say_json(c, g, p, /* reached= */ false);
-        fprintf(stderr, "confd-hactl: wait %s%s%s: ", g->words, slave ? " " : "", slave ?: "");
         if (g->failed) {
-                fprintf(stderr, "nothing is under way, and the last order failed: %s: %s\n", name ? text_short_error(name) : "?",
-                        isempty(message) ? "no further words" : message);
-                if (!c->quiet)
-                        fprintf(stderr, "What it means and what to look at: confd-hactl explain %s\n",
-                                name ? text_short_error(name) : "?");
-        } else if (r == -EOPNOTSUPP)
-                fprintf(stderr, "the service is of a version that does not tell it.\n");
-        else
-                fprintf(stderr, "not reached within %s: the state is %s%s.\n", text_timespan(c->timeout, span), state ?: "?",
-                        p->synchronizing ? " and synchronizing" : w->pictured ? "" : " (the service does not answer)");
+                n = asprintf(&words, "nothing is under way, and the last order failed: %s: %s", short_name ?: "?",
+                             isempty(message) ? "no further words" : message);
+                if (n >= 0 && !c->quiet && asprintf(&advice, "What it means and what to look at: confd-hactl explain %s",
+                                                    short_name ?: "?") < 0)
+                        advice = NULL;
+        } else if (r == -EOPNOTSUPP) {
+                name = "org.freedesktop.DBus.Error.UnknownProperty";
+                n = asprintf(&words, "the service is of a version that does not tell it.");
+        } else
+                n = asprintf(&words, "not reached within %s: the state is %s%s.", text_timespan(c->timeout, span), state ?: "?",
+                             p->synchronizing ? " and synchronizing"
+                             : w->pictured    ? ""
+                                              : " (the service does not answer)");
+        if (n < 0)
+                words = NULL;
+        complain_words(advice, "wait %s%s%s: %s", g->words, slave ? " " : "", slave ?: "", words ?: "?");
+        if (c->json != JSON_OFF)
+                say_json(c, g, p, name ?: "?", g->failed ? g->error_message : words);
         return CTL_FAILED;
 }
 
@@ -201,7 +213,7 @@ enum ctl_exit verb_wait(struct ctl *c, char **args) {
         enum ctl_exit status;
         int r;
 
-        if (goal_parse(&goal, args) < 0)
+        if (goal_parse(c, &goal, args) < 0)
                 return CTL_USAGE;
         /* --timeout=0 looks once, which takes a moment all the same. */
         if (c->timeout == 0)

@@ -8,11 +8,11 @@
 enum {
         TAKES_NO_WAIT = 1 << 0,
         TAKES_CHECK = 1 << 1, /* --role=, --ready, --in-sync, --wanted=, --targets */
-        TAKES_LINES = 1 << 2,
+        TAKES_HISTORY = 1 << 2, /* --lines=, --since=, ... */
         TAKES_MARK = 1 << 3,
-        OPTION_FLAGS = TAKES_NO_WAIT | TAKES_CHECK | TAKES_LINES | TAKES_MARK,
         /* And what a verb is like. */
         MAY_BE_ENDLESS = 1 << 16, /* no time limit by default */
+        IS_ORDER = 1 << 17,       /* the exit status tells of the order, whatever becomes of the words */
 };
 
 struct verb {
@@ -24,16 +24,16 @@ struct verb {
         const char *help; /* NULL for a second name */
 };
 
-enum { TIMEOUT_DEFAULT_SEC = 30, LINES_DEFAULT = 1000, LINES_MAX = 1000000 };
+enum { TIMEOUT_DEFAULT_SEC = 30, LINES_DEFAULT = 1000, LINES_FOLLOW = 10, LINES_MAX = 1000000 };
 
 /* The verb of that name, NULL if there is none. */
 const struct verb *verb_find(const char *name);
 
 /* Whether the number of arguments is one that the verb takes; says on standard error if not. */
-bool verb_takes(const struct verb *v, int n_args);
+bool verb_takes(struct ctl *c, const struct verb *v, int n_args);
 
 /* Whether the options given (flags) are ones that the verb takes; says on standard error if not. */
-bool verb_takes_options(const struct verb *v, unsigned given);
+bool verb_takes_options(struct ctl *c, const struct verb *v, unsigned given);
 
 /* Prints what --help does. */
 void verbs_help(struct ctl *c);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the subscription to the service's signals. */
+#include "ctl/activation.h"
+#include "ctl/complain.h"
+#include "ctl/text.h"
 #include "ctl/watch.h"
 
 static void tell(struct watch *w, enum watch_event event, sd_bus_message *m) {
@@ -31,21 +34,46 @@ static int take_picture(struct watch *w, sd_bus_message *m) {
         return 0;
 }
 
+/* Whether the error means that nobody is there: to be waited for. */
+static bool is_absence(const sd_bus_error *error) {
+        static const char *const names[] = { SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_NO_REPLY,
+                                             "org.freedesktop.DBus.Error.TimedOut" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (sd_bus_error_has_name(error, names[i]))
+                        return true;
+        return strncmp(error->name, "org.freedesktop.DBus.Error.Spawn.", strlen("org.freedesktop.DBus.Error.Spawn.")) == 0 ||
+               strncmp(error->name, "org.freedesktop.systemd1.", strlen("org.freedesktop.systemd1.")) == 0;
+}
+
+/* A service that is just ending, or not yet up: it will be back. Only at the beginning is it told. */
+static void on_error(struct watch *w, sd_bus_message *m) {
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+        int r;
+
+        if (w->before.state || w->pictured)
+                return;
+        sd_bus_error_free(&w->error);
+        r = sd_bus_error_copy(&w->error, error);
+        /* Without a name there was no bus to ask. */
+        if (error && error->name && is_absence(error) && sd_bus_is_open(w->c->bus) > 0) {
+                w->absent = true;
+                tell(w, WATCH_ABSENT, NULL);
+                if (w->verdict == 0)
+                        sd_bus_error_free(&w->error);
+                return;
+        }
+        r = r < 0 ? r : -sd_bus_message_get_errno(m);
+        w->verdict = r < 0 ? r : -EIO;
+}
+
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         struct watch *w = userdata;
         int r;
 
         w->question = sd_bus_slot_unref(w->question);
         if (sd_bus_message_is_method_error(m, NULL)) {
-                /* A service that is just ending, or not yet up: it will be back. Only at the beginning is it an error. */
-                if (!w->before.state && !w->pictured) {
-                        w->failure = -sd_bus_message_get_errno(m);
-                        if (w->failure >= 0)
-                                w->failure = -EIO;
-                        r = sd_bus_error_copy(&w->error, sd_bus_message_get_error(m));
-                        (void) r;
-                        w->verdict = w->failure;
-                }
+                on_error(w, m);
                 return 0;
         }
         r = free_and_strdup(&w->owner, sd_bus_message_get_sender(m));
@@ -71,6 +99,27 @@ static int ask(struct watch *w, bool activate) {
         if (r >= 0)
                 r = sd_bus_call_async(w->c->bus, &w->question, m, on_properties, w, UINT64_MAX);
         return MIN(r, 0);
+}
+
+/* What has failed already is not started again by asking: the bus would only wait for it. */
+static int ask_first(struct watch *w) {
+        _cleanup_free_ char *failure = NULL;
+        int r;
+
+        r = activation_is_running(w->c);
+        if (r == 0)
+                failure = activation_failure(w->c);
+        if (r < 0)
+                return r;
+        if (!failure)
+                return ask(w, /* activate= */ true);
+        sd_bus_error_free(&w->error);
+        (void) sd_bus_error_set(&w->error, "org.freedesktop.DBus.Error.Spawn.ChildExited", failure);
+        w->absent = true;
+        tell(w, WATCH_ABSENT, NULL);
+        if (w->verdict == 0)
+                sd_bus_error_free(&w->error);
+        return 0;
 }
 
 /* The bus delivers signals that anybody addresses to us, whatever we subscribed to: take the service's only. */
@@ -130,7 +179,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         }
         if (r >= 0 && *new_owner && !w->owner) {
                 r = free_and_strdup(&w->owner, new_owner);
-                if (w->before.state)
+                if (w->before.state || w->absent)
                         tell(w, WATCH_BACK, NULL);
                 if (r >= 0)
                         r = ask(w, /* activate= */ false);
@@ -159,6 +208,12 @@ static int subscribe(struct watch *w) {
         return MIN(r, 0);
 }
 
+void watch_notice_absent(const struct watch *w) {
+        _cleanup_free_ char *message = text_printable(w->error.message);
+
+        notice(w->c, "The service is not there%s%s; waiting for it.", message ? ": " : "", message ?: "");
+}
+
 void watch_done(struct watch *w) {
         sd_bus_slot_unref(w->question);
         for (size_t i = 0; i < ELEMENTSOF(w->slots); i++)
@@ -174,9 +229,9 @@ int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline) {
 
         r = subscribe(w);
         if (r >= 0)
-                r = ask(w, /* activate= */ true);
+                r = ask_first(w);
         while (r >= 0 && w->verdict == 0) {
-                uint64_t now, limit = w->before.state ? deadline : first_deadline;
+                uint64_t now, limit = w->before.state || w->absent ? deadline : first_deadline;
 
                 r = sd_bus_process(w->c->bus, NULL);
                 if (r != 0)

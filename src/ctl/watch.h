@@ -9,7 +9,8 @@ enum watch_event {
         WATCH_PICTURE, /* properties were read, or have changed: `before` is what they were */
         WATCH_SIGNAL,  /* m is a signal of the interface */
         WATCH_GONE,    /* the service left the bus; the picture is empty */
-        WATCH_BACK     /* it came; WATCH_PICTURE follows once it has answered */
+        WATCH_BACK,    /* it came; WATCH_PICTURE follows once it has answered */
+        WATCH_ABSENT   /* at the beginning: it is not there and could not be started; w->error says why */
 };
 
 struct watch;
@@ -29,8 +30,8 @@ struct watch {
         } before;
         char *owner;    /* unique name of the service, NULL while it is not there or not known yet */
         bool pictured;  /* its properties have been read since it came */
+        bool absent;    /* WATCH_ABSENT was told */
         int verdict;    /* of the callback */
-        int failure;    /* of the first question, with its error */
         sd_bus_error error;
         sd_bus_slot *question;
         sd_bus_slot *slots[3];
@@ -39,8 +40,11 @@ struct watch {
 void watch_done(struct watch *w);
 #define _cleanup_watch_ _cleanup_(watch_done)
 
-/* Subscribes, asks for the properties (which starts the service, the first time only), and runs until the callback
- * ends it, the first answer has not come by `first_deadline`, or `deadline` has passed (both monotonic). Returns the
- * callback's verdict, -ETIMEDOUT, or another negative errno; w->error is set if the service could not be asked at the
- * beginning. */
+/* Subscribes, asks for the properties (which starts the service, the first time only), and runs until the callback ends
+ * it, the first answer has not come by `first_deadline`, or `deadline` has passed (both monotonic). A service that is not
+ * there is waited for until then: `deadline` from WATCH_ABSENT on. Returns the callback's verdict, -ETIMEDOUT, or another
+ * negative errno; w->error is set if the service could not be asked at the beginning. */
 _must_check_ int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline);
+
+/* Says, at WATCH_ABSENT, that the service is waited for and why it is not there. */
+void watch_notice_absent(const struct watch *w);

@@ -240,6 +240,10 @@ bool picture_is_synced(const struct picture *p) {
                (p->in_sync || !p->knows_in_sync);
 }
 
+bool picture_is_in_sync(const struct picture *p) {
+        return p->knows_in_sync ? p->in_sync : streq(picture_state(p), "master") || picture_is_synced(p);
+}
+
 /* The errors of connections to ConfD, which say nothing of orders. */
 static bool is_of_connection(const char *error) {
         static const char *const names[] = { "NotConnected", "NoToken", "AccessDenied", "Displaced", "Protocol",

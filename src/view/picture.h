@@ -69,6 +69,9 @@ enum { PICTURE_SLAVES_MAX = 4096, PICTURE_INHIBITORS_MAX = 256 };
 /* Whether this node follows a master and its data is in place: what `wait synced` waits for. */
 bool picture_is_synced(const struct picture *p);
 
+/* Whether its data is in place, as far as the service tells: one that does not know the word is judged by its state. */
+bool picture_is_in_sync(const struct picture *p);
+
 /* Whether the last order has failed and nothing is under way that could still bring this node's data into sync. With a
  * mark, the time of the last error that was known before the order, any later error counts; else (USEC_INFINITY) one that
  * came after the data was last in sync, and that is an order's. */

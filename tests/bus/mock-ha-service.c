@@ -14,15 +14,19 @@
  *   Leave() Return()                      releases and takes the name
  *   Quit()
  *
+ * It is org.confd.HANode too, whose Slaves are the value NodeSlaves, a(sstttt), and org.freedesktop.systemd1, whose units
+ * are what Unit(s name, s ActiveState, s SubState, s Result, i ExecMainStatus, s StatusText) made of them.
  * It is org.freedesktop.machine1 too, with one container, "box", whose leader's process id is in $MOCK_LEADER.
  */
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #include "basic/util.h"
 
-enum { METHODS_MAX = 9, CALLS_MAX = 64, VALUE_MAX = 4096 };
+enum { METHODS_MAX = 11, CALLS_MAX = 64, VALUE_MAX = 4096, UNITS_MAX = 8 };
 
 /* A value is kept as the message that brought it, which knows its type. */
 static struct property {
@@ -48,14 +52,20 @@ static struct property {
         { "LastError", "(sst)", NULL },
         { "StateSince", "t", NULL },
         { "Transitions", "t", NULL },
+        { "NodeSlaves", "a(sstttt)", NULL },
 };
+
+static struct unit {
+        char *name, *active, *sub, *result, *text;
+        int status;
+} units[UNITS_MAX];
 
 static struct {
         const char *name;
         char *error, *message;
         bool hang;
 } methods[METHODS_MAX] = { { "BeMaster" }, { "BeSlave" }, { "BeRelay" }, { "BeNone" },
-                           { "TakeOver" }, { "Status" }, { "SlaveDead" }, { "Reload" }, { "GetAll" } };
+                           { "TakeOver" }, { "Inhibit" }, { "Slaves" }, { "Status" }, { "SlaveDead" }, { "Reload" }, { "GetAll" } };
 
 static char *calls[CALLS_MAX];
 static size_t n_calls;
@@ -90,6 +100,8 @@ static int append_value(sd_bus_message *reply, struct property *p) {
                 return sd_bus_message_append(reply, "(sssts)", "", "", "", UINT64_C(0), "");
         if (streq(p->signature, "a(ssut)"))
                 return sd_bus_message_append(reply, "a(ssut)", 0);
+        if (streq(p->signature, "a(sstttt)"))
+                return sd_bus_message_append(reply, "a(sstttt)", 0);
         if (streq(p->signature, "(sst)"))
                 return sd_bus_message_append(reply, "(sst)", "", "", UINT64_C(0));
         if (streq(p->signature, "b"))
@@ -132,6 +144,31 @@ static void record(sd_bus_message *m) {
                 calls[n_calls++] = text;
 }
 
+/* An inhibitor's descriptor; its end is a call, too. */
+static int on_inhibitor_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        if (n_calls < CALLS_MAX) {
+                char *text = strdup("InhibitorEnd");
+
+                if (text)
+                        calls[n_calls++] = text;
+        }
+        close(fd);
+        sd_event_source_unref(source);
+        return 0;
+}
+
+static int inhibit(sd_bus_message *reply) {
+        int fds[2], r;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        r = sd_bus_message_append(reply, "h", fds[1]);
+        close(fds[1]);
+        if (r >= 0)
+                r = sd_event_add_io(event, &(sd_event_source *) { NULL }, fds[0], EPOLLHUP, on_inhibitor_end, NULL);
+        return r;
+}
+
 static int on_method(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
@@ -146,6 +183,10 @@ static int on_method(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                         return sd_bus_error_set(error, methods[i].error, methods[i].message);
         }
         r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0 && streq(sd_bus_message_get_member(m), "Slaves"))
+                r = append_value(reply, find_value("NodeSlaves"));
+        if (r >= 0 && streq(sd_bus_message_get_member(m), "Inhibit"))
+                r = inhibit(reply);
         if (r >= 0 && streq(sd_bus_message_get_member(m), "Status")) {
                 r = append_value(reply, find_value("State"));
                 if (r >= 0)
@@ -297,6 +338,89 @@ static int on_quit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return r < 0 ? r : sd_event_exit(event, 0);
 }
 
+static struct unit *find_unit(const char *name) {
+        for (size_t i = 0; i < UNITS_MAX; i++)
+                if (units[i].name && streq(units[i].name, name))
+                        return units + i;
+        return NULL;
+}
+
+#define UNIT_PREFIX "/org/freedesktop/systemd1/unit"
+
+static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *active, *sub, *result, *text;
+        _cleanup_free_ char *path = NULL;
+        struct unit *u = NULL;
+        int status, r;
+
+        r = sd_bus_message_read(m, "ssssis", &name, &active, &sub, &result, &status, &text);
+        if (r < 0)
+                return r;
+        u = find_unit(name);
+        for (size_t i = 0; !u && i < UNITS_MAX; i++)
+                if (!units[i].name)
+                        u = units + i;
+        if (!u)
+                return -ENOSPC;
+        u->status = status;
+        r = free_and_strdup(&u->name, name);
+        if (r >= 0)
+                r = free_and_strdup(&u->active, active);
+        if (r >= 0)
+                r = free_and_strdup(&u->sub, sub);
+        if (r >= 0)
+                r = free_and_strdup(&u->result, result);
+        if (r >= 0)
+                r = free_and_strdup(&u->text, text);
+        if (r >= 0)
+                r = sd_bus_path_encode(UNIT_PREFIX, name, &path);
+        if (r >= 0)
+                r = sd_bus_emit_properties_changed(sd_bus_message_get_bus(m), path, "org.freedesktop.systemd1.Unit",
+                                                   "ActiveState", "SubState", NULL);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "");
+}
+
+static int on_load_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *path = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0 && !find_unit(name))
+                return sd_bus_error_setf(error, "org.freedesktop.systemd1.NoSuchUnit", "Unit %s not loaded.", name);
+        if (r >= 0)
+                r = sd_bus_path_encode(UNIT_PREFIX, name, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
+}
+
+static int on_nothing(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return sd_bus_reply_method_return(m, "");
+}
+
+static int unit_at(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+        _cleanup_free_ char *name = NULL;
+        int r = sd_bus_path_decode(path, UNIT_PREFIX, &name);
+
+        *ret = r > 0 ? find_unit(name) : NULL;
+        return *ret ? 1 : 0;
+}
+
+static int unit_property(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                         void *userdata, sd_bus_error *error) {
+        const struct unit *u = userdata;
+
+        return sd_bus_message_append(reply, "s", streq(property, "ActiveState") ? u->active
+                                                 : streq(property, "SubState")  ? u->sub
+                                                 : streq(property, "Result")    ? u->result
+                                                 : streq(property, "LoadState") ? "loaded"
+                                                                                : u->text);
+}
+
+static int unit_status(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                       void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "i", (int32_t) ((struct unit *) userdata)->status);
+}
+
 static int on_get_machine(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *name;
         int r;
@@ -326,6 +450,7 @@ static const sd_bus_vtable ha_vtable[] = {
         METHOD("BeRelay", "", "", on_method),
         METHOD("BeNone", "", "", on_method),
         METHOD("TakeOver", "ss", "", on_method),
+        METHOD("Inhibit", "ss", "h", on_method),
         METHOD("Status", "", "sa(ss)", on_method),
         METHOD("SlaveDead", "s", "", on_method),
         METHOD("Reload", "", "", on_method),
@@ -362,7 +487,38 @@ static const sd_bus_vtable mock_vtable[] = {
         METHOD("Asked", "", "u", on_asked),
         METHOD("Leave", "", "", on_name),
         METHOD("Return", "", "", on_name),
+        METHOD("Unit", "ssssis", "", on_unit),
         METHOD("Quit", "", "", on_quit),
+        SD_BUS_VTABLE_END
+};
+
+static const sd_bus_vtable node_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        METHOD("Slaves", "", "a(sstttt)", on_method),
+        SD_BUS_VTABLE_END
+};
+
+static const sd_bus_vtable systemd_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        METHOD("LoadUnit", "s", "o", on_load_unit),
+        METHOD("GetUnit", "s", "o", on_load_unit),
+        METHOD("Subscribe", "", "", on_nothing),
+        SD_BUS_VTABLE_END
+};
+
+static const sd_bus_vtable unit_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("LoadState", "s", unit_property, 0, 0),
+        SD_BUS_PROPERTY("ActiveState", "s", unit_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SubState", "s", unit_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END
+};
+
+static const sd_bus_vtable unit_service_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Result", "s", unit_property, 0, 0),
+        SD_BUS_PROPERTY("StatusText", "s", unit_property, 0, 0),
+        SD_BUS_PROPERTY("ExecMainStatus", "i", unit_status, 0, 0),
         SD_BUS_VTABLE_END
 };
 
@@ -378,6 +534,44 @@ static const sd_bus_vtable machine_vtable[] = {
         SD_BUS_VTABLE_END
 };
 
+static int add_objects(sd_bus *bus) {
+        static const struct {
+                const char *path, *interface;
+                const sd_bus_vtable *vtable;
+        } objects[] = {
+                { "/org/confd/HA", "org.confd.HA", ha_vtable },
+                { "/mock", "org.confd.Mock", mock_vtable },
+                { "/org/confd/HANode", "org.confd.HANode", node_vtable },
+                { "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", systemd_vtable },
+                { "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager", manager_vtable },
+                { "/org/freedesktop/machine1/machine/box", "org.freedesktop.machine1.Machine", machine_vtable },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(objects); i++)
+                r = sd_bus_add_object_vtable(bus, NULL, objects[i].path, objects[i].interface, objects[i].vtable, NULL);
+        if (r >= 0)
+                r = sd_bus_add_fallback_vtable(bus, NULL, UNIT_PREFIX, "org.freedesktop.systemd1.Unit", unit_vtable, unit_at,
+                                               NULL);
+        if (r >= 0)
+                r = sd_bus_add_fallback_vtable(bus, NULL, UNIT_PREFIX, "org.freedesktop.systemd1.Service",
+                                               unit_service_vtable, unit_at, NULL);
+        return r;
+}
+
+/* Several names, so that the mock can be told things while it has left the one that it plays. A second mock waits for the
+ * others. */
+static int take_names(sd_bus *bus) {
+        static const char *const queued[] = { "org.freedesktop.machine1", "org.freedesktop.systemd1", "org.confd.HANode",
+                                              "org.confd.Mock" };
+        int r;
+
+        r = sd_bus_request_name(bus, "org.confd.HA", 0);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(queued); i++)
+                r = sd_bus_request_name(bus, queued[i], SD_BUS_NAME_QUEUE);
+        return r;
+}
+
 int main(void) {
         sd_bus *bus = NULL;
         int r;
@@ -388,25 +582,11 @@ int main(void) {
         if (r >= 0)
                 r = sd_bus_add_filter(bus, NULL, filter, NULL);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, "/org/confd/HA", "org.confd.HA", ha_vtable, NULL);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, "/mock", "org.confd.Mock", mock_vtable, NULL);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager",
-                                             manager_vtable, NULL);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/machine1/machine/box",
-                                             "org.freedesktop.machine1.Machine", machine_vtable, NULL);
+                r = add_objects(bus);
         if (r >= 0)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
-        /* Two names, so that the mock can be told things while it has left the one that it plays. A second mock waits
-         * for the others. */
         if (r >= 0)
-                r = sd_bus_request_name(bus, "org.confd.HA", 0);
-        if (r >= 0)
-                r = sd_bus_request_name(bus, "org.freedesktop.machine1", SD_BUS_NAME_QUEUE);
-        if (r >= 0)
-                r = sd_bus_request_name(bus, "org.confd.Mock", SD_BUS_NAME_QUEUE);
+                r = take_names(bus);
         if (r >= 0)
                 r = sd_event_loop(event);
         if (r < 0)
@@ -418,6 +598,13 @@ int main(void) {
         for (size_t i = 0; i < METHODS_MAX; i++) {
                 free(methods[i].error);
                 free(methods[i].message);
+        }
+        for (size_t i = 0; i < UNITS_MAX; i++) {
+                free(units[i].name);
+                free(units[i].active);
+                free(units[i].sub);
+                free(units[i].result);
+                free(units[i].text);
         }
         for (size_t i = 0; i < n_calls; i++)
                 free(calls[i]);

@@ -154,7 +154,7 @@ export SYSTEMD_PAGER='paging with words'
 for verb in '' status 'explain 17' --help history; do
         # shellcheck disable=SC2086 # words
         is "paged: '$verb'" "$(terminal "$bin/confd-hactl" -q $verb 2>&1 | grep paged)" \
-                "$([ -z "$verb" ] || [ "$verb" = status ] || echo 'paged with words, LESS=FRSXMK, LESSSECURE=')"
+                'paged with words, LESS=FRSXMK, LESSSECURE='
 done
 is 'paged: status' "$(terminal "$bin/confd-hactl")" 'paged with words, LESS=FRSXMK, LESSSECURE='
 is 'the options of less' "$(SYSTEMD_LESS=R terminal "$bin/confd-hactl")" 'paged with words, LESS=R, LESSSECURE='

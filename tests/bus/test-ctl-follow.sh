@@ -130,7 +130,21 @@ ended restart 'until the new one has the state' 0
 background gone wait unknown
 mock Leave
 ended gone 'a state without a service is unknown' 0
-fails 'no service to start with' 3 'The service does not run' hactl wait master
+fails 'no service, looking once' 3 'The service does not run' hactl --timeout=0 wait master
+"$CONFD_HACTL" wait master 2>"$work/early.err" & running[early]=$! pids+=($!)
+"$CONFD_HACTL" monitor >"$work/early.out" 2>&1 & running[monitor]=$! pids+=($!)
+absent() { grep -q 'The service is not there: .*; waiting for it' "$work/early.err" && grep -q ServiceGone "$work/early.out"; }
+eventually 'wait and monitor wait for a service that is not there yet' absent
+ok 'and go on' alive early
+set_property State s master
+mock Return
+ended early 'until it comes and the state is there' 0
+came() { grep -q 'ServiceBack' "$work/early.out" && grep -q 'Watching .*master' "$work/early.out"; }
+eventually 'which monitor tells' came
+kill "${running[monitor]}"
+mock Leave
+fails 'a wait for a service that never comes has its limit' 1 'wait master: not reached within 1s' \
+        hactl --timeout=1 wait master
 mock Return
 mock Hang s GetAll
 fails 'a service that does not answer' 1 'the service does not answer' hactl --timeout=1 wait master
@@ -298,6 +312,33 @@ says 'wait starts it' 0 'this node is none' hactl wait none
 ok 'by the bus' test -e "$work/was-activated"
 # The new one has taken the name; the old one ends, and the new one is told what to do under it.
 busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" call org.confd.HA /mock org.confd.Mock Quit
+mock Return
+
+# --- a service that cannot start -------------------------------------------------------------------------------------
+# The one that the bus starts does not take the name: whoever asks the bus alone hears nothing for its 25 s.
+printf '#!/bin/sh\n: >"%s"\nexec sleep 60\n' "$work/was-activated" >"$work/activated"
+rm "$work/was-activated"
+mock Leave
+mock Unit ssssis confd-ha.service failed failed exit-code 78 ''
+begin=$SECONDS
+fails 'a unit that has failed is told' 3 'be-none failed: confd-ha.service has failed: it ended with status 78 (bad configuration)' \
+        hactl be-none
+fails 'with where to look' 3 'journalctl -u confd-ha.service -n 20' hactl status
+json 'in JSON, too' 3 '"has failed" in j["message"] and "journalctl" in j["advice"]' hactl --json=short be-none
+mock Unit ssssis confd-ha.service failed failed exit-code 78 '/etc/confd-ha/confd-ha.conf:3: bad value'
+fails 'in its own words, where it left some' 3 'has failed: /etc/confd-ha/confd-ha.conf:3: bad value' hactl reload
+says 'check is as ever' 2 'unknown: the service does not run' hactl check
+ok 'and nothing was started for it' test ! -e "$work/was-activated"
+fails 'wait looks once' 3 'confd-ha.conf:3: bad value' hactl --timeout=0 wait master
+mock Unit ssssis confd-ha.service inactive dead success 0 ''
+hactl be-none 2>"$work/fresh.err" & running[fresh]=$! pids+=($!)
+eventually 'a unit that has not failed is started' test -e "$work/was-activated"
+mock Unit ssssis confd-ha.service failed failed exit-code 78 ''
+ended fresh 'and when it fails meanwhile, the call ends' 3
+ok 'at once, with the reason' grep -q 'it ended with status 78' "$work/fresh.err"
+ok 'long before the bus gives up' test $((SECONDS - begin)) -lt 20
+mock Unit ssssis confd-ha.service inactive dead success 0 ''
+fails 'a start that takes too long is told as such' 3 'did not start in time' hactl --timeout=1 be-none
 mock Return
 
 # --- the bus goes ----------------------------------------------------------------------------------------------------

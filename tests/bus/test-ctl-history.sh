@@ -87,7 +87,7 @@ slave-initialized n2 of n1, by copy: yes
 state n2 none -> slave (order)
 master-lost n2 n1 10.0.0.1 NoTick
 order SlaveDead n3 done 1ms uid 1000
-order-failed BeRelay BadState 900us uid 0 pid 77
+order-failed BeRelay BadState: No slave 900us uid 0 pid 77
 slave-arrived IDEOGRAPHS 10.0.0.4
 slave-died odd\xff\x1b[2J
 displaced 127.0.0.1:4565 Displaced
@@ -114,6 +114,54 @@ ok 'says that there are older ones' grep -q 'Older entries were left out' "$work
 json 'all of them, just so' 0 'len(j) == 15' hactl history --lines=15 --json=short
 is 'says nothing' "$(cat "$work/stderr")" ''
 says 'which is no matter with -q' 0 'connection-lost' sh -c "'$CONFD_HACTL' -q history --lines=1 --no-legend | awk '{ print \$5 }'"
+
+# --- what is asked for -----------------------------------------------------------------------------------------------
+json 'orders alone' 0 '{e["event"] for e in j} == {"order", "order-failed"} and len(j) == 3' hactl history --orders --json=short
+json 'transitions alone' 0 '[e["event"] for e in j] == ["slave-initialized", "state", "master-lost", "slave-arrived",
+  "slave-died"]' hactl history --transitions --json=short
+json 'both' 0 'len(j) == 8' hactl history --orders --transitions --json=short
+json 'the newest first' 0 '[e["event"] for e in j] == ["connection-lost", "target-failed"]' hactl history -r -n 2 --json=short
+is 'in the table, too' "$(hactl history -r --no-legend -n 2 2>/dev/null | awk '{ print $5 }' | xargs)" 'connection-lost target-failed'
+json 'nothing before' 0 'j == []' hactl history --until=-1h --json=short
+ok 'in words' grep -q 'of that kind' "$work/stderr"
+json 'all since' 0 'len(j) == 15' hactl history --since=-1h --json=short
+json 'nothing since' 0 'j == []' hactl history --since=+1h --json=short
+middle=$(hactl history --json=short | /usr/bin/python3 -c 'import json, sys
+t = json.load(sys.stdin)[6]["time_usec"]
+print("@%d.%06d" % divmod(t, 1000000))')
+json 'to the microsecond' 0 'len(j) == 9 and j[0]["event"] == "state"' hactl history --since="$middle" --json=short
+json 'from the other side' 0 'len(j) == 7 and j[-1]["event"] == "state"' hactl history --until="$middle" --json=short
+json 'a moment' 0 'len(j) == 1' hactl history --since="$middle" --until="$middle" --json=short
+fails 'no time' 2 '--since= takes a time' hactl history --since=soon
+fails 'times that cross' 2 'is after' hactl history --since=now --until=-1h
+fails 'no end to follow to' 2 'goes with neither' hactl history --follow --until=now
+"$CONFD_HACTL" history -f -n 1 >"$work/followed" 2>/dev/null & pids+=($!)
+follower=$!
+"$CONFD_HACTL" history -f --json=short >"$work/followed.json" 2>/dev/null & pids+=($!)
+began() { grep -q connection-lost "$work/followed" && grep -q connection-lost "$work/followed.json"; }
+eventually 'followed, it begins with the last' began
+is 'as many as were asked for' "$(wc -l <"$work/followed")" 1
+is 'or ten' "$(wc -l <"$work/followed.json")" 10
+entry STATE MESSAGE='now none' CONFD_HA_NODE_ID=n2 CONFD_HA_OLD_STATE=slave CONFD_HA_NEW_STATE=none CONFD_HA_REASON=external
+goes_on() { grep -q 'slave -> none (external)' "$work/followed" && grep -q '"new_state":"none"' "$work/followed.json"; }
+eventually 'and goes on with what comes' goes_on
+ok 'each line a document' /usr/bin/python3 -c 'import json, sys
+assert len([json.loads(line) for line in open(sys.argv[1])]) == 11' "$work/followed.json"
+kill "$follower" "${pids[-1]}"
+
+# --- calls that were refused bury nothing ----------------------------------------------------------------------------
+for i in $(seq 60); do
+        entry ORDER_FAILED MESSAGE='BeMaster failed' CONFD_HA_METHOD=BeMaster CONFD_HA_NODE_ID="x$i" CONFD_HA_SENDER_UID=1000 \
+                CONFD_HA_RESULT=org.freedesktop.DBus.Error.AccessDenied CONFD_HA_ERROR='polkit said no'
+done
+refused() { [ "$(hactl -q history --all --orders --json=short | grep -o 'polkit said no' | wc -l)" = 60 ]; }
+eventually 'sixty calls are refused' refused
+json 'the view has what counts, and a few of them' 0 'len([e for e in j if "polkit said no" not in e.get("error", "")]) == 16 and
+  len([e for e in j if "polkit said no" in e.get("error", "")]) == 20' hactl history --json=short
+ok 'and says how many more' grep -q '40 more calls were refused .*--all shows them' "$work/stderr"
+json 'the last five are five that count' 0 'len([e for e in j if "polkit said no" not in e.get("error", "")]) == 5' \
+        hactl history -n 5 --json=short
+ok 'why a call was refused stands beside it' grep -q 'BeMaster x60 *org.freedesktop.DBus.Error.AccessDenied: polkit said no' <(hactl -q history --all)
 
 if [ "$INSIDE" = root ]; then
         # Others may write what they like, but it is not believed.

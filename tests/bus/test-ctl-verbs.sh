@@ -26,7 +26,7 @@ fails '--timeout of a negative number' 2 'takes seconds' hactl --timeout=-1
 fails '--timeout=0 for an order' 2 'is for wait' hactl --timeout=0 be-none
 fails '--no-wait for another verb' 2 'is for be-slave' hactl be-none --no-wait
 fails '--role for another verb' 2 'are for check' hactl status --role=master
-fails '--lines for another verb' 2 'is for history' hactl status --lines=3
+fails '--lines for another verb' 2 'are for history' hactl status --lines=3
 fails '--lines of nothing' 2 'from 1 to' hactl history --lines=0
 fails 'two places at once' 2 'Only one of' hactl -H a -M b
 fails 'an address that is none' 3 'at rubbish' hactl --address=rubbish
@@ -50,8 +50,7 @@ export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
 start_bus bus
 fails 'a bus without the service' 3 "The service does not run" hactl status
 fails 'an order without the service' 3 'explain org.freedesktop.DBus.Error.ServiceUnknown' hactl be-none
-fails 'waiting without the service' 3 'ServiceUnknown' hactl wait master
-fails 'monitoring without the service' 3 'ServiceUnknown' hactl monitor
+fails 'looking once without the service' 3 'ServiceUnknown' hactl --timeout=0 wait master
 start_mock
 
 # --- status ----------------------------------------------------------------------------------------------------------
@@ -67,14 +66,16 @@ is 'status: the state' "$(sed -n 1p "$work/status" | sed "s/$since.*UTC/WHEN/; s
 is 'status: the node' "$(sed -n 2p "$work/status")" '        Node: n1'
 is 'status: its slaves' "$(sed -n 3,4p "$work/status")" '      Slaves: n2 10.0.0.2
               n3 fd00::3'
-is 'status: ConfD' "$(sed -n 5p "$work/status")" '       ConfD: 8.2.5 at 127.0.0.1:4565 (protocol 82)'
-is 'status: the last error' "$(sed -n 6p "$work/status" | sed 's/, .* ago//')" \
+is 'status: in sync, and its target' "$(sed -n 5,6p "$work/status")" '     In sync: yes
+      Target: reached'
+is 'status: ConfD' "$(sed -n 7p "$work/status")" '       ConfD: 8.2.5 at 127.0.0.1:4565 (protocol 82)'
+is 'status: the last error' "$(sed -n 8p "$work/status" | sed 's/, .* ago//')" \
         '  Last error: Closed (Thu 1970-01-01 00:00:00 UTC)'
-is 'status: its message' "$(sed -n 7,99p "$work/status")" '              The slave n4 went away'
-says 'status -q is an exit status' 0 '' hactl -q status
+is 'status: its message' "$(sed -n 9,99p "$work/status")" '              The slave n4 went away'
+is 'status was asked for, and is printed with -q, too' "$(hactl -q status | grep -c n1)" 1
 mock Calls >/dev/null
 hactl status >/dev/null
-is 'status asks ConfD' "$(mock Calls)" 'as 1 "Status interactive=1"'
+is 'status asks ConfD, and the reference node' "$(mock Calls)" 'as 2 "Status interactive=1" "Slaves interactive=1"'
 hactl --json=short >"$work/short"
 is 'short JSON is one line' "$(wc -l <"$work/short")" 1
 json 'status as JSON' 0 'j["state"] == "master" and j["node_id"] == "n1" and j["master"] is None and
@@ -85,6 +86,30 @@ json 'status as JSON' 0 'j["state"] == "master" and j["node_id"] == "n1" and j["
   j["transitions"] == 3 and j["version"] == "9.9" and j["state_since_usec"] > 1e15' hactl --json=short status
 cp "$work/json" "$work/short"
 json 'pretty JSON says the same' 0 'j == json.load(open("'"$work/short"'"))' hactl status --json=pretty
+mock SetQuietly sv NodeSlaves 'a(sstttt)' 2 n3 fd00::3 1500000 250000 2048 2 n9 10.0.0.9 1 0 0 0
+ok 'status shows how old its slaves are where the node tells' grep -q \
+        'n3 fd00::3  (last tick 1s ago, 2 transactions not acknowledged, the oldest 250ms old, 2.0 KiB unsent)$' <(hactl)
+ok 'and nothing beside those of which it does not' grep -qx '      Slaves: n2 10.0.0.2' <(hactl)
+json 'which JSON has, too' 0 'j["slaves"] == [{"id": "n2", "address": "10.0.0.2"},
+  {"id": "n3", "address": "fd00::3", "last_tick_age_usec": 1500000, "oldest_unacknowledged_age_usec": 250000,
+   "bytes_unsent": 2048, "transactions_unacknowledged": 2}]' hactl --json=short
+mock Fail sss Slaves org.freedesktop.DBus.Error.AccessDenied 'not for you'
+says 'a node that may not be asked is not missed' 0 '' sh -c "'$CONFD_HACTL' | grep tick; :"
+mock Hang s Slaves
+ok 'nor one that does not answer' hactl
+succeed Slaves
+set_property Inhibitors 'a(ssut)' 1 apt 'upgrades ConfD' 1000 "$(date +%s)000000"
+ok 'status names who inhibits' grep -q '   Inhibited: apt: upgrades ConfD (uid 1000, .*)$' <(hactl)
+json 'in JSON' 0 'j["inhibitors"][0]["who"] == "apt" and j["inhibitors"][0]["uid"] == 1000' hactl --json=short
+set_property Inhibitors 'a(ssut)' 0
+set_property Targets s 'failed: confd-ha-master.target: not found'
+ok 'status shows a target that failed' grep -q '      Target: failed: confd-ha-master.target: not found' <(hactl)
+set_property InSync b false
+set_property LastInSync '(sssts)' slave n7 10.0.0.7 1795347248270924 master-lost
+ok 'status tells when the data was last in place' grep -q \
+        '     In sync: no; last as slave of n7, until Sun 2026-11-22 11:34:08 UTC; .* (master-lost)' <(hactl)
+set_property InSync b true
+set_property Targets s reached
 ok '--json=off is the table' grep -q Slaves <(hactl --json=off)
 set_property State s slave
 set_property NodeId s n2
@@ -247,7 +272,38 @@ fails 'explain of a number that is none' 1 'no error' hactl explain 99
 fails 'explain of control characters' 1 'no\\x1berror' hactl explain $'no\eerror'
 
 # --- the service goes, the output goes -------------------------------------------------------------------------------
-ok 'a full disk is a failure' test "$(hactl >/dev/full 2>/dev/null; echo $?)" = 1
+ok 'a full disk is a failure of a question' test "$(hactl >/dev/full 2>/dev/null; echo $?)" = 1
+for full in '>/dev/full' '>&-' '>/dev/full 2>/dev/full' '>&- 2>&- <&-' '--json=short >/dev/full'; do
+        mock Calls >/dev/null
+        is "an order that was carried out is done, with be-none $full" \
+                "$(eval "'$CONFD_HACTL' be-none $full" 2>/dev/null; echo $?)" 0
+        is "and it was carried out" "$(mock Calls)" 'as 1 "BeNone interactive=1"'
+done
+is 'the same where nobody reads' "$(env --default-signal=PIPE bash -c "'$CONFD_HACTL' be-none | :; echo \${PIPESTATUS[0]}")" 0
+mock Fail sss BeNone $E.BadState 'no'
+is 'and one that was not is not' "$(hactl be-none >/dev/full 2>&1; echo $?)" 1
+succeed BeNone
+is 'what is asked of a closed standard output is not given' "$(hactl status >&- 2>/dev/null; echo $?)" 1
+
+# --- errors as JSON --------------------------------------------------------------------------------------------------
+json 'usage' 2 'j["name"] == "'$D.InvalidArgs'" and "be-master ID" in j["message"]' hactl --json=short be-master
+json 'an option that is none' 2 'j["name"] == "'$D.InvalidArgs'"' hactl --bogus --json=short
+json 'an id that is none' 2 '"node id" in j["message"]' hactl be-master '' --json=pretty
+json 'no bus' 3 'j["name"] == "'$D.NoServer'" and "Is a bus" in j["advice"]' \
+        hactl --json=short --address=unix:path=/nowhere be-none
+mock Fail sss BeNone $E.BadState 'It is no slave'
+json 'an order' 1 'j["result"] == j["name"] == "'$E.BadState'" and j["message"] == "It is no slave" and "state" in j["advice"]' \
+        hactl --json=short be-none
+succeed BeNone
+mock Fail sss Status $E.Timeout 'No answer'
+json 'status, beside the picture' 5 'j["state"] and j["error"]["name"] == "'$E.Timeout'" and j["error"]["advice"]' \
+        hactl --json=short
+succeed Status
+json 'an error that is none' 1 'j["message"] == "There is no error '"'x'"'."' hactl explain x --json=short
+json 'a host that is none' 2 'j["message"] == "Not a valid host: '"'-x'"'"' hactl --json=short --host=-x history
+json 'a wait that is over' 1 'j["name"] == "'$D.Timeout'" and j["reached"] is False' hactl --json=short --timeout=1 wait unknown
+ok 'one document, not two' test "$(hactl --json=short --timeout=1 wait unknown 2>/dev/null | wc -l)" = 1
+
 mock Hang s BeNone
 mock Calls >/dev/null
 hactl be-none 2>"$work/gone" & order=$!

@@ -37,7 +37,7 @@ _confd_hactl() {
                 mapfile -t COMPREPLY < <(compgen -W "$states" -- "$cur")
                 return
                 ;;
-        --address | --timeout | --lines | --mark)
+        --address | --timeout | -n | --lines | --since | --until | --mark)
                 return
                 ;;
         esac
@@ -61,7 +61,7 @@ _confd_hactl() {
 
         for ((i = 1; i < cword; i++)); do
                 case ${words[i]} in
-                -H | --host | -M | --machine | --address | --json | --timeout | --role | --wanted | --lines | --mark) i=$((i + 1)) ;;
+                -H | --host | -M | --machine | --address | --json | --timeout | --role | --wanted | -n | --lines | --since | --until | --mark) i=$((i + 1)) ;;
                 -*) ;;
                 *) if [[ -z $verb ]]; then verb=${words[i]}; else n_args=$((n_args + 1)); fi ;;
                 esac
@@ -73,7 +73,7 @@ _confd_hactl() {
                 be-slave | be-secondary) more=--no-wait ;;
                 check) more='--role= --wanted= --ready --in-sync --targets' ;;
                 wait) more=--mark= ;;
-                history) more=--lines= ;;
+                history) more='--lines= --since= --until= --follow --reverse --orders --transitions --all' ;;
                 esac
                 mapfile -t COMPREPLY < <(compgen -W "$options $more" -- "$cur")
                 [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null
