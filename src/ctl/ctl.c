@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the way through a verb, from its words to the exit status. */
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,14 +13,6 @@
 #include "ctl/polkit-agent.h"
 #include "ctl/verbs.h"
 
-/* A descriptor of the first three that is closed would be given to a connection, and what is printed would go there. What
- * takes its place cannot be read or written, so that a failure stays one. */
-static void close_gaps(void) {
-        for (int fd = 0; fd <= STDERR_FILENO; fd++)
-                if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
-                        abort();
-}
-
 int ctl_main(int argc, char **argv) {
         struct ctl c = { .ask_password = true, .legend = true, .use_pager = true, .until = USEC_INFINITY, .mark = USEC_INFINITY };
         const struct verb *v;
@@ -30,7 +21,6 @@ int ctl_main(int argc, char **argv) {
         int r;
 
         (void) setlocale(LC_ALL, "");
-        close_gaps();
         colour_init();
         r = options_parse(&c, argc, argv, &v, &args);
         if (r <= 0) {

@@ -35,6 +35,9 @@ static const struct {
         [HISTORY_CONFD_VERSION] = { CONFD_HA_FIELD_CONFD_VERSION, "confd_version" },
         [HISTORY_TARGET] = { CONFD_HA_FIELD_TARGET, "target" },
         [HISTORY_FILE] = { CONFD_HA_FIELD_FILE, "file" },
+        [HISTORY_COUNT] = { CONFD_HA_FIELD_COUNT, "count" },
+        [HISTORY_WHO] = { CONFD_HA_FIELD_WHO, "who" },
+        [HISTORY_WHY] = { CONFD_HA_FIELD_WHY, "why" },
         [HISTORY_MESSAGE] = { "MESSAGE", "message" },
 };
 
@@ -56,6 +59,8 @@ static const struct event {
 } events[] = {
         { CONFD_HA_MSG_ORDER, "order", { HISTORY_METHOD, HISTORY_PEER_ID }, "$1{ $2}" },
         { CONFD_HA_MSG_ORDER_FAILED, "order-failed", { HISTORY_METHOD, HISTORY_PEER_ID }, "$1{ $2}" },
+        { CONFD_HA_MSG_CALL_REFUSED, "call-refused", { HISTORY_METHOD }, "$1" },
+        { CONFD_HA_MSG_REFUSALS, "refusals", { HISTORY_COUNT }, "$1 more calls were denied or refused, or nobody waited for them" },
         { CONFD_HA_MSG_STATE, "state", { HISTORY_OLD_STATE, HISTORY_NEW_STATE, HISTORY_REASON }, "$1 -> $2{ ($3)}" },
         { CONFD_HA_MSG_MASTER_LOST, "master-lost", { HISTORY_MASTER_ID, HISTORY_MASTER_ADDRESS }, "{$1}{ $2}" },
         { CONFD_HA_MSG_SLAVE_DIED, "slave-died", { HISTORY_PEER_ID, HISTORY_PEER_ADDRESS }, "$1{ $2}" },
@@ -66,7 +71,10 @@ static const struct event {
         { CONFD_HA_MSG_CONNECTION_LOST, "connection-lost", { HISTORY_CONFD_ADDRESS }, "{$1}" },
         { CONFD_HA_MSG_DISPLACED, "displaced", { HISTORY_CONFD_ADDRESS }, "{$1}" },
         { CONFD_HA_MSG_NO_TOKEN, "no-token", { HISTORY_FILE }, "{$1}" },
+        { CONFD_HA_MSG_SECRET, "secret", { HISTORY_FILE }, "{$1}" },
         { CONFD_HA_MSG_TARGET_FAILED, "target-failed", { HISTORY_TARGET }, "{$1}" },
+        { CONFD_HA_MSG_INHIBITED, "inhibited", { HISTORY_WHO, HISTORY_WHY }, "$1{: $2}" },
+        { CONFD_HA_MSG_INHIBITOR_GONE, "inhibitor-gone", { HISTORY_WHO, HISTORY_WHY }, "$1{: $2}" },
         { CONFD_HA_MSG_RELOADED, "reloaded", { HISTORY_FILE }, "{$1}" },
         { CONFD_HA_MSG_RELOAD_REFUSED, "reload-refused", { HISTORY_FILE }, "{$1}" },
 };
@@ -103,6 +111,7 @@ static void json_field(struct json *j, enum history_field f, const char *value) 
         case HISTORY_DURATION_USEC:
         case HISTORY_SENDER_UID:
         case HISTORY_SENDER_PID:
+        case HISTORY_COUNT:
                 if (parse_unsigned(value, 0, UINT64_MAX, &n) >= 0) {
                         json_unsigned(j, key, n);
                         return;
@@ -202,7 +211,8 @@ static char *format_result(const struct history_entry *e) {
         const char *result = e->fields[HISTORY_RESULT] ?: "";
         char *text = NULL;
 
-        if (streq(e->message_id, CONFD_HA_MSG_ORDER_FAILED) && e->fields[HISTORY_ERROR])
+        if ((streq(e->message_id, CONFD_HA_MSG_ORDER_FAILED) || streq(e->message_id, CONFD_HA_MSG_CALL_REFUSED)) &&
+            e->fields[HISTORY_ERROR])
                 return asprintf(&text, "%s: %s", text_short_error(result), e->fields[HISTORY_ERROR]) < 0 ? NULL : text;
         return strdup(text_short_error(result));
 }
@@ -222,6 +232,8 @@ bool history_is_refused(const struct history_entry *e) {
                                                 SD_BUS_ERROR_LIMITS_EXCEEDED, SD_BUS_ERROR_INVALID_ARGS };
         const char *result = e->fields[HISTORY_RESULT];
 
+        if (streq(e->message_id, CONFD_HA_MSG_CALL_REFUSED) || streq(e->message_id, CONFD_HA_MSG_REFUSALS))
+                return true;
         if (!streq(e->message_id, CONFD_HA_MSG_ORDER_FAILED) || !result)
                 return false;
         for (size_t i = 0; i < ELEMENTSOF(refusals); i++)

@@ -29,6 +29,9 @@ enum history_field {
         HISTORY_CONFD_VERSION,
         HISTORY_TARGET,
         HISTORY_FILE,
+        HISTORY_COUNT,
+        HISTORY_WHO,
+        HISTORY_WHY,
         HISTORY_MESSAGE,
         HISTORY_FIELDS
 };

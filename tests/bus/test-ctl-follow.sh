@@ -131,7 +131,7 @@ background gone wait unknown
 mock Leave
 ended gone 'a state without a service is unknown' 0
 fails 'no service, looking once' 3 'The service does not run' hactl --timeout=0 wait master
-"$CONFD_HACTL" wait master 2>"$work/early.err" & running[early]=$! pids+=($!)
+"$CONFD_HACTL" wait master >/dev/null 2>"$work/early.err" & running[early]=$! pids+=($!)
 "$CONFD_HACTL" monitor >"$work/early.out" 2>&1 & running[monitor]=$! pids+=($!)
 absent() { grep -q 'The service is not there: .*; waiting for it' "$work/early.err" && grep -q ServiceGone "$work/early.out"; }
 eventually 'wait and monitor wait for a service that is not there yet' absent

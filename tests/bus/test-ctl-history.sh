@@ -37,7 +37,7 @@ eventually 'a journald of its own' compgen -G '/run/log/journal/*/system.journal
 declare -A ids
 while read -r name id; do ids[$name]=$id; done < <(sed -n 's/^#define CONFD_HA_MSG_\([A-Z_]*\) "\(.*\)"$/\1 \2/p' \
         "${SOURCE_ROOT:?}/src/basic/message-ids.h")
-is 'the message ids are in the header' "${#ids[@]}" 14
+is 'the message ids are in the header' "${#ids[@]}" "$(grep -c '^#define CONFD_HA_MSG' "$SOURCE_ROOT/src/basic/message-ids.h")"
 
 # entry ID FIELD=VALUE...: as the service would write it
 entry() {
@@ -116,20 +116,35 @@ is 'says nothing' "$(cat "$work/stderr")" ''
 says 'which is no matter with -q' 0 'connection-lost' sh -c "'$CONFD_HACTL' -q history --lines=1 --no-legend | awk '{ print \$5 }'"
 
 # --- what is asked for -----------------------------------------------------------------------------------------------
+entry INHIBITED MESSAGE='Inhibited' CONFD_HA_WHO=apt CONFD_HA_WHY='an upgrade' CONFD_HA_SENDER_UID=0
+entry INHIBITOR_GONE MESSAGE='Gone' CONFD_HA_WHO=apt CONFD_HA_WHY='an upgrade' CONFD_HA_SENDER_UID=0
+entry SECRET MESSAGE='Unreadable' CONFD_HA_FILE=/etc/confd-ha/access CONFD_HA_RESULT=org.confd.HA.Error.Secret
+entry CALL_REFUSED MESSAGE='Refused' CONFD_HA_METHOD=Status CONFD_HA_RESULT=org.freedesktop.DBus.Error.LimitsExceeded \
+        CONFD_HA_ERROR='too many' CONFD_HA_SENDER_UID=1000
+entry REFUSALS MESSAGE='More' CONFD_HA_COUNT=1234 CONFD_HA_DURATION_USEC=60000000 CONFD_HA_SENDER_UID=1000
+newer() { [ "$(hactl -q history -n 1000 --no-legend | wc -l)" = 20 ]; }
+eventually 'newer kinds of entries are shown' newer
+is 'in words' "$(hactl -q history --no-legend | tail -n 5 | sed 's/^.* UTC  *//; s/  */ /g; s/ $//')" 'inhibited apt: an upgrade uid 0
+inhibitor-gone apt: an upgrade uid 0
+secret /etc/confd-ha/access Secret
+call-refused Status org.freedesktop.DBus.Error.LimitsExceeded: too many uid 1000
+refusals 1234 more calls were denied or refused, or nobody waited for them 1min uid 1000'
+json 'and in JSON' 0 'j[-1]["count"] == 1234 and j[-5]["who"] == "apt" and j[-5]["why"] == "an upgrade"' \
+        hactl -q history --json=short
 json 'orders alone' 0 '{e["event"] for e in j} == {"order", "order-failed"} and len(j) == 3' hactl history --orders --json=short
 json 'transitions alone' 0 '[e["event"] for e in j] == ["slave-initialized", "state", "master-lost", "slave-arrived",
   "slave-died"]' hactl history --transitions --json=short
 json 'both' 0 'len(j) == 8' hactl history --orders --transitions --json=short
-json 'the newest first' 0 '[e["event"] for e in j] == ["connection-lost", "target-failed"]' hactl history -r -n 2 --json=short
-is 'in the table, too' "$(hactl history -r --no-legend -n 2 2>/dev/null | awk '{ print $5 }' | xargs)" 'connection-lost target-failed'
+json 'the newest first' 0 '[e["event"] for e in j] == ["refusals", "call-refused", "secret", "inhibitor-gone"]' hactl history -r -n 2 --json=short
+is 'in the table, too' "$(hactl history -r --no-legend -n 2 2>/dev/null | awk '{ print $5 }' | xargs)" 'refusals call-refused secret inhibitor-gone'
 json 'nothing before' 0 'j == []' hactl history --until=-1h --json=short
 ok 'in words' grep -q 'of that kind' "$work/stderr"
-json 'all since' 0 'len(j) == 15' hactl history --since=-1h --json=short
+json 'all since' 0 'len(j) == 20' hactl history --since=-1h --json=short
 json 'nothing since' 0 'j == []' hactl history --since=+1h --json=short
 middle=$(hactl history --json=short | /usr/bin/python3 -c 'import json, sys
 t = json.load(sys.stdin)[6]["time_usec"]
 print("@%d.%06d" % divmod(t, 1000000))')
-json 'to the microsecond' 0 'len(j) == 9 and j[0]["event"] == "state"' hactl history --since="$middle" --json=short
+json 'to the microsecond' 0 'len(j) == 14 and j[0]["event"] == "state"' hactl history --since="$middle" --json=short
 json 'from the other side' 0 'len(j) == 7 and j[-1]["event"] == "state"' hactl history --until="$middle" --json=short
 json 'a moment' 0 'len(j) == 1' hactl history --since="$middle" --until="$middle" --json=short
 fails 'no time' 2 '--since= takes a time' hactl history --since=soon
@@ -138,15 +153,15 @@ fails 'no end to follow to' 2 'goes with neither' hactl history --follow --until
 "$CONFD_HACTL" history -f -n 1 >"$work/followed" 2>/dev/null & pids+=($!)
 follower=$!
 "$CONFD_HACTL" history -f --json=short >"$work/followed.json" 2>/dev/null & pids+=($!)
-began() { grep -q connection-lost "$work/followed" && grep -q connection-lost "$work/followed.json"; }
+began() { grep -q refusals "$work/followed" && grep -q refusals "$work/followed.json"; }
 eventually 'followed, it begins with the last' began
-is 'as many as were asked for' "$(wc -l <"$work/followed")" 1
-is 'or ten' "$(wc -l <"$work/followed.json")" 10
+is 'as many as were asked for' "$(wc -l <"$work/followed")" 3
+is 'or ten' "$(wc -l <"$work/followed.json")" 12
 entry STATE MESSAGE='now none' CONFD_HA_NODE_ID=n2 CONFD_HA_OLD_STATE=slave CONFD_HA_NEW_STATE=none CONFD_HA_REASON=external
 goes_on() { grep -q 'slave -> none (external)' "$work/followed" && grep -q '"new_state":"none"' "$work/followed.json"; }
 eventually 'and goes on with what comes' goes_on
 ok 'each line a document' /usr/bin/python3 -c 'import json, sys
-assert len([json.loads(line) for line in open(sys.argv[1])]) == 11' "$work/followed.json"
+assert len([json.loads(line) for line in open(sys.argv[1])]) == 13' "$work/followed.json"
 kill "$follower" "${pids[-1]}"
 
 # --- calls that were refused bury nothing ----------------------------------------------------------------------------
@@ -156,9 +171,9 @@ for i in $(seq 60); do
 done
 refused() { [ "$(hactl -q history --all --orders --json=short | grep -o 'polkit said no' | wc -l)" = 60 ]; }
 eventually 'sixty calls are refused' refused
-json 'the view has what counts, and a few of them' 0 'len([e for e in j if "polkit said no" not in e.get("error", "")]) == 16 and
+json 'the view has what counts, and a few of them' 0 'len([e for e in j if "polkit said no" not in e.get("error", "")]) == 19 and
   len([e for e in j if "polkit said no" in e.get("error", "")]) == 20' hactl history --json=short
-ok 'and says how many more' grep -q '40 more calls were refused .*--all shows them' "$work/stderr"
+ok 'and says how many more' grep -q '42 more calls were refused .*--all shows them' "$work/stderr"
 json 'the last five are five that count' 0 'len([e for e in j if "polkit said no" not in e.get("error", "")]) == 5' \
         hactl history -n 5 --json=short
 ok 'why a call was refused stands beside it' grep -q 'BeMaster x60 *org.freedesktop.DBus.Error.AccessDenied: polkit said no' <(hactl -q history --all)

@@ -283,7 +283,6 @@ is 'the same where nobody reads' "$(env --default-signal=PIPE bash -c "'$CONFD_H
 mock Fail sss BeNone $E.BadState 'no'
 is 'and one that was not is not' "$(hactl be-none >/dev/full 2>&1; echo $?)" 1
 succeed BeNone
-is 'what is asked of a closed standard output is not given' "$(hactl status >&- 2>/dev/null; echo $?)" 1
 
 # --- errors as JSON --------------------------------------------------------------------------------------------------
 json 'usage' 2 'j["name"] == "'$D.InvalidArgs'" and "be-master ID" in j["message"]' hactl --json=short be-master
