@@ -46,19 +46,31 @@ static bool is_polling(const struct controller *c) {
                (link_is_polling(c->link) || c->status_refused || c->state->state == HA_STATE_SLAVE_RELAY);
 }
 
+/* When the connection is given up for a status. Not for one that somebody has asked for: its answer is awaited in its place.
+ * But an order that has been answered waits for the status that shows what it did, and where there are no events the
+ * status is all there is of a watch over ConfD. */
+static uint64_t question_deadline(const struct controller *c) {
+        if (!c->query.in_flight)
+                return USEC_INFINITY;
+        if (c->orders.finished)
+                return c->query.deadline;
+        return link_is_polling(c->link) ? MAX(c->query.deadline, usec_add(c->poll_at, c->config->request_timeout)) : USEC_INFINITY;
+}
+
 static uint64_t earliest(const struct controller *c) {
         uint64_t t = USEC_INFINITY;
         bool connected = link_client(c->link);
 
         if (c->next_config && is_idle(c))
                 return 0;
-        if (c->query.in_flight)
-                t = MIN(t, c->query.deadline);
+        t = MIN(t, question_deadline(c));
         t = MIN(t, orders_deadline(&c->orders));
         if (c->orders.queue && (!connected || orders_is_judged(&c->orders, UINT64_MAX)))
                 t = MIN(t, c->orders.queue->deadline);
-        if ((!connected || orders_blocking(&c->orders)) && c->waiters)
+        if (c->waiters)
                 t = MIN(t, c->waiters->deadline);
+        if (connected && !c->query.in_flight)
+                t = MIN(t, c->query.wanted_at);
         if (is_polling(c))
                 t = MIN(t, c->poll_at);
         return t;
@@ -79,20 +91,15 @@ static void time_out(struct controller *c, struct order *order) {
 
         if (order)
                 controller_finish(c, order, 0, failure_copy(&why));
-        else {
-                failure_done(&c->query.failure);
-                c->query.failure = failure_copy(&why);
-        }
         link_give_up(c->link, why, order ? LINK_ENDED_FOR_ORDER : LINK_ENDED);
 }
 
 static void check_waiting(struct controller *c, uint64_t now) {
-        bool connected = link_client(c->link), blocking = orders_blocking(&c->orders);
         _cleanup_failure_ struct failure f = FAILURE_NONE;
 
-        if (connected && !blocking)
-                return;
-        if (connected)
+        if (link_client(c->link) && !orders_blocking(&c->orders))
+                f = failure_make(FAILURE_TIMEOUT, "ConfD did not answer Status in time; look whether it hangs");
+        else if (link_client(c->link))
                 f = failure_make(FAILURE_TIMEOUT, "ConfD answers nothing while it is told to be a slave and there is no event "
                                  "connection; try again when BeSlave is done");
         else {
@@ -112,13 +119,13 @@ static void check_waiting(struct controller *c, uint64_t now) {
 static void check_deadlines(struct controller *c, uint64_t now) {
         struct orders *o = &c->orders;
 
+        check_waiting(c, now);
         if (o->in_flight && o->in_flight->deadline <= now) {
                 time_out(c, o->in_flight);
                 return;
         }
-        if (c->query.in_flight && c->query.deadline <= now) {
-                /* The question behind a BeSlave without reply stands for the reply. */
-                time_out(c, o->in_flight);
+        if (question_deadline(c) <= now) {
+                time_out(c, /* order= */ NULL);
                 return;
         }
         if (o->passing && o->passing->deadline <= now) {
@@ -140,8 +147,7 @@ static void check_deadlines(struct controller *c, uint64_t now) {
                 c->wanted = true;
                 controller_settle(c, 0);
         }
-        check_waiting(c, now);
-        if (is_polling(c) && c->poll_at <= now)
+        if ((is_polling(c) && c->poll_at <= now) || c->query.wanted_at <= now)
                 c->wanted = true;
 }
 

@@ -57,6 +57,15 @@ static void decide_by_status(struct controller *c, enum ha_state state, const st
                                                "ConfD's log, and give it again", ha_state_to_string(state)));
 }
 
+/* A status that was asked for behind it shows that ConfD has it; from now on it may take its time. */
+static struct order *accept_beslave(struct controller *c, uint64_t query) {
+        struct order *b = orders_accept(&c->orders, query);
+
+        if (b)
+                b->deadline = usec_add(now_monotonic(), c->config->sync_timeout);
+        return b;
+}
+
 static void apply_status(struct controller *c, enum ha_state state, const struct node_list *nodes) {
         const struct failure none = FAILURE_NONE;
         uint64_t covers = c->query.covers, id = c->query.id;
@@ -71,7 +80,7 @@ static void apply_status(struct controller *c, enum ha_state state, const struct
         struct order *accepted;
 
         c->query.answered = id;
-        accepted = orders_accept(&c->orders, id);
+        accepted = accept_beslave(c, id);
         decide_by_status(c, state, nodes);
         reading.synchronizing = orders_synchronizing(&c->orders, covers);
         if (state_status(c->state, &reading) < 0)
@@ -126,7 +135,7 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                         f = failure_make(FAILURE_NO_MEMORY, "no memory for ConfD's status");
         }
         if (failure_is_set(&f)) {
-                struct order *accepted = orders_accept(&c->orders, c->query.id);
+                struct order *accepted = accept_beslave(c, c->query.id);
 
                 log_warning("%s", failure_words(&f));
                 if (accepted)

@@ -36,12 +36,14 @@ struct controller {
                 uint64_t id; /* of the last one sent */
                 uint64_t answered; /* of the last one whose answer has taken effect */
                 bool in_flight;
+                uint64_t wanted_at; /* when one is to be asked for those who have to wait for it */
+                uint64_t paid_until; /* by what callers without privilege have caused */
                 bool under_order;
                 bool events_up;
                 uint64_t covers;
                 uint64_t deadline;
-                bool repeated;          /* it asks again what was out of date before it was answered */
                 struct failure failure; /* why it will not be answered, for those who wait for it */
+                bool repeated;          /* it asks again what was out of date before it was answered */
         } query;
         uint64_t events_down_since;
         uint64_t poll_at;

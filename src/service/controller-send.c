@@ -21,6 +21,7 @@ static void send_query(struct controller *c) {
                 return;
         }
         c->wanted = false;
+        c->query.wanted_at = USEC_INFINITY; /* who waited for another shares this one */
         c->query.id++;
         c->query.in_flight = true;
         c->query.covers = c->seen;
@@ -58,7 +59,6 @@ static int give(struct controller *c, struct order *order) {
 }
 
 static void send_order(struct controller *c, struct order *order) {
-        uint64_t timeout = order->kind == ORDER_KIND_BE_SLAVE ? c->config->sync_timeout : c->config->request_timeout;
         int r;
 
         if (order->kind == ORDER_KIND_TAKE_OVER) {
@@ -85,7 +85,10 @@ static void send_order(struct controller *c, struct order *order) {
                 controller_settle(c, 0);
                 return;
         }
-        order->deadline = usec_add(now_monotonic(), timeout);
+        /* Without a reply it is the question behind it that has to be answered as soon as any. */
+        order->deadline = usec_add(now_monotonic(), order->kind == ORDER_KIND_BE_SLAVE && order->with_reply
+                                                            ? c->config->sync_timeout
+                                                            : c->config->request_timeout);
         orders_sent(&c->orders, order);
         if (!order->with_reply) {
                 /* The reply to a status question behind it shows that ConfD has it. */

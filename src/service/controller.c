@@ -200,7 +200,21 @@ void controller_order(struct controller *c, const struct order_request *request,
         controller_pump(c);
 }
 
-void controller_status(struct controller *c, controller_status_fn done, void *userdata) {
+/* A question for somebody without privilege: now, or when those before it are paid for. */
+static void want_unprivileged(struct controller *c) {
+        uint64_t now = now_monotonic(), burst = (STATUS_UNPRIVILEGED_BURST - 1) * STATUS_UNPRIVILEGED_USEC;
+
+        if (c->wanted || c->query.wanted_at != USEC_INFINITY)
+                return;
+        c->query.paid_until = MAX(c->query.paid_until, now);
+        if (c->query.paid_until <= now + burst)
+                c->wanted = true;
+        else
+                c->query.wanted_at = c->query.paid_until - burst;
+        c->query.paid_until += STATUS_UNPRIVILEGED_USEC;
+}
+
+void controller_status(struct controller *c, bool privileged, controller_status_fn done, void *userdata) {
         _cleanup_failure_ struct failure f = FAILURE_NONE;
         struct waiter *w = NULL;
 
@@ -225,7 +239,10 @@ void controller_status(struct controller *c, controller_status_fn done, void *us
                 w->query = c->query.id;
         else {
                 w->query = c->query.id + 1;
-                c->wanted = true;
+                if (privileged)
+                        c->wanted = true;
+                else
+                        want_unprivileged(c);
         }
         if (c->waiters_tail)
                 c->waiters_tail->next = w;
@@ -265,6 +282,7 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
         c->state = state;
         c->handlers = handlers;
         c->userdata = userdata;
+        c->query.wanted_at = USEC_INFINITY;
         r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, controller_on_timer, c);
         if (r < 0)
                 return r;

@@ -15,7 +15,11 @@
 /* And while ConfD is a relay, whose own slaves come and go without an event. */
 #define CONTROLLER_RELAY_POLL_USEC (10 * UINT64_C(1000000))
 
+/* Questions that callers without privilege may cause: so many at once, then one in so much time. */
+#define STATUS_UNPRIVILEGED_USEC (10 * UINT64_C(1000))
+
 enum {
+        STATUS_UNPRIVILEGED_BURST = 20,
         STATUS_WAITERS_MAX = 4096, /* callers have no more places than that */
 };
 
@@ -54,8 +58,9 @@ void controller_connect(struct controller *c);
 /* Gives an order. `done` is called once, perhaps within this call; and by controller_stop() at the latest. */
 void controller_order(struct controller *c, const struct order_request *request, order_done_fn done, void *userdata);
 
-/* Asks ConfD for its status, together with whoever else asks. `done` as above. */
-void controller_status(struct controller *c, controller_status_fn done, void *userdata);
+/* Asks ConfD for its status, together with whoever else asks; who has no privilege may have to share a later question than
+ * he would else. `done` as above. */
+void controller_status(struct controller *c, bool privileged, controller_status_fn done, void *userdata);
 
 /* Uses this configuration (taken over): at once, or, if it makes a new connection, when the orders under way have ended. */
 void controller_reload(struct controller *c, struct config *config);

@@ -157,7 +157,7 @@ static void on_order(const struct order_request *request, order_done_fn done, vo
 static void on_status(const struct caller *caller, controller_status_fn done, void *done_userdata, void *userdata) {
         struct service *s = userdata;
 
-        controller_status(s->controller, done, done_userdata);
+        controller_status(s->controller, caller->privileged, done, done_userdata);
 }
 
 static struct failure on_reload(const struct caller *caller, void *userdata) {

@@ -60,17 +60,105 @@ static void each_order_has_its_deadline(void **state) {
         back_to_normal(f);
 }
 
-static void a_status_that_hangs(void **state) {
+/* Anybody may ask for the status: who does cannot end a connection with it, and what hangs on the role with that. */
+static void a_status_that_stalls_fails_its_callers_only(void **state) {
+        struct fixture *f = *state;
+        size_t before;
+
+        impatient(f);
+        before = sim_count(f, "{order,{4}}");
+        sim(f, "{on,4,hold}");
+        CALL_FAILS(f, HAD_ERROR("Timeout"), "Status", "");
+        /* Who comes later waits for another question, which is not asked before the first is answered. */
+        CALL_FAILS(f, HAD_ERROR("Timeout"), "Status", "");
+        CHECK_PROPERTY(f, "State", "'none'");
+        CHECK_PROPERTY(f, "Connected", "true");
+        CHECK_PROPERTY(f, "LastError", "('' '' 0)");
+        CHECK(f, sim_count(f, "{order,{4}}") == before + 1);
+        sim(f, "release");
+        CHECK_TEXT(f, CALL_OK(f, "Status", ""), "'none' []");
+        CHECK(f, sim_count(f, "{closed,*") == 0);
+        back_to_normal(f);
+}
+
+/* But an order behind it gives the connection up, as by itself. */
+static void an_order_behind_a_status_that_stalls_is_late(void **state) {
+        struct fixture *f = *state;
+        struct call *a, *b;
+
+        impatient(f);
+        sim(f, "{on,4,hold}");
+        a = call_start(f->root, "Status", "");
+        SIM_EXPECT(f, "{order,{4}}");
+        b = call_start(f->root, "BeMaster", "s", "n1");
+        WAIT_CALL_FAILS(f, a, HAD_ERROR("Timeout"));
+        WAIT_CALL_FAILS(f, b, HAD_ERROR("Timeout"));
+        SIM_EXPECT(f, "{closed,ha}");
+        back_to_normal(f);
+}
+
+/* One that waits for the status which shows what it did is answered, though it has to wait. */
+static void an_order_is_done_although_the_status_behind_it_stalls(void **state) {
         struct fixture *f = *state;
 
         impatient(f);
-        sim(f, "{always,4,hang}");
-        CALL_FAILS(f, HAD_ERROR("Timeout"), "Status", "");
-        /* Cleared again as soon as there is a new connection. */
-        EXPECT(f, &f->root->trace, "changed* LastError=('org.confd.HA.Error.Timeout' *");
+        sim_settle(f);
+        sim(f, "{always,4,hold}");
+        CALL_OK(f, "BeMaster", "s", "n1");
+        SIM_EXPECT(f, "{closed,ha}");
         sim(f, "{never,4}");
         back_to_normal(f);
 }
+
+/* Without events the status is all there is of a watch over ConfD. */
+static void without_events_a_status_that_stalls_is_noticed(void **state) {
+        struct fixture *f = *state;
+
+        configure(f, "[ConfD]\nRequestTimeoutSec=1\n");
+        sim(f, "{set,events,close}");
+        service_start(f);
+        service_wait_name(f);
+        WAIT_PROPERTY(f, "State", "'none'");
+        sim(f, "{always,4,hold}");
+        EXPECT(f, &f->root->trace, "changed* LastError=('org.confd.HA.Error.Timeout' *");
+        sim(f, "{never,4}");
+        sim(f, "{set,events,accept}");
+        back_to_normal(f);
+}
+
+static void ask_often(struct fixture *f, struct client *c, unsigned times) {
+        struct call *last = NULL;
+
+        for (unsigned i = 0; i < times; i++) {
+                /* One after the other, so that none of them can be shared. */
+                last = call_start(c, "Status", "");
+                WAIT_CALL_OK(f, last);
+        }
+}
+
+/* 20 at once, then 100 a second. */
+static void who_has_no_privilege_shares_later_questions(void **state) {
+        struct fixture *f = *state;
+        struct client *c;
+        uint64_t begun, took;
+        size_t before;
+
+        if (geteuid() != 0)
+                skip();
+        c = client_new(f, OTHER_USER);
+        sim_settle(f);
+        before = sim_count(f, "{order,{4}}");
+        begun = now_monotonic();
+        ask_often(f, c, 120);
+        took = now_monotonic() - begun;
+        CHECK(f, took >= 900 * USEC_PER_MSEC);
+        CHECK(f, sim_count(f, "{order,{4}}") - before == 120);
+        /* Root does not wait for that. */
+        begun = now_monotonic();
+        ask_often(f, f->root, 30);
+        CHECK(f, sim_count(f, "{order,{4}}") - before == 150);
+}
+
 
 static void a_status_that_hangs_behind_a_be_slave(void **state) {
         struct fixture *f = *state;
@@ -341,7 +429,11 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 STOPPED(an_order_that_hangs),
                 STOPPED(each_order_has_its_deadline),
-                STOPPED(a_status_that_hangs),
+                STOPPED(a_status_that_stalls_fails_its_callers_only),
+                STOPPED(an_order_behind_a_status_that_stalls_is_late),
+                STOPPED(an_order_is_done_although_the_status_behind_it_stalls),
+                STOPPED(without_events_a_status_that_stalls_is_noticed),
+                BUS_TEST(who_has_no_privilege_shares_later_questions),
                 STOPPED(a_status_that_hangs_behind_a_be_slave),
                 STOPPED(one_that_reads_nothing),
                 BUS_TEST(a_late_reply_is_nobodys),
