@@ -10,6 +10,7 @@
 #include "service/bus.h"
 #include "service/convert.h"
 #include "service/inhibitors.h"
+#include "service/statistics.h"
 
 struct bus {
         sd_bus *bus;
@@ -19,6 +20,7 @@ struct bus {
         struct authorizer *authorizer;
         struct journal *journal;
         struct inhibitors *inhibitors;
+        struct statistics statistics;
         const struct bus_ops *ops;
         void *userdata;
 };
@@ -36,6 +38,7 @@ struct request {
         const char *who, *why;      /* of Inhibit; the message's */
         char *address;
         struct journal_order *journal;
+        uint64_t since; /* monotonic: it is carried out */
 };
 
 static struct request *request_free(struct request *q) {
@@ -72,9 +75,21 @@ static void reply(sd_bus_message *m, const struct failure *failure) {
                 log_warning("Cannot reply to %s: %s", sd_bus_message_get_member(m), strerror(-r));
 }
 
+/* The method's name, in static memory. */
+static const char *method_kind(const char *member) {
+        static const char *const methods[] = { "BeMaster", "BeSlave", "BeRelay", "BeNone", "SlaveDead", "TakeOver", "Reload" };
+
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                if (streq(methods[i], member))
+                        return methods[i];
+        return "other";
+}
+
 static void on_done(void *userdata, const struct failure *failure) {
         _cleanup_(request_freep) struct request *q = userdata;
 
+        statistics_count(&q->bus->statistics, method_kind(sd_bus_message_get_member(q->message)),
+                         failure_is_set(failure) ? failure_name(failure) : NULL, now_monotonic() - q->since);
         journal_order_end(q->journal, failure);
         reply(q->message, failure);
 }
@@ -90,6 +105,11 @@ static void on_refused(struct request *request, int r, const struct failure *fai
         journal_order_refused(q->journal, r == -ECONNRESET ? &gone : failure);
         if (r != -ECONNRESET)
                 reply_failure(q->message, failure);
+}
+
+static void carry_out(struct request *q) {
+        q->since = now_monotonic();
+        q->act(q);
 }
 
 static const struct config *config(struct bus *b) {
@@ -131,7 +151,7 @@ static void on_past_inhibitors(void *userdata, int r, const struct failure *fail
         } else if (r == -ECONNRESET)
                 on_refused(q, r, failure);
         else
-                q->act(q);
+                carry_out(q);
 }
 
 /* It may be done, unless somebody else inhibits it. They are looked at when polkit has decided, so that none is passed by. */
@@ -144,7 +164,7 @@ static void on_authorized(void *userdata, int r, const struct failure *failure) 
         else if (q->is_role_order && inhibitors_against(b->inhibitors, sd_bus_message_get_sender(q->message)))
                 ask(q, AUTHORIZE_IGNORE_INHIBITORS, on_past_inhibitors);
         else
-                q->act(q);
+                carry_out(q);
 }
 
 /* It has its place. */
@@ -566,6 +586,33 @@ void bus_emit_signal(struct bus *b, const struct signal *g) {
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
+static int property_orders(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *m,
+                           void *userdata, sd_bus_error *error) {
+        const struct bus *b = userdata;
+        const struct statistics *s = &b->statistics;
+        int r;
+
+        r = sd_bus_message_open_container(m, 'r', "ata(sstat)");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 't', statistics_bounds, sizeof(statistics_bounds));
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sstat)");
+        for (size_t i = 0; i < s->n_rows && r >= 0; i++) {
+                const struct statistics_row *row = s->rows + i;
+
+                r = sd_bus_message_open_container(m, 'r', "sstat");
+                if (r >= 0)
+                        r = sd_bus_message_append(m, "sst", row->kind, row->outcome, row->sum_usec);
+                if (r >= 0)
+                        r = sd_bus_message_append_array(m, 't', row->counts, sizeof(row->counts));
+                if (r >= 0)
+                        r = sd_bus_message_close_container(m);
+        }
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("BeMaster", SD_BUS_ARGS("s", node_id), SD_BUS_NO_RESULT, method_be_master,
@@ -603,6 +650,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("LastError", "(sst)", property_last_error, 0, CHANGES),
         SD_BUS_PROPERTY("StateSince", "t", property_state_since, 0, CHANGES),
         SD_BUS_PROPERTY("Transitions", "t", property_transitions, 0, CHANGES),
+        SD_BUS_PROPERTY("Orders", "(ata(sstat))", property_orders, 0, 0),
 
         SD_BUS_SIGNAL_WITH_ARGS("MasterLost", SD_BUS_ARGS("s", error_name), 0),
         SD_BUS_SIGNAL_WITH_ARGS("SlaveDied", SD_BUS_ARGS("s", id, "s", address), 0),
@@ -644,6 +692,7 @@ struct bus *bus_free(struct bus *b) {
         sd_bus_slot_unref(b->object);
         inhibitors_free(b->inhibitors);
         sd_bus_unref(b->bus);
+        statistics_done(&b->statistics);
         free(b);
         return NULL;
 }

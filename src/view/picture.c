@@ -24,7 +24,18 @@ static void inhibitors_free(struct picture *p) {
         p->n_inhibitors = 0;
 }
 
+static void orders_free(struct picture *p) {
+        for (size_t i = 0; i < p->n_orders; i++) {
+                free(p->orders[i].kind);
+                free(p->orders[i].outcome);
+        }
+        free(p->orders);
+        p->orders = NULL;
+        p->n_orders = 0;
+}
+
 void picture_done(struct picture *p) {
+        orders_free(p);
         free(p->version);
         free(p->state);
         free(p->node_id);
@@ -97,6 +108,63 @@ static int read_slaves(sd_bus_message *m, void *target, struct picture *p) {
                 p->slaves[p->n_slaves++] = (struct peer) {};
                 r = read_peer(m, p->slaves + p->n_slaves - 1, p);
         }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_order(sd_bus_message *m, struct order_count *c, size_t n_bounds) {
+        const char *kind, *outcome;
+        const uint64_t *counts;
+        size_t size;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'r', "sstat");
+        if (r >= 0)
+                r = sd_bus_message_read(m, "sst", &kind, &outcome, &c->sum_usec);
+        if (r >= 0)
+                r = free_and_strdup(&c->kind, kind);
+        if (r >= 0)
+                r = free_and_strdup(&c->outcome, outcome);
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 't', (const void **) &counts, &size);
+        if (r < 0)
+                return r;
+        if (size != (n_bounds + 1) * sizeof(*counts))
+                return -EBADMSG;
+        memcpy(c->counts, counts, size);
+        return sd_bus_message_exit_container(m);
+}
+
+static int read_orders(sd_bus_message *m, void *target, struct picture *p) {
+        const uint64_t *bounds;
+        size_t size;
+        int r;
+
+        orders_free(p);
+        r = sd_bus_message_enter_container(m, 'r', "ata(sstat)");
+        if (r >= 0)
+                r = sd_bus_message_read_array(m, 't', (const void **) &bounds, &size);
+        if (r < 0)
+                return r;
+        if (size > sizeof(p->bounds))
+                return -E2BIG;
+        p->n_bounds = size / sizeof(*bounds);
+        if (size > 0)
+                memcpy(p->bounds, bounds, size);
+        r = sd_bus_message_enter_container(m, 'a', "(sstat)");
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                struct order_count *grown;
+
+                if (p->n_orders >= PICTURE_ORDERS_MAX)
+                        return -E2BIG;
+                grown = reallocarray(p->orders, p->n_orders + 1, sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                p->orders = grown;
+                p->orders[p->n_orders++] = (struct order_count) {};
+                r = read_order(m, p->orders + p->n_orders - 1, p->n_bounds);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
@@ -192,6 +260,7 @@ static const struct {
         { "ProtocolVersion", "u", read_u32, offsetof(struct picture, protocol_version) },
         { "LastError", "(sst)", read_error, 0 },
         { "StateSince", "t", read_u64, offsetof(struct picture, state_since_usec) },
+        { "Orders", "(ata(sstat))", read_orders, 0 },
         { "Transitions", "t", read_u64, offsetof(struct picture, transitions) },
 };
 

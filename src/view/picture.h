@@ -19,6 +19,17 @@ struct inhibitor {
         uint64_t since_usec;
 };
 
+enum { PICTURE_SLAVES_MAX = 4096, PICTURE_INHIBITORS_MAX = 256, PICTURE_ORDERS_MAX = 1024, PICTURE_BOUNDS_MAX = 32 };
+
+/* How often orders of this kind have ended so, by how long they took: counts[i] took at most the picture's bounds[i], the last
+ * one of n_bounds + 1 is all of them. */
+struct order_count {
+        char *kind;
+        char *outcome; /* "ok" or an error's name */
+        uint64_t sum_usec;
+        uint64_t counts[PICTURE_BOUNDS_MAX + 1];
+};
+
 struct picture {
         char *version;
         char *state; /* "unknown" while nothing is known */
@@ -48,6 +59,10 @@ struct picture {
         uint64_t error_usec;
         uint64_t state_since_usec;
         uint64_t transitions;
+        struct order_count *orders;
+        size_t n_orders;
+        uint64_t bounds[PICTURE_BOUNDS_MAX]; /* in microseconds, rising */
+        size_t n_bounds;
 };
 
 /* Strings of a picture may be NULL before the first read; these two never are. */
@@ -60,11 +75,8 @@ void picture_done(struct picture *p);
 #define _cleanup_picture_ _cleanup_(picture_done)
 
 /* Takes over what an a{sv} says, as GetAll and PropertiesChanged have it. Unknown properties are passed over.
- * -EBADMSG for a property of another type, -E2BIG for more than PICTURE_SLAVES_MAX slaves or PICTURE_INHIBITORS_MAX
- * inhibitors; *p may be changed in part. */
+ * -EBADMSG for a property of another type, -E2BIG for more of something than a PICTURE_*_MAX; *p may be changed in part. */
 _must_check_ int picture_read(struct picture *p, sd_bus_message *m);
-
-enum { PICTURE_SLAVES_MAX = 4096, PICTURE_INHIBITORS_MAX = 256 };
 
 /* Whether this node follows a master and its data is in place: what `wait synced` waits for. */
 bool picture_is_synced(const struct picture *p);
