@@ -27,11 +27,13 @@ tap_at_exit() {
 in_bare() {
         local user=$1
         shift
-        timeout --kill-after=10 "$TIME" unshare --mount --pid --fork --kill-child --uts --ipc --mount-proc="$root/proc" bash -c '
+        timeout --kill-after=10 "$TIME" unshare --mount --pid --fork --kill-child --uts --ipc bash -c '
                 set -e
                 root=$1 user=$2
                 shift 2
                 mount --make-rprivate /
+                # As a container has it: its root is a mount of its own. This shell stays, as the one that reaps.
+                mount --bind "$root" "$root"
                 mount -t tmpfs -o mode=755,nosuid none "$root/dev"
                 for node in null zero full random urandom tty; do
                         touch "$root/dev/$node"
@@ -41,7 +43,8 @@ in_bare() {
                 mount -t tmpfs -o mode=1777 none "$root/dev/shm"
                 ln -s /proc/self/fd "$root/dev/fd"
                 mount -t sysfs -o ro none "$root/sys"
-                exec chroot "$root" su - "$user" -c "$*"
+                mount -t proc none "$root/proc"
+                chroot "$root" su - "$user" -c "$*"
         ' in_bare "$root" "$user" "$@" </dev/null
 }
 
