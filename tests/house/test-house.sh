@@ -45,6 +45,7 @@ knows "node/ipc knows terms, ids and the role's words, not the store or the repl
         '^(basic|lib)/|^node/ipc/|^node/(node-id|role)\.h$'
 knows "src/view knows basic" src/view/ '^(basic|view)/'
 knows "src/ctl knows basic and the view, not the library" src/ctl/ '^(basic|view|ctl)/'
+knows "src/exporter knows basic and the view" src/exporter/ '^(basic|view|exporter)/'
 knows "src/keepalived knows basic and the view" src/keepalived/ '^(basic|view|keepalived)/'
 is "the command line knows D-Bus only" "$(includes src/ctl/ | grep -E '^confd_')" ""
 without_systemd() { includes "$1" | grep -E '^systemd/'; }
