@@ -8,7 +8,12 @@
 #include "service/controller-internal.h"
 
 static bool is_idle(const struct controller *c) {
-        return !orders_under_way(&c->orders);
+        const struct orders *o = &c->orders;
+
+        /* A BeSlave that has lost its connection may need another to be heard of again. */
+        if (o->following && !link_client(c->link))
+                return !o->in_flight && !o->passing && !o->finished;
+        return !orders_under_way(o);
 }
 
 void controller_use_next_config(struct controller *c) {
@@ -25,7 +30,7 @@ void controller_use_next_config(struct controller *c) {
                         w->query = c->query.id + 1;
                 if (orders_is_judged(&c->orders, c->query.id + 1))
                         c->orders.queue->accept_query = 0;
-                orders_events_lost(&c->orders);
+                orders_events_lost(&c->orders, /* may_join= */ true);
                 state_events_down(c->state);
                 state_disconnected(c->state, orders_synchronizing(&c->orders, UINT64_MAX), now_realtime());
                 if (state_set_confd(c->state, c->config->address_name, NULL, 0) < 0)
@@ -73,6 +78,7 @@ static uint64_t earliest(const struct controller *c) {
                 t = MIN(t, c->query.wanted_at);
         if (is_polling(c))
                 t = MIN(t, c->poll_at);
+        t = MIN(t, controller_judgement(c));
         return t;
 }
 
@@ -147,7 +153,7 @@ static void check_deadlines(struct controller *c, uint64_t now) {
                 c->wanted = true;
                 controller_settle(c, 0);
         }
-        if ((is_polling(c) && c->poll_at <= now) || c->query.wanted_at <= now)
+        if ((is_polling(c) && c->poll_at <= now) || c->query.wanted_at <= now || controller_judgement(c) <= now)
                 c->wanted = true;
 }
 

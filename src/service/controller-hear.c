@@ -23,7 +23,10 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
                 controller_finish(c, order, c->seen,
                                   result->error == 0 ? FAILURE_NONE
                                                      : failure_from_order(order_kind_to_string(order->kind), result));
-        } else
+        } else if (order->kind == ORDER_KIND_BE_SLAVE && order == c->orders.in_flight && result->sent)
+                /* ConfD goes on with it. */
+                orders_keep(&c->orders, order);
+        else
                 /* The connection ends, and down() will settle it. */
                 controller_finish(c, order, 0, failure_from_order(order_kind_to_string(order->kind), result));
         if (!answered)
@@ -32,29 +35,6 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
         if (orders_blocking(&c->orders) && !c->query.in_flight)
                 controller_settle(c, c->seen);
         controller_pump(c);
-}
-
-/* While the event connection was down its result may have been missed: then the role tells. */
-static void decide_by_status(struct controller *c, enum ha_state state, const struct node_list *nodes) {
-        struct order *b = c->orders.following;
-        bool follows, heard;
-
-        if (!b)
-                return;
-        follows = (state == HA_STATE_SLAVE || state == HA_STATE_SLAVE_RELAY) && node_list_size(nodes) > 0 &&
-                  streq(nodes->nodes[0].id, b->master_id);
-        if (follows && (b->events_lost || c->orders.stray_success)) {
-                controller_finish(c, b, c->query.covers, FAILURE_NONE);
-                return;
-        }
-        /* While there is no event connection it may still go on, and ConfD say none; but not for ever. */
-        heard = c->query.events_up && link_events_up(c->link);
-        if (b->events_lost && !follows &&
-            (heard || now_monotonic() >= usec_add(c->events_down_since, c->config->request_timeout)))
-                controller_finish(c, b, c->query.covers,
-                                  failure_make(FAILURE_FAILED, "the event connection to ConfD was down while BeSlave was under way, "
-                                               "and now ConfD says state %s: the order has failed, or is still at it; look into "
-                                               "ConfD's log, and give it again", ha_state_to_string(state)));
 }
 
 /* A status that was asked for behind it shows that ConfD has it; from now on it may take its time. */
@@ -81,7 +61,7 @@ static void apply_status(struct controller *c, enum ha_state state, const struct
 
         c->query.answered = id;
         accepted = accept_beslave(c, id);
-        decide_by_status(c, state, nodes);
+        controller_judge_beslave(c, state, nodes);
         reading.synchronizing = orders_synchronizing(&c->orders, covers);
         if (state_status(c->state, &reading) < 0)
                 log_error("Out of memory: a change of ConfD's status is not signalled in full");
@@ -141,6 +121,8 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                 if (accepted)
                         order_reply(accepted, &none, /* accepted_only= */ true);
                 c->status_refused = true;
+                if (c->orders.following && c->orders.following->judge_at <= now_monotonic())
+                        c->orders.following->judge_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
                 if (orders_is_judged(&c->orders, c->query.id))
                         controller_finish(c, c->orders.queue, 0, failure_copy(&f));
                 controller_settle(c, c->query.covers);
@@ -182,6 +164,8 @@ static void on_event(void *userdata, const struct confd_ha_event *event) {
                             address ?: "", false);
                 break;
         case CONFD_HA_INFO_SLAVE_INITIALIZED:
+                if (c->orders.following)
+                        c->orders.following->initialized = c->seen;
                 state_event(c->state, c->seen, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, event->code != 0);
                 break;
         case CONFD_HA_INFO_BESLAVE_RESULT:
@@ -230,7 +214,8 @@ static void on_down(void *userdata, const struct failure *why, enum link_end end
 
         c->query.in_flight = false;
         controller_finish_all(c, &f);
-        state_disconnected(c->state, /* synchronizing= */ false, now_realtime());
+        controller_beslave_goes_on(c, &f, end == LINK_ENDED_FOR_ORDER || why->kind == FAILURE_TIMEOUT);
+        state_disconnected(c->state, orders_synchronizing(&c->orders, UINT64_MAX), now_realtime());
         if (end == LINK_ENDED)
                 state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         controller_publish(c);
@@ -261,6 +246,7 @@ static void on_failed(void *userdata, const struct failure *why) {
         state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(why), why->message ?: "", now_realtime());
         /* Who came while it was under way waits for the next one. */
         controller_fail_queued(c, &f, link_attempts(c->link));
+        controller_beslave_goes_on(c, &f, /* may_join= */ false);
         controller_settle(c, 0);
         controller_fail_waiters(c, &f, link_attempts(c->link));
         c->handlers->connection(c->userdata, why);
@@ -284,7 +270,7 @@ static void on_events_down(void *userdata, const struct failure *why, bool was_u
 
         if (was_up) {
                 c->events_down_since = now_monotonic();
-                orders_events_lost(&c->orders);
+                orders_events_lost(&c->orders, why->kind == FAILURE_TIMEOUT);
                 state_events_down(c->state);
         }
         if (link_client(c->link)) {

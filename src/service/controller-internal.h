@@ -4,7 +4,8 @@
  *      controller.c            what callers want, how orders end, who waits
  *      controller-send.c       what goes to ConfD next
  *      controller-hear.c       what ConfD says, and that it is there or not
- *      controller-deadlines.c  what does not come */
+ *      controller-deadlines.c  what does not come
+ *      controller-gap.c        what becomes of a BeSlave while nobody is there */
 #pragma once
 
 #include "service/controller.h"
@@ -54,6 +55,9 @@ struct controller {
         bool ending;
 };
 
+/* How long after both connections are back ConfD may take to tell what it had to tell meanwhile. */
+#define GAP_PATIENCE_USEC (30 * UINT64_C(1000000))
+
 extern const struct link_handlers controller_link_handlers;
 
 void controller_publish(struct controller *c);
@@ -61,6 +65,7 @@ void controller_publish(struct controller *c);
 /* Notes how an order ended (outcome is taken over), to take effect with the status that covers the stamp, or, with
  * stamp 0, when it is settled next. */
 void controller_finish(struct controller *c, struct order *order, uint64_t stamp, struct failure outcome);
+/* All but a BeSlave that follows. */
 void controller_finish_all(struct controller *c, const struct failure *why);
 /* Those that came before this attempt to connect began. */
 void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt);
@@ -90,6 +95,17 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
 
 /* Nothing may be under way if it makes a new connection. */
 void controller_use_next_config(struct controller *c);
+
+/* A BeSlave is about to go out; its outcome is known. */
+void controller_begin_beslave(struct controller *c, struct order *order);
+void controller_forget_beslave(struct order *order);
+/* The one that was under way when the service ended last. -ENOMEM. */
+_must_check_ int controller_restore_beslave(struct controller *c);
+/* The HA connection is gone: its callers hear so, the order goes on. */
+void controller_beslave_goes_on(struct controller *c, const struct failure *why, bool may_join);
+/* A status has come; and when one is to be asked for to judge by. */
+void controller_judge_beslave(struct controller *c, enum ha_state state, const struct node_list *nodes);
+uint64_t controller_judgement(const struct controller *c);
 
 /* The timer, to be set to the next deadline, and its handler. */
 void controller_arm(struct controller *c);

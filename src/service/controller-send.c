@@ -70,11 +70,8 @@ static void send_order(struct controller *c, struct order *order) {
                         return;
                 }
         }
-        if (order->kind == ORDER_KIND_BE_SLAVE) {
-                /* On disk before ConfD begins with it. */
-                state_beslave(c->state, now_realtime());
-                controller_publish(c);
-        }
+        if (order->kind == ORDER_KIND_BE_SLAVE)
+                controller_begin_beslave(c, order);
         /* The client's callback finds the controller by the order. */
         order->owner = c;
         r = give(c, order);

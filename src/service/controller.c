@@ -35,6 +35,10 @@ void controller_finish(struct controller *c, struct order *order, uint64_t stamp
                 failure_done(&outcome);
                 return;
         }
+        controller_forget_beslave(order);
+        if (order->kind == ORDER_KIND_BE_SLAVE && !order->calls)
+                log_info("BeSlave %s of %s (%s), which nobody waits for any more, %s%s", order->node_id, order->master_id,
+                         order->master_address, ok ? "is done" : "failed: ", ok ? "" : failure_words(&outcome));
         told.refused = outcome.kind == FAILURE_BAD_STATE || outcome.kind == FAILURE_WITH_UPGRADE;
         if (ok && (order->kind == ORDER_KIND_BE_SLAVE || order->kind == ORDER_KIND_BE_MASTER || order->kind == ORDER_KIND_TAKE_OVER))
                 told.node_id = order->node_id;
@@ -88,7 +92,8 @@ struct ending {
 static void end_told(void *userdata, struct order *order) {
         const struct ending *e = userdata;
 
-        controller_finish(e->c, order, 0, failure_copy(e->why));
+        if (order != e->c->orders.following)
+                controller_finish(e->c, order, 0, failure_copy(e->why));
 }
 
 void controller_finish_all(struct controller *c, const struct failure *why) {
@@ -296,6 +301,11 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
 }
 
 int controller_start(struct controller *c) {
+        int r;
+
+        r = controller_restore_beslave(c);
+        if (r < 0)
+                return r;
         if (failure_is_set(&c->config->problem)) {
                 state_set_error(c->state, ERROR_KIND_CONNECTION, failure_name(&c->config->problem), c->config->problem.message ?: "",
                                 now_realtime());

@@ -126,6 +126,21 @@ static bool is_role(enum order_kind kind) {
         return kind != ORDER_KIND_SLAVE_DEAD;
 }
 
+static struct order *order_new(const struct order_request *request) {
+        struct order *n = calloc(1, sizeof(*n));
+
+        if (!n)
+                return NULL;
+        n->kind = request->kind;
+        n->with_reply = true;
+        n->judge_at = USEC_INFINITY;
+        if (free_and_strdup(&n->node_id, request->node_id) < 0 || free_and_strdup(&n->master_id, request->master_id) < 0 ||
+            free_and_strdup(&n->master_address, request->master_address) < 0 ||
+            free_and_strdup(&n->old_master, request->old_master) < 0)
+                return order_free(n);
+        return n;
+}
+
 int orders_submit(struct orders *o, const struct order_request *request, order_done_fn done,
                   void *userdata, struct order **ret, struct order **ret_ended) {
         struct order *live = live_beslave(o), *n;
@@ -143,15 +158,8 @@ int orders_submit(struct orders *o, const struct order_request *request, order_d
         if (o->n_queued >= ORDERS_MAX)
                 return -EBUSY;
 
-        n = calloc(1, sizeof(*n));
-        if (!n)
-                return -ENOMEM;
-        n->kind = request->kind;
-        n->with_reply = true;
-        if (free_and_strdup(&n->node_id, request->node_id) < 0 || free_and_strdup(&n->master_id, request->master_id) < 0 ||
-            free_and_strdup(&n->master_address, request->master_address) < 0 ||
-            free_and_strdup(&n->old_master, request->old_master) < 0 ||
-            add_call(n, done, userdata, request->wait) < 0) {
+        n = order_new(request);
+        if (!n || add_call(n, done, userdata, request->wait) < 0) {
                 order_free(n);
                 return -ENOMEM;
         }
@@ -174,6 +182,12 @@ int orders_submit(struct orders *o, const struct order_request *request, order_d
 static void drop_slot(struct orders *o, size_t i) {
         memmove(&o->slots[i], &o->slots[i + 1], (o->n_slots - i - 1) * sizeof(o->slots[0]));
         o->n_slots--;
+}
+
+static void add_slot(struct orders *o, struct result_slot slot) {
+        if (o->n_slots == RESULT_SLOTS_MAX)
+                drop_slot(o, 0);
+        o->slots[o->n_slots++] = slot;
 }
 
 /* ---- on the way ---- */
@@ -209,9 +223,7 @@ void orders_sent(struct orders *o, struct order *order) {
         if (order->with_reply)
                 return;
         /* At most one of the slots has somebody who waits, and that is the last. */
-        if (o->n_slots == RESULT_SLOTS_MAX)
-                drop_slot(o, 0);
-        o->slots[o->n_slots++] = (struct result_slot) { .order = order };
+        add_slot(o, (struct result_slot) { .order = order });
 }
 
 struct order *orders_accept(struct orders *o, uint64_t query) {
@@ -238,6 +250,54 @@ bool orders_synchronizing(const struct orders *o, uint64_t covers) {
 
 bool orders_under_way(const struct orders *o) {
         return o->in_flight || o->passing || o->following || o->finished;
+}
+
+/* ---- over gaps ---- */
+
+static void doubt(struct order *order, bool may_join) {
+        order->uncertain = true;
+        order->may_join = may_join;
+        order->again = false;
+        order->judge_at = USEC_INFINITY;
+}
+
+int orders_restore(struct orders *o, const struct order_request *request, uint64_t deadline, struct order **ret) {
+        struct order *n = order_new(request);
+
+        if (!n)
+                return -ENOMEM;
+        n->with_reply = false;
+        n->accepted = true;
+        n->deadline = deadline;
+        o->following = n;
+        add_slot(o, (struct result_slot) { .order = n, .uncertain = true });
+        doubt(n, /* may_join= */ true);
+        *ret = n;
+        return 0;
+}
+
+void orders_keep(struct orders *o, struct order *order) {
+        o->in_flight = NULL;
+        o->following = order;
+        order->with_reply = false;
+        doubt(order, /* may_join= */ true);
+}
+
+void orders_again(struct orders *o) {
+        for (size_t i = 0; i < o->n_slots; i++)
+                if (o->slots[i].order == o->following)
+                        o->slots[i].order = NULL;
+        add_slot(o, (struct result_slot) { .order = o->following });
+        o->following->uncertain = false;
+        o->following->again = true;
+        o->following->judge_at = USEC_INFINITY;
+        o->stray_success = false;
+}
+
+void orders_result_known(struct orders *o, const struct order *order) {
+        for (size_t i = 0; i < o->n_slots; i++)
+                if (o->slots[i].order == order)
+                        o->slots[i].known = true;
 }
 
 uint64_t orders_deadline(const struct orders *o) {
@@ -310,26 +370,26 @@ struct order *orders_match_result(struct orders *o, int code) {
         if (o->n_slots == 0)
                 return NULL;
         order = o->slots[0].order;
-        drop_slot(o, 0);
-        if (!order && code == 0)
+        if (!order && code == 0 && !o->slots[0].known)
                 o->stray_success = true;
+        drop_slot(o, 0);
         return order;
 }
 
 void orders_expect_stray(struct orders *o) {
         if (o->n_slots > 0 && o->slots[o->n_slots - 1].uncertain)
                 return;
-        if (o->n_slots == RESULT_SLOTS_MAX)
-                drop_slot(o, 0);
-        o->slots[o->n_slots++] = (struct result_slot) { .uncertain = true };
+        add_slot(o, (struct result_slot) { .uncertain = true });
 }
 
-void orders_events_lost(struct orders *o) {
+void orders_events_lost(struct orders *o, bool may_join) {
         for (size_t i = 0; i < o->n_slots; i++) {
                 o->slots[i].uncertain = true;
                 if (o->slots[i].order)
-                        o->slots[i].order->events_lost = true;
+                        doubt(o->slots[i].order, may_join);
         }
+        if (o->following)
+                doubt(o->following, may_join);
 }
 
 void order_reply(struct order *o, const struct failure *failure, bool accepted_only) {

@@ -5,7 +5,8 @@
  *
  * One order at a time waits for ConfD's reply, so that orders stay in order and one that is superseded need not have
  * been sent. A BeSlave that ConfD has accepted does not hold up what comes after it. There is at most one live BeSlave,
- * in the queue, in flight or following: an equal one joins it, any other role order ends it.
+ * in the queue, in flight or following: an equal one joins it, any other role order ends it. One that follows outlives its
+ * connection: its callers hear of the loss, but it is under way until its outcome is known.
  *
  * Results of no-wait orders (BESLAVE_RESULT) carry no number; they are matched first in, first out with the slots. */
 #pragma once
@@ -51,7 +52,12 @@ struct order {
         bool with_reply;       /* ConfD answers it; all but the no-wait BeSlave */
         bool on_wire;          /* the client will call back for it */
         bool accepted;         /* it is shown that ConfD has it */
-        bool events_lost;      /* its result may have been missed: a status decides */
+        bool uncertain;        /* its result may have been told while nobody listened */
+        bool may_join;         /* and ConfD, having been there all the time, may still be at it in state none */
+        bool again;            /* it has been given once more since */
+        bool kept;             /* in a file, over a restart */
+        uint64_t judge_at;     /* when what the status shows decides; USEC_INFINITY until it is known */
+        uint64_t initialized;  /* the stamp at which ConfD said that the data are in place; 0 if it has not */
         uint64_t accept_query; /* the first status question behind it; of a TakeOver: that it is judged by */
 
         bool orphan;           /* replied to; waits for the client's callback only, to be freed */
@@ -64,6 +70,7 @@ struct order {
 struct result_slot {
         struct order *order; /* NULL: nobody waits for this result any more */
         bool uncertain;      /* the event connection was down meanwhile: the result may have come then */
+        bool known;          /* the outcome was told otherwise; the result will say the same */
 };
 
 struct orders {
@@ -102,6 +109,18 @@ bool orders_blocking(const struct orders *o);
 /* Whether a BeSlave is under way, counting finished ones whose outcome no status of `covers` covers. */
 bool orders_synchronizing(const struct orders *o, uint64_t covers);
 
+/* A BeSlave that an earlier life of the service has given. -ENOMEM. */
+_must_check_ int orders_restore(struct orders *o, const struct order_request *request, uint64_t deadline, struct order **ret);
+
+/* The BeSlave with reply has lost the connection that its reply was to come by: it goes on. */
+void orders_keep(struct orders *o, struct order *order);
+
+/* The BeSlave that follows goes out once more: its next result is the one that counts. */
+void orders_again(struct orders *o);
+
+/* The outcome of the order is known, and its result, if it comes, nobody's news. */
+void orders_result_known(struct orders *o, const struct order *order);
+
 /* Whether an order is under way at ConfD, or its outcome is yet to be shown. */
 bool orders_under_way(const struct orders *o);
 
@@ -129,8 +148,8 @@ struct order *orders_match_result(struct orders *o, int code);
 /* A connection begins: ConfD may still be at a BeSlave of somebody before us, whose result comes when it is ended. */
 void orders_expect_stray(struct orders *o);
 
-/* The event connection is down: results may be missed from here on. */
-void orders_events_lost(struct orders *o);
+/* The event connection is down: results may be missed from here on. may_join: as in struct order. */
+void orders_events_lost(struct orders *o, bool may_join);
 
 /* Calls everybody who waits for the order; with accepted_only those who wait for its acceptance. */
 void order_reply(struct order *o, const struct failure *failure, bool accepted_only);

@@ -406,6 +406,12 @@ int service_wait_exit(struct fixture *f) {
         return WIFEXITED(f->service.status) ? WEXITSTATUS(f->service.status) : 128 + WTERMSIG(f->service.status);
 }
 
+void service_kill(struct fixture *f) {
+        if (kill(f->service.pid, SIGKILL) < 0)
+                abort();
+        (void) service_wait_exit(f);
+}
+
 int service_stop(struct fixture *f) {
         if (f->service.pid > 0)
                 (void) kill(f->service.pid, SIGTERM);

@@ -123,6 +123,7 @@ void service_wait_name(struct fixture *f);
 void service_wait_connected(struct fixture *f);
 int service_wait_exit(struct fixture *f); /* exit status, or 128 + signal */
 int service_stop(struct fixture *f);      /* by SIGTERM; the same */
+void service_kill(struct fixture *f);     /* by SIGKILL */
 
 /* The scripted ConfD: see confd_sim.erl. A command has been carried out when sim() returns. */
 void sim_start(struct fixture *f);

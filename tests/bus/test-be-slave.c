@@ -384,44 +384,8 @@ static void without_events_changes_are_noticed(void **state) {
         WAIT_PROPERTY(f, "EventsConnected", "true");
 }
 
-/* A result may have been told while nobody listened: then the status decides. */
-static void events_down_meanwhile(struct fixture *f, const char *outcome, const char *error) {
-        struct call *a;
-
-        sim(f, "{set,sync,manual}");
-        a = begin(f, f->root, "n2", "n1", true);
-        SIM_EXPECT(f, ORDER(0));
-        CHECK_TEXT(f, CALL_OK(f, "Status", ""), "'none' []");
-        sim(f, "{set,events,close}");
-        sim(f, "{close,events}");
-        WAIT_PROPERTY(f, "EventsConnected", "false");
-        sim(f, "%s", outcome);
-        sim(f, "{set,events,accept}");
-        if (error)
-                WAIT_CALL_FAILS(f, a, error);
-        else
-                WAIT_CALL_OK(f, a);
-        CHECK(f, trace_count(&f->root->trace, "signal BeSlaveResult*") == 1);
-        WAIT_PROPERTY(f, "EventsConnected", "true");
-}
-
-static void a_missed_success_shows_in_the_status(void **state) {
-        struct fixture *f = *state;
-
-        events_down_meanwhile(f, "{joined,1}", NULL);
-        CHECK_PROPERTY(f, "State", "'slave'");
-}
-
-static void a_missed_failure_shows_in_the_status(void **state) {
-        struct fixture *f = *state;
-
-        events_down_meanwhile(f, "{join_failed,25}", HAD_ERROR("Failed"));
-        /* The next order is not mistaken for the one before. */
-        sim(f, "{set,sync,auto}");
-        CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", true);
-}
-
-static void a_lost_connection_ends_it(void **state) {
+/* Nothing has shown that ConfD has it. */
+static void a_lost_connection_ends_one_that_confd_need_not_have(void **state) {
         struct fixture *f = *state;
         struct call *a;
 
@@ -463,9 +427,7 @@ int main(void) {
                 BUS_TEST_STOPPED(without_events_the_failure_is_the_reply),
                 BUS_TEST_STOPPED(without_events_an_order_ends_it),
                 BUS_TEST_STOPPED(without_events_changes_are_noticed),
-                BUS_TEST(a_missed_success_shows_in_the_status),
-                BUS_TEST(a_missed_failure_shows_in_the_status),
-                BUS_TEST(a_lost_connection_ends_it),
+                BUS_TEST(a_lost_connection_ends_one_that_confd_need_not_have),
         };
 
         return cmocka_run_group_tests_name("be-slave", tests, NULL, NULL);

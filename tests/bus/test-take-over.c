@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the proof of InSync, LastInSync and TakeOver: whose data are in place, over what it is remembered, who may take over. */
-#include <signal.h>
 #include <sys/stat.h>
 
 #include "harness.h"
@@ -136,10 +135,8 @@ static void a_refused_be_slave_leaves_it_in_sync(void **state) {
 static void restart(struct fixture *f, bool clean) {
         if (clean)
                 CHECK(f, service_stop(f) == 0);
-        else {
-                CHECK(f, kill(f->service.pid, SIGKILL) == 0);
-                (void) service_wait_exit(f);
-        }
+        else
+                service_kill(f);
 }
 
 static void what_goes_on_without_the_service_lasts(void **state) {

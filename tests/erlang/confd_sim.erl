@@ -29,7 +29,7 @@
 %%   go_on              ends {set,handshake,hold}
 %%   sync               nothing: all that was seen before is printed before `done`
 %%   {arrive,Id,Addr} {die,Id} {master_lost,Code}        with events
-%%   {joined,ByCopy} {join_failed,Code}                  the be slave under way, when {set,sync,manual}
+%%   {joined,ByCopy} {join_failed,Code}                  the be slave under way, when {set,sync,manual|early}
 -module(confd_sim).
 -export([main/0]).
 
@@ -44,7 +44,7 @@ options() ->
       refusal => close,         % or the byte that says so
       events => accept,         % close | silent | {reply,Term} | old (wants 4-tuples)
       phase => 1,
-      sync => auto,             % or manual
+      sync => auto,             % or manual, or early: the same, but it says slave at once
       by_copy => 1,
       events_first => true,     % before the reply that they come from
       health => true,           % sends health checks as often as subscribed
@@ -375,6 +375,9 @@ dispatch(T, S) ->
 %% A role order ends a be slave that is under way.
 obey({4}, #{join := {_, _, _, 1}, late := Late} = S) -> S#{late := Late ++ [{4}]};
 obey({4}, S) -> reply(status(S), S);
+%% The same again, when it says slave early: it goes on copying for the later order.
+obey({2, _, Master, 0} = T, #{state := slave, master := Master, join := {2, _, Master, 0}, o := #{sync := early}} = S) ->
+    event({7, 71}, S#{join := T});
 obey(T, S) ->
     case option(phase, S) of
         0 -> refuse(T, 17, S);
@@ -397,7 +400,8 @@ role({2, _, {Mid, Addr}, Wait} = T, S) when Wait =:= 0; Wait =:= 1 ->
             S2 = if Old =:= none -> S1; true -> event({6, 0}, S1) end,
             case option(sync, S2) of
                 auto -> end_join(0, option(by_copy, S2), S2);
-                manual -> S2
+                manual -> S2;
+                early -> S2#{state := slave, master := {Mid, Addr}}
             end
     end;
 role({3}, #{state := Old} = S) ->
@@ -417,6 +421,7 @@ end_join(_, _, #{join := none} = S) -> S;
 end_join(Code, ByCopy, #{join := {2, _, Master, Wait}, late := Late} = S) ->
     S1 = S#{join := none, late := []},
     S2 = if
+             Code =/= 0, map_get(state, S1) =:= slave -> event({6, 0}, S1#{state := none, master := none});
              Code =/= 0 -> S1;
              ByCopy =:= none -> S1#{state := slave, master := Master};
              true -> event({4, ByCopy}, S1#{state := slave, master := Master, slaves := []})
