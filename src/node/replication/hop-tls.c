@@ -42,21 +42,22 @@ bool tls_is_client_hello(const struct buffer *in) {
         return buffer_size(in) > TLS_HEADER_SIZE && p[0] == TYPE_HANDSHAKE && p[1] == RECORD_MAJOR && p[TLS_HEADER_SIZE] == CLIENT_HELLO;
 }
 
+/* What is none, or too long a one, is refused for what its header says. */
+static bool has_whole_record(const struct hop_tls *t) {
+        size_t whole = tls_record_size(t->in);
+
+        return whole > 0 && (buffer_size(t->in) >= whole || !is_possible(t->in));
+}
+
 /* ---- our buffers as OpenSSL sees them ---- */
 
 static int on_read(BIO *bio, char *to, size_t size, size_t *ret) {
         struct hop_tls *t = BIO_get_data(bio);
-        size_t whole, n;
+        size_t n;
 
         BIO_clear_retry_flags(bio);
-        if (t->shown == 0) {
-                whole = tls_record_size(t->in);
-                /* What is none, or too long a one, is refused for what its header says. */
-                if (whole > 0 && !is_possible(t->in))
-                        t->shown = TLS_HEADER_SIZE;
-                else if (whole > 0 && buffer_size(t->in) >= whole)
-                        t->shown = whole;
-        }
+        if (t->shown == 0 && has_whole_record(t))
+                t->shown = is_possible(t->in) ? tls_record_size(t->in) : TLS_HEADER_SIZE;
         n = MIN(size, t->shown);
         if (n == 0) {
                 BIO_set_retry_read(bio);
@@ -246,14 +247,8 @@ int hop_tls_handshake(struct hop_tls *t) {
         r = result == 1 ? 1 : result_of(t, result);
         if (r == -EPIPE)
                 return problem(t, "the other side closed the connection");
-        if (r < 0)
+        if (r <= 0)
                 return r;
-        /* The key is proven by the ClientHello already. One that comes without, and would have to be answered with a wish for
-         * another, is not worth the memory. */
-        if (t->serving && !SSL_session_reused(t->ssl))
-                return problem(t, "no key was offered");
-        if (r == 0)
-                return 0;
         /* Nothing else was offered and nothing else is taken; should that be otherwise one day, it shall be seen here. */
         if (!SSL_session_reused(t->ssl) || SSL_version(t->ssl) != TLS1_3_VERSION ||
             SSL_CIPHER_get_id(SSL_get_current_cipher(t->ssl)) != SUITE_ID || SSL_get_negotiated_group(t->ssl) != NID_X25519)
@@ -267,6 +262,8 @@ int hop_tls_handshake(struct hop_tls *t) {
 int hop_tls_read(struct hop_tls *t, uint8_t *to, size_t size, size_t *ret) {
         int result;
 
+        if (SSL_pending(t->ssl) == 0 && !has_whole_record(t)) /* what it would say, without its errors being made */
+                return 0;
         ERR_clear_error();
         result = SSL_read_ex(t->ssl, to, size, ret);
         return result > 0 ? 1 : result_of(t, result);

@@ -648,6 +648,17 @@ static void lengths_of_strangers_are_limited(void **state) {
         assert_int_equal(hop_next(p.serving, &f), -EPROTO);
         assert_over(p.serving, HA_ERROR_CLOSED, "no greeting of a node");
         pair_free(&p);
+        /* What is no ClientHello is not waited for. */
+        for (int i = 0; i < 3; i++) {
+                static const uint8_t first[][6] = { { 'G', 'E', 'T', ' ', 0, 0 }, { 23, 3, 3, 0, 9, 1 }, { 22, 3, 1, 0, 9, 2 } };
+
+                p = pair_new("token", "token");
+                greet(&p, 2);
+                feed(p.serving, first[i], sizeof(first[i]));
+                assert_int_equal(hop_next(p.serving, &f), -EPROTO);
+                assert_over(p.serving, HA_ERROR_BADTOKEN, "did not try");
+                pair_free(&p);
+        }
         for (uint16_t past = 0; past < 2; past++) {
                 uint8_t record[TLS_HEADER_SIZE + HOP_STRANGER_MAX] = { 22, 3, 1, 0, 0, 1 };
 
