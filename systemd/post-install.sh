@@ -18,6 +18,7 @@ run() {
 run ldconfig
 run systemd-sysusers "$prefix/lib/sysusers.d/confd-ha.conf" "$prefix/lib/sysusers.d/confd-ha-node.conf" \
     "$prefix/lib/sysusers.d/confd-ha-keepalived.conf"
+[ ! -e "$prefix/lib/sysusers.d/confd-ha-exporter.conf" ] || run systemd-sysusers "$prefix/lib/sysusers.d/confd-ha-exporter.conf"
 run systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/confd-ha.conf"
 run journalctl --update-catalog
 if [ -d /run/systemd/system ]; then

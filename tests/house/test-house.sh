@@ -17,7 +17,7 @@ all() { grep -E "$1" "$work/files"; }
 
 # Data that a program reads as it is, and lists of whom Debian's tools read, have no place for a comment.
 is "every file that can has its licence" "$(all '' | grep -vE \
-        '^LICENSE$|^man/alias\.in$|^\.git|\.tsv$|\.bin$|\.json$|^tests/fuzz/corpus|^debian/(changelog|.*\.(install|manpages|links|docs|examples|dirs)|source/format|compat|copyright|\.gitignore|.*\.symbols)$' |
+        '^LICENSE$|^man/alias\.in$|^\.git|\.tsv$|\.bin$|\.json$|\.svg$|\.png$|^tests/fuzz/corpus|^debian/(changelog|.*\.(install|manpages|links|docs|examples|dirs)|source/format|compat|copyright|\.gitignore|.*\.symbols)$' |
         xargs awk 'FNR <= 5 && /SPDX-License-Identifier: Apache-2\.0/ { ok[FILENAME] }
                 END { for (i = 1; i < ARGC; i++) if (!(ARGV[i] in ok)) print ARGV[i] }')" ""
 
@@ -55,6 +55,10 @@ for file in src/service/state src/node/role; do
                 grep -E '^systemd/|^sys/(socket|epoll|timerfd)|^time\.h|^sys/time')" ""
         is "$file asks no clock" "$(all "^${file}[^/]*\.c\$" | xargs -r grep -nE 'clock_gettime|now_(usec|monotonic|realtime)\(')" ""
 done
+
+version=$(sed -n "s/^ *version: '\(.*\)',$/\1/p" meson.build | head -n 1)
+is "the packages have the project's version" "$(sed -n '1s/^confd-ha (\(.*\)) .*/\1/p' debian/changelog) $(sed -n 's/^Version: *//p' packaging/rpm/confd-ha.spec)" \
+        "$version $version"
 
 is "nothing is left for later" "$(all '^(src|tests|docs|include|tools|systemd|dbus|polkit|man)/|^(README.md|check|quickstart)$' |
         grep -v '^tests/house/' | xargs grep -nP '\b(TO[D]O|FIX[M]E|X[X]X|HAC[K])\b|(?<!not )\bfor no[w]\b(?! and then)')" ""
