@@ -28,7 +28,9 @@ static int open_address(const char *address, sd_bus **ret) {
         r = sd_bus_set_address(bus, address);
         if (r >= 0)
                 r = sd_bus_set_bus_client(bus, true);
-        /* A foreign bus may carry anything: no file descriptors, and no trust in it either. */
+        /* An inhibitor is a descriptor. */
+        if (r >= 0)
+                r = sd_bus_negotiate_fds(bus, true);
         if (r >= 0)
                 r = sd_bus_start(bus);
         if (r < 0) {

@@ -26,6 +26,8 @@ enum ctl_exit {
 
 enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
+enum { PROPERTIES_MAX = 64 };
+
 struct ctl {
         /* options */
         enum json_mode json, json_given;
@@ -54,6 +56,13 @@ struct ctl {
         bool only_orders;
         bool only_transitions;
         bool all;
+        bool yes;
+        bool dry_run;
+        bool ignore_inhibitors;
+        const char *who; /* --who=, --why=, for inhibit */
+        const char *why;
+        const char *properties[PROPERTIES_MAX]; /* --property=, for show */
+        size_t n_properties;
         bool json_said; /* what is to be told in JSON is told */
         /* what is open */
         sd_bus *bus;
@@ -73,3 +82,7 @@ enum ctl_exit verb_wait(struct ctl *c, char **args);
 enum ctl_exit verb_check(struct ctl *c, char **args);
 enum ctl_exit verb_history(struct ctl *c, char **args);
 enum ctl_exit verb_explain(struct ctl *c, char **args);
+enum ctl_exit verb_inhibit(struct ctl *c, char **args);
+enum ctl_exit verb_inhibitors(struct ctl *c, char **args);
+enum ctl_exit verb_show(struct ctl *c, char **args);
+enum ctl_exit verb_help(struct ctl *c, char **args);

@@ -28,10 +28,14 @@ enum {
         OPTION_UNTIL,
         OPTION_ORDERS,
         OPTION_TRANSITIONS,
-        OPTION_MARK
+        OPTION_MARK,
+        OPTION_YES,
+        OPTION_IGNORE_INHIBITORS,
+        OPTION_WHO,
+        OPTION_WHY
 };
 
-#define SHORT_OPTIONS "hH:M:qn:fra"
+#define SHORT_OPTIONS "hH:M:qn:fraP:"
 
 static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
@@ -60,6 +64,11 @@ static const struct option options[] = {
         { "transitions", no_argument, NULL, OPTION_TRANSITIONS },
         { "all", no_argument, NULL, 'a' },
         { "mark", required_argument, NULL, OPTION_MARK },
+        { "yes", no_argument, NULL, OPTION_YES },
+        { "ignore-inhibitors", no_argument, NULL, OPTION_IGNORE_INHIBITORS },
+        { "who", required_argument, NULL, OPTION_WHO },
+        { "why", required_argument, NULL, OPTION_WHY },
+        { "property", required_argument, NULL, 'P' },
         {}
 };
 
@@ -190,6 +199,23 @@ static int take_special(struct ctl *c, int option, const char *value) {
                 if (parse_unsigned(value, 0, UINT64_MAX - 1, &c->mark) < 0)
                         return bad_value(c, "--mark=", "what be-slave --no-wait gave", value);
                 return 0;
+        case OPTION_YES:
+                c->yes = true;
+                return 0;
+        case OPTION_IGNORE_INHIBITORS:
+                c->ignore_inhibitors = true;
+                return 0;
+        case OPTION_WHO:
+                c->who = value;
+                return 0;
+        case OPTION_WHY:
+                c->why = value;
+                return 0;
+        case 'P':
+                if (c->n_properties == PROPERTIES_MAX)
+                        return bad_value(c, "--property=", "at most 64 names", value);
+                c->properties[c->n_properties++] = value;
+                return 0;
         default:
                 return 1;
         }
@@ -204,7 +230,12 @@ static int take(struct ctl *c, int option, const char *value, unsigned *given) {
         static const struct {
                 int option;
                 unsigned flag;
-        } flags[] = { { OPTION_NO_WAIT, TAKES_NO_WAIT }, { OPTION_MARK, TAKES_MARK } };
+        } flags[] = {
+                { OPTION_NO_WAIT, TAKES_NO_WAIT }, { OPTION_MARK, TAKES_MARK },
+                { OPTION_YES, TAKES_YES },         { OPTION_IGNORE_INHIBITORS, TAKES_IGNORE },
+                { OPTION_WHO, TAKES_WHO },         { OPTION_WHY, TAKES_WHO },
+                { 'P', TAKES_PROPERTY },
+        };
         int r;
 
         r = take_common(c, option, value);
@@ -299,7 +330,7 @@ int options_parse(struct ctl *c, int argc, char **argv, const struct verb **ret_
                 char *verb_word = args[0];
 
                 args[0] = name;
-                r = parse(c, argc, args, /* stop= */ false, &given);
+                r = parse(c, argc, args, /* stop= */ v->flags & TAKES_COMMAND, &given);
                 args[0] = verb_word;
                 if (r <= 0)
                         return r;

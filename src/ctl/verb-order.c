@@ -8,6 +8,7 @@
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"
 #include "ctl/complain.h"
+#include "ctl/confirm.h"
 #include "ctl/ctl.h"
 #include "view/json.h"
 #include "view/picture.h"
@@ -174,6 +175,48 @@ static int call(struct ctl *c, const struct order *o, char **args, sd_bus_error 
         return r;
 }
 
+static bool is_inhibited(const struct order *o, const struct before *b) {
+        return b->picture.n_inhibitors > 0 && !streq(o->method, "SlaveDead") && !streq(o->method, "Reload");
+}
+
+/* The service would let root pass: it is here that everybody is asked to think again. */
+static enum ctl_exit complain_inhibited(struct ctl *c, const struct order *o, char **args, const char *what,
+                                        const struct before *b) {
+        static const char name[] = CTL_ERROR_PREFIX "Inhibited",
+                          advice[] = "Wait until it is over (confd-hactl inhibitors), or add --ignore-inhibitors.";
+        const struct inhibitor *in = b->picture.inhibitors;
+        _cleanup_free_ char *who = text_printable(in->who), *why = text_printable(in->why), *more = NULL, *words = NULL;
+        char age[TEXT_TIME_MAX];
+
+        if (b->picture.n_inhibitors > 1 && asprintf(&more, ", and %zu more", b->picture.n_inhibitors - 1) < 0)
+                more = NULL;
+        if (asprintf(&words, "%s inhibits orders: %s (uid %" PRIu32 ", %s)%s", who ?: "?", why ?: "?", in->uid,
+                     text_age(in->since_usec, now_realtime(), age), more ?: "") < 0)
+                words = NULL;
+        if (c->json != JSON_OFF)
+                json_outcome(c, o, args, b, name, words ?: "?");
+        complain(c, name, advice, "%s failed: Inhibited: %s", what, words ?: "?");
+        return CTL_FAILED;
+}
+
+/* A master that is told to follow another one: what only it has goes. A person is asked; a script has thought of it. */
+static bool is_confirmed(struct ctl *c, const struct order *o, char **args, const struct before *b) {
+        _cleanup_free_ char *question = NULL, *node = NULL, *master = NULL;
+        char place[256];
+
+        if (!streq(o->method, "BeSlave") || !streq(picture_state(&b->picture), "master") || c->yes || !confirm_possible())
+                return true;
+        node = text_printable(picture_node(&b->picture));
+        master = text_printable(args[2]);
+        bus_place(c, place, sizeof(place));
+        if (asprintf(&question,
+                     "%s%s is master%s. As a slave it gets the data of %s: whatever that does not have is replaced, and lost.\n"
+                     "Shall it follow %s?", node ?: "?", place,
+                     b->picture.n_slaves > 0 ? ", and slaves follow it" : "", master ?: "?", master ?: "?") < 0)
+                return false;
+        return confirm(question);
+}
+
 enum ctl_exit verb_order(struct ctl *c, char **args) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_before_ struct before before = {};
@@ -194,6 +237,12 @@ enum ctl_exit verb_order(struct ctl *c, char **args) {
                 return status;
 
         r = look_before(c, &before, &error);
+        if (r >= 0 && !c->ignore_inhibitors && is_inhibited(o, &before))
+                return complain_inhibited(c, o, args, what, &before);
+        if (r >= 0 && !is_confirmed(c, o, args, &before)) {
+                complain(c, CTL_ERROR_FAILED, NULL, "%s was not ordered.", what);
+                return CTL_FAILED;
+        }
         if (r >= 0) {
                 given = true;
                 r = call(c, o, args, &error);

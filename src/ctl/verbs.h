@@ -10,8 +10,16 @@ enum {
         TAKES_CHECK = 1 << 1, /* --role=, --ready, --in-sync, --wanted=, --targets */
         TAKES_HISTORY = 1 << 2, /* --lines=, --since=, ... */
         TAKES_MARK = 1 << 3,
+        TAKES_YES = 1 << 4,
+        TAKES_DRY_RUN = 1 << 5,
+        TAKES_IGNORE = 1 << 6, /* --ignore-inhibitors */
+        TAKES_WHO = 1 << 7,    /* --who=, --why= */
+        TAKES_PROPERTY = 1 << 8,
+        TAKES_WATCH = 1 << 9,
+        TAKES_CONFIG = 1 << 10,
         /* And what a verb is like. */
         MAY_BE_ENDLESS = 1 << 16, /* no time limit by default */
+        TAKES_COMMAND = 1 << 18,  /* options end where its arguments begin */
         IS_ORDER = 1 << 17,       /* the exit status tells of the order, whatever becomes of the words */
 };
 

@@ -271,6 +271,79 @@ fails 'explain of nonsense' 1 'no error' hactl explain Nonsense
 fails 'explain of a number that is none' 1 'no error' hactl explain 99
 fails 'explain of control characters' 1 'no\\x1berror' hactl explain $'no\eerror'
 
+# --- show ------------------------------------------------------------------------------------------------------------
+play_master
+set_property LastError '(sst)' $E.Closed $'a\ttab' 7
+hactl show >"$work/show"
+ok 'show has all properties' test "$(sed 's/=.*//' "$work/show" | sort -u | wc -l)" = 18
+ok 'as they are on the bus' grep -qx 'State=master' "$work/show"
+ok 'a line for each of a list, the members side by side' grep -qx $'Slaves=n3\tfd00::3' "$work/show"
+ok 'words have no tabs' grep -qx "LastError=$E.Closed"$'\t'"a\\\\x09tab"$'\t7' "$work/show"
+ok 'an empty list is there' grep -qx 'Inhibitors=' "$work/show"
+says 'one property is its bare value' 0 master hactl show -P State
+says 'a truth' 0 yes hactl show --property=InSync
+says 'two have their names' 0 'State=master
+NodeId=n1' hactl show -P NodeId -P State
+says 'an empty list has no lines' 0 '' hactl show -P Inhibitors
+json 'as JSON' 0 'j["State"] == "master" and j["Slaves"] == [["n2", "10.0.0.2"], ["n3", "fd00::3"]] and j["InSync"] is True and
+  j["LastError"][2] == 7 and j["LastInSync"][0] == "master"' hactl show --json=pretty
+json 'one of them' 0 'j == {"Transitions": 3}' hactl show --json=short -P Transitions
+fails 'a property that is none' 1 "no property 'Nonsense'" hactl show -P Nonsense
+
+# --- help ------------------------------------------------------------------------------------------------------------
+ok 'help is a command' test "$(hactl help)" = "$(hactl --help)"
+fails 'of a command it tells the arguments' 0 'be-slave ID MASTER-ID MASTER-ADDRESS' hactl help be-slave
+fails 'and the options' 0 '--ignore-inhibitors' hactl help be-slave
+fails 'of a second name, too' 0 'The same as be-slave' hactl help be-secondary
+ok 'others have other options' test -z "$(hactl help reload | grep -e --no-wait)"
+fails 'help for what is no command' 2 "no command 'frobnicate'" hactl help frobnicate
+
+# --- inhibit ---------------------------------------------------------------------------------------------------------
+mock Calls >/dev/null
+says 'a command runs' 0 'hello world' hactl inhibit --who=apt --why='an upgrade' echo hello world
+ended() { mock Calls | tee "$work/calls" | grep -q InhibitorEnd; }
+ok 'while the service holds a descriptor for it' ended
+is 'named as asked' "$(cat "$work/calls")" 'as 2 "Inhibit apt an upgrade interactive=1" "InhibitorEnd"'
+says 'its options are its own' 0 '-n --json=short' hactl inhibit printf '%s' '-n --json=short'
+is 'and its command is the name by itself' "$(mock Calls | grep -o 'Inhibit printf %s -n --json=short no reason given')" \
+        'Inhibit printf %s -n --json=short no reason given'
+ok 'its exit status is ours' test "$(hactl inhibit sh -c 'exit 7'; echo $?)" = 7
+ok 'also when a signal ended it' test "$(hactl inhibit sh -c 'kill -TERM $$'; echo $?)" = 143
+ok 'a command that is not there' test "$(hactl inhibit no-such-command 2>/dev/null; echo $?)" = 127
+fails 'a command is needed' 2 'inhibit COMMAND...' hactl inhibit
+mock Calls >/dev/null
+"$CONFD_HACTL" inhibit sleep 60 & holder=$!
+pids+=("$holder")
+held() { mock Calls | grep -q 'Inhibit sleep'; }
+wait_for held
+kill -KILL $holder
+eventually 'the end of the holder is the end of it, however it dies' ended
+wait $holder 2>/dev/null
+mock Fail sss Inhibit $E.Failed 'sixteen already'
+fails 'what cannot be had is not run' 1 'sixteen already' hactl inhibit echo no
+ok 'really' test -z "$(hactl inhibit echo no 2>/dev/null)"
+succeed Inhibit
+fails 'nobody inhibits' 0 'Nobody inhibits orders' hactl inhibitors
+json 'nobody, in JSON' 0 'j == []' hactl inhibitors --json=short
+set_property Inhibitors 'a(ssut)' 2 apt 'upgrades ConfD' 0 "$(($(date +%s) - 61))000000" $'ba\eckup' nightly 1000 1
+is 'who inhibits' "$(hactl inhibitors --no-legend | sed 's/  */ /g; s/1min [0-9]*s/1min Ns/; s/[0-9]*y [0-9]*d/A while/')" 'apt upgrades ConfD 0 1min Ns ago
+ba\x1bckup nightly 1000 A while ago'
+json 'who, in JSON' 0 'j[0] == {"who": "apt", "why": "upgrades ConfD", "uid": 0, "since_usec": j[0]["since_usec"]}' \
+        hactl inhibitors --json=short
+mock Calls >/dev/null
+for order in 'be-master n1' 'take-over n1 n2' 'be-slave n2 n1 ::1' be-relay be-none; do
+        # shellcheck disable=SC2086 # words
+        fails "$order is inhibited" 1 'Inhibited: apt inhibits orders: upgrades ConfD (uid 0, 1min *and 1 more' hactl $order
+done
+json 'by its name in JSON' 1 'j["result"] == "'$E.Inhibited'" and "--ignore-inhibitors" in j["advice"]' \
+        hactl be-none --json=short
+is 'and not given' "$(mock Calls)" 'as 0'
+ok 'unless it is to be' hactl be-none --ignore-inhibitors
+ok 'the dead are dead' hactl slave-dead n9
+ok 'and files are read' hactl reload
+is 'as these are not inhibited' "$(mock Calls | grep -o '[A-Z][A-Za-z]* ' | xargs)" 'BeNone SlaveDead Reload'
+set_property Inhibitors 'a(ssut)' 0
+
 # --- the service goes, the output goes -------------------------------------------------------------------------------
 ok 'a full disk is a failure of a question' test "$(hactl >/dev/full 2>/dev/null; echo $?)" = 1
 for full in '>/dev/full' '>&-' '>/dev/full 2>/dev/full' '>&- 2>&- <&-' '--json=short >/dev/full'; do

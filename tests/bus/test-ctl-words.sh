@@ -44,26 +44,5 @@ done
 
 ok 'the manual is well-formed' test -z "$(groff -man -Tutf8 -ww -rLL=200n "$SOURCE_ROOT/man/confd-hactl.1.in" 2>&1 >/dev/null)"
 
-# complete WORDS...: what bash offers for the last of them
-complete_bash() {
-        bash --norc -c '. /usr/share/bash-completion/bash_completion 2>/dev/null
-                . "$1"
-                shift
-                COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_TYPE=9
-                COMP_POINT=${#COMP_LINE}
-                _confd_hactl 2>/dev/null
-                printf "%s\n" "${COMPREPLY[@]}"' - "$SOURCE_ROOT/src/ctl/completion/confd-hactl.bash" "$@" | xargs
-}
-is 'bash: a command' "$(complete_bash confd-hactl be-m)" be-master
-is 'bash: several' "$(complete_bash confd-hactl be-s)" 'be-slave be-secondary'
-is 'bash: a state' "$(complete_bash confd-hactl -q wait s)" 'slave slave-relay synced'
-is 'bash: the second of a list of states' "$(complete_bash confd-hactl wait none,in)" none,in-sync
-is 'bash: an error' "$(complete_bash confd-hactl explain BadS)" 'BadState BadSchema'
-is 'bash: an option' "$(complete_bash confd-hactl --no-l)" --no-legend
-is 'bash: an option of a command' "$(complete_bash confd-hactl check --re)" --ready
-is 'bash: not of another' "$(complete_bash confd-hactl status --re)" ''
-is 'bash: a value' "$(complete_bash confd-hactl --json=p)" --json=pretty
-is 'bash: the second of a list' "$(complete_bash confd-hactl check --role=slave,m)" --role=slave,master
-is 'bash: nothing after the last argument' "$(complete_bash confd-hactl be-none x)" ''
 ok 'zsh can read its completion' zsh -n "$SOURCE_ROOT/src/ctl/completion/_confd-hactl"
 finish
