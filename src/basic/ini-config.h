@@ -19,7 +19,7 @@ struct ini_key {
  * A missing file is an error only if `required`. Unknown sections and keys are warnings in the log, with file and line.
  * Returns 0, or a negative errno with *ret_error set to a message that names file and line (free it); `config` may
  * then be changed in part, so parse into a fresh copy.
- * Limits: 4096 bytes a line; files have to be regular. */
+ * Limits: 4096 bytes a line; files have to be regular, or links to /dev/null, which are empty. */
 _must_check_ int ini_config_load(const char *file, bool required, const struct ini_key *table, void *config,
                                  char **ret_error);
 

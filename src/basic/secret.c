@@ -45,12 +45,12 @@ int secret_read(const char *path, size_t max, bool strip_newline, mode_t refused
         if (st.st_mode & refused)
                 return -EPERM;
 
-        /* One byte for the newline to drop, one to notice that there is more, one for the NUL. */
-        s.data = malloc(max + 3);
+        /* Two bytes for the newline to drop, one to notice that there is more, one for the NUL. */
+        s.data = malloc(max + 4);
         if (!s.data)
                 return -ENOMEM;
         for (;;) {
-                ssize_t n = read(fd, s.data + s.size, max + 2 - s.size);
+                ssize_t n = read(fd, s.data + s.size, max + 3 - s.size);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -59,11 +59,14 @@ int secret_read(const char *path, size_t max, bool strip_newline, mode_t refused
                 if (n == 0)
                         break;
                 s.size += (size_t) n;
-                if (s.size == max + 2)
+                if (s.size == max + 3)
                         return -EFBIG;
         }
-        if (strip_newline && s.size > 0 && s.data[s.size - 1] == '\n')
+        if (strip_newline && s.size > 0 && s.data[s.size - 1] == '\n') {
                 s.size--;
+                if (s.size > 0 && s.data[s.size - 1] == '\r')
+                        s.size--;
+        }
         if (s.size > max)
                 return -EFBIG;
         s.data[s.size] = 0;

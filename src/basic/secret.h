@@ -22,7 +22,8 @@ _must_check_ int secret_copy(const struct secret *from, struct secret *to);
 
 bool secret_equal(const struct secret *a, const struct secret *b);
 
-/* Reads a whole regular file of at most max bytes. With strip_newline one trailing newline is dropped. A file that has one of
+/* Reads a whole regular file of at most max bytes. With strip_newline one trailing newline, LF or CR LF, is
+ * dropped. A file that has one of
  * the `refused` bits in its mode is refused.
  * -ENOENT, -EACCES (not ours to read), -EPERM (mode too open), -EFBIG, -EINVAL (not a regular file), others.
  * An empty result is success with size 0; data is not NULL then either. */

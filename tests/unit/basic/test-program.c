@@ -75,10 +75,32 @@ static void test_secrets(void **state) {
         assert_non_null(s.data);
         secret_done(&s);
 
+        /* As one that an editor of another system wrote; a CR in any other place belongs to the secret. */
+        assert_int_equal(secret_read_file(put("s", "abc\r\n", 5, 0400), 100, true, &s), 0);
+        assert_string_equal((char *) s.data, "abc");
+        secret_done(&s);
+        assert_int_equal(secret_read_file(put("s", "\r\n", 2, 0400), 100, true, &s), 0);
+        assert_int_equal(s.size, 0);
+        secret_done(&s);
+        assert_int_equal(secret_read_file(put("s", "abc\r\n\r\n", 7, 0400), 100, true, &s), 0);
+        assert_string_equal((char *) s.data, "abc\r\n");
+        secret_done(&s);
+        assert_int_equal(secret_read_file(put("s", "abc\r", 4, 0400), 100, true, &s), 0);
+        assert_string_equal((char *) s.data, "abc\r");
+        secret_done(&s);
+        assert_int_equal(secret_read_file(put("s", "abc\r\n", 5, 0400), 100, false, &s), 0);
+        assert_int_equal(s.size, 5);
+        secret_done(&s);
+
         /* The limit is that of the secret, not of its newline. */
         big[100] = '\n';
         assert_int_equal(secret_read_file(put("s", big, 101, 0400), 100, true, &s), 0);
         assert_int_equal(s.size, 100);
+        secret_done(&s);
+        big[100] = '\r', big[101] = '\n';
+        assert_int_equal(secret_read_file(put("s", big, 102, 0400), 100, true, &s), 0);
+        assert_int_equal(s.size, 100);
+        big[100] = '\n', big[101] = 'x';
         secret_done(&s);
         assert_int_equal(secret_read_file(put("s", big, 101, 0400), 100, false, &s), -EFBIG);
         assert_int_equal(secret_read_file(put("s", big, 100, 0400), 100, false, &s), 0);
@@ -168,6 +190,11 @@ static void test_configuration(void **state) {
         assert_int_equal(ini_config_load(file, true, table, &c, &error), 0);
         assert_string_equal(c.name, "third");
         assert_int_equal(c.time, 2000000);
+        /* One is masked as systemd's users do, and what comes after it is read. */
+        assert_int_equal(unlink(in_dir("a.conf.d/20.conf")), 0);
+        assert_int_equal(symlink("/dev/null", in_dir("a.conf.d/20.conf")), 0);
+        assert_int_equal(ini_config_load(file, true, table, &c, &error), 0);
+        assert_string_equal(c.name, "second");
         put_text("a.conf.d/15.conf", "[One]\n\nTime=soon\n");
         assert_int_equal(ini_config_load(file, true, table, &c, &error), -EINVAL);
         assert_non_null(strstr(error, "a.conf.d/15.conf:3: Time=soon: not a time"));
