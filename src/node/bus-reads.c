@@ -21,6 +21,7 @@ TAILQ_HEAD(read_queue, read);
 struct bus_reads {
         struct read_queue waiting;  /* in the order in which they are answered */
         unsigned n;
+        unsigned n_added;           /* since turns were taken last */
         uint64_t turn;              /* of the last one that was answered */
         sd_event_source *defer;     /* looks as soon as one has come */
         sd_event_source *post;      /* while some wait: after whatever else the loop does, so also after each write to the bus */
@@ -54,14 +55,30 @@ static void answer(struct bus_reads *q, struct read *read) {
         read_free(q, read);
 }
 
-static int on_turn(sd_event_source *source, void *userdata) {
-        struct bus_reads *q = userdata;
-        struct read *r;
+/* One at a time: the bus may take a hundred large answers at once, and the loop has other things to do meanwhile. */
+static void take_turn(struct bus_reads *q) {
+        struct read *r = TAILQ_FIRST(&q->waiting);
 
-        while ((r = TAILQ_FIRST(&q->waiting)) && has_room(sd_bus_message_get_bus(r->message)))
+        q->n_added = 0;
+        if (r && has_room(sd_bus_message_get_bus(r->message)))
                 answer(q, r);
-        (void) sd_event_source_set_enabled(q->post, q->n > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+        r = TAILQ_FIRST(&q->waiting);
+        (void) sd_event_source_set_enabled(q->post, r ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (r && has_room(sd_bus_message_get_bus(r->message)))
+                (void) sd_event_source_set_enabled(q->defer, SD_EVENT_ONESHOT);
+}
+
+static int on_turn(sd_event_source *source, void *userdata) {
+        take_turn(userdata);
         return 0;
+}
+
+/* After all that has come in: turns are taken among those that are known, and one that is answered before the next is read takes
+ * its turn before who came a moment later, however much that one has asked for already. */
+static int set_last(sd_event_source *source) {
+        int r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 int bus_reads_new(sd_event *event, struct bus_reads **ret) {
@@ -73,11 +90,11 @@ int bus_reads_new(sd_event *event, struct bus_reads **ret) {
         TAILQ_INIT(&q->waiting);
         r = sd_event_add_defer(event, &q->defer, on_turn, q);
         if (r >= 0)
-                r = sd_event_source_set_enabled(q->defer, SD_EVENT_OFF);
+                r = set_last(q->defer);
         if (r >= 0)
                 r = sd_event_add_post(event, &q->post, on_turn, q);
         if (r >= 0)
-                r = sd_event_source_set_enabled(q->post, SD_EVENT_OFF);
+                r = set_last(q->post);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(q);
@@ -128,6 +145,9 @@ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *
                 TAILQ_INSERT_AFTER(&q->waiting, after, read, reads);
         else
                 TAILQ_INSERT_HEAD(&q->waiting, read, reads);
+        /* Who asks without end does not keep the loop from answering. */
+        if (++q->n_added >= BUS_READS_PER_CALLER_MAX)
+                take_turn(q);
         return 0;
 }
 
