@@ -58,8 +58,15 @@ static int set_commit_error(sd_bus_error *error, int r) {
                 return fail(error, ERROR_PREFIX "ReadOnly", "Only a master, or a node that has no role and is not joining, takes writes");
         case -EBUSY:
                 return fail(error, ERROR_PREFIX "Busy", "Too many transactions are under way, try again");
+        case -EREMOTEIO:
+                return fail(error, ERROR_PREFIX "Uncertain", "The transaction is not stored here, but slaves that were given it may "
+                            "have it; read the data again, from whoever is master then");
+        case -ENOLINK:
+                return fail(error, ERROR_PREFIX "Uncertain", "The transaction is stored here, but perhaps nowhere else: the role ended "
+                            "before all slaves had it; read the data again, from whoever is master then");
         case -ENOSPC:
         case -EDQUOT:
+        case -EFBIG:
                 return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
         case -E2BIG:
                 return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB");
@@ -268,6 +275,9 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         struct apply *a;
         int r;
 
+        if (b->ops->phase(b->userdata) < ROLE_PHASE_MAX)
+                return sd_bus_error_setf(error, ERROR_PREFIX "NotReady", "Start phase %u: writes are taken from phase 2 on (SetPhase)",
+                                         b->ops->phase(b->userdata));
         if (b->n_applies >= BUS_APPLIES_MAX)
                 return set_commit_error(error, -EBUSY);
         r = transaction_new(&t);
@@ -290,6 +300,41 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
                 return set_commit_error(error, r);
         }
         return 1; /* on_committed() answers */
+}
+
+/* ---- the rest ---- */
+
+struct slaves_reply {
+        sd_bus_message *m;
+        int r;
+};
+
+static void add_slave(const struct master_slave *slave, void *userdata) {
+        char id[NODE_ID_TEXT_MAX], address[NODE_ADDRESS_TEXT_MAX];
+        struct slaves_reply *reply = userdata;
+
+        if (reply->r >= 0)
+                reply->r = sd_bus_message_append(reply->m, "(sstttt)", node_id_text(&slave->id, id),
+                                                 node_address_text(&slave->address, address), slave->tick_age_usec,
+                                                 slave->transaction_age_usec, slave->bytes_unsent, slave->n_unacknowledged);
+}
+
+static int method_slaves(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        struct node_bus *b = userdata;
+        struct slaves_reply slaves;
+
+        slaves.r = sd_bus_message_new_method_return(m, &reply);
+        slaves.m = reply;
+        if (slaves.r >= 0)
+                slaves.r = sd_bus_message_open_container(reply, 'a', "(sstttt)");
+        if (slaves.r >= 0)
+                b->ops->slaves(add_slave, &slaves, b->userdata);
+        if (slaves.r >= 0)
+                slaves.r = sd_bus_message_close_container(reply);
+        if (slaves.r >= 0)
+                slaves.r = sd_bus_message_send(reply);
+        return slaves.r;
 }
 
 static int method_set_phase(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -389,6 +434,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Apply", SD_BUS_ARGS("a{ss}", set, "as", delete), SD_BUS_RESULT("s", transaction_id),
                                 method_apply, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetPhase", SD_BUS_ARGS("u", phase), SD_BUS_NO_RESULT, method_set_phase,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Slaves", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sstttt)", slaves), method_slaves,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("State", "s", property_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("TransactionId", "s", property_transaction_id, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

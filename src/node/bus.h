@@ -20,6 +20,8 @@ struct node_bus;
 struct node_bus_ops {
         const char *(*state)(void *userdata);
         unsigned (*phase)(void *userdata);
+        /* As peers_slaves(). */
+        void (*slaves)(master_slave_fn fn, void *fn_userdata, void *userdata);
         /* 0, -EINVAL or -EPERM as role_set_phase() */
         int (*set_phase)(unsigned phase, void *userdata);
         /* as peers_commit() */

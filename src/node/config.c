@@ -5,9 +5,11 @@
 #include <systemd/sd-bus.h>
 
 #include "basic/ini-config.h"
+#include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/config.h"
 #include "node/replication/message.h"
+#include "node/role.h"
 
 static const char usage[] =
         "confd-ha-node [OPTIONS]\n"
@@ -18,7 +20,7 @@ static const char usage[] =
         "  --ipc=ADDRESS     listen there for orders: 127.0.0.1:4565, [::1]:4565, unix:/PATH\n"
         "  --ha=ADDRESS      listen there for other nodes once master or relay: 0.0.0.0:4570\n"
         "  --data=DIR        keep the data in DIR\n"
-        "  --start-phase0    serve nothing but status until told to go on (SIGUSR1, SetPhase)\n"
+        "  --start-phase0    serve nothing but status until told to go on (SIGUSR1, SetPhase), as StartPhase=0\n"
         "  --bus-name=NAME   offer the data on the system bus as NAME\n"
         "  --help            print this text\n"
         "  --version         print the version\n"
@@ -164,16 +166,34 @@ static int parse_data_switch(const char *value, void *target, const char **ret_w
         return *value ? config_parse_string(value, target, ret_why) : -EINVAL;
 }
 
+static int parse_phase(const char *value, void *target, const char **ret_why) {
+        uint64_t phase;
+        int r;
+
+        *ret_why = "start phases are 0, 1 and 2";
+        r = parse_unsigned(value, 0, ROLE_PHASE_MAX, &phase);
+        if (r >= 0)
+                *(unsigned *) target = (unsigned) phase;
+        return r;
+}
+
+static int parse_log_level(const char *value, void *target, const char **ret_why) {
+        *ret_why = "one of emerg, alert, crit, err, warning, notice, info, debug";
+        return log_level_from_string(value, target);
+}
+
 static const struct ini_key keys[] = {
         { "Node", "IpcAddress", parse_ipc_address, offsetof(struct node_config, ipc) },
         { "Node", "AccessFile", config_parse_path, offsetof(struct node_config, access_file) },
         { "Node", "HaAddress", parse_ha_address, offsetof(struct node_config, ha) },
         { "Node", "ExtraListen", parse_extra_listen, 0 },
         { "Node", "TickTimeoutSec", parse_tick, offsetof(struct node_config, tick_usec) },
+        { "Node", "StartPhase", parse_phase, offsetof(struct node_config, start_phase) },
         { "Node", "SyncTimeoutSec", config_parse_sec, offsetof(struct node_config, sync_timeout_usec) },
         { "Node", "DataDirectory", parse_data_directory, offsetof(struct node_config, data_directory) },
         { "Node", "SchemaDirectory", config_parse_path, offsetof(struct node_config, schema_directory) },
         { "Node", "BusName", parse_bus_name, offsetof(struct node_config, bus_name) },
+        { "Node", "LogLevel", parse_log_level, offsetof(struct node_config, log_level) },
         {},
 };
 
@@ -195,6 +215,8 @@ int node_config_load(const struct node_options *options, struct node_config *ret
 
         *ret_error = NULL;
         c.tick_usec = 20 * USEC_PER_SEC;
+        c.start_phase = ROLE_PHASE_MAX;
+        c.log_level = LOG_INFO;
         c.sync_timeout_usec = 60 * USEC_PER_SEC;
         r = parse_ipc_address("127.0.0.1", &c.ipc, &why);
         if (r >= 0)
@@ -220,7 +242,8 @@ int node_config_load(const struct node_options *options, struct node_config *ret
                         return r;
                 }
         }
-        c.start_phase0 = options->start_phase0;
+        if (options->start_phase0)
+                c.start_phase = 0;
         *ret = c;
         c = (struct node_config) {};
         return 0;

@@ -37,7 +37,8 @@ struct node_config {
         char *data_directory;
         char *schema_directory; /* NULL or "": no schema */
         char *bus_name;         /* NULL or "": data is not offered */
-        bool start_phase0;
+        unsigned start_phase;   /* 0 to ROLE_PHASE_MAX */
+        int log_level;
 };
 
 /* Reads everything into a fresh configuration (node_config_done() it). A negative errno with *ret_error set to a message

@@ -15,12 +15,24 @@ static int on_phase_signal(sd_event_source *source, const struct signalfd_siginf
         return 0;
 }
 
+struct reload {
+        struct node *node;
+        const struct node_options *options;
+};
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        const struct reload *r = userdata;
+
+        node_reload(r->node, r->options);
+        return 0;
+}
+
 /* Blocked before any thread starts, so that the loop alone sees them. */
 static int block_signals(void) {
         sigset_t set;
 
         if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
-            sigaddset(&set, SIGUSR1) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
+            sigaddset(&set, SIGUSR1) < 0 || sigaddset(&set, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
             signal(SIGXFSZ, SIG_IGN) == SIG_ERR) /* a limit of file sizes is an error of the write */
                 return -errno;
         return 0;
@@ -39,9 +51,10 @@ static void raise_descriptor_limit(void) {
                 log_debug("Cannot raise the limit of file descriptors: %m");
 }
 
-static int run(const struct node_config *config) {
+static int run(const struct node_options *options, const struct node_config *config) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(node_freep) struct node *node = NULL;
+        struct reload reload = { .options = options };
         _cleanup_free_ char *error = NULL;
         int r;
 
@@ -66,7 +79,10 @@ static int run(const struct node_config *config) {
                 log_error("Cannot start: %s", error ?: strerror(-r));
                 return r == -EINVAL ? NODE_EXIT_CONFIG : EXIT_FAILURE;
         }
+        reload.node = node;
         r = sd_event_add_signal(event, NULL, SIGUSR1, on_phase_signal, node);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, &reload);
         if (r >= 0) {
                 notify_ready(NULL);
                 r = sd_event_loop(event);
@@ -96,5 +112,6 @@ int main(int argc, char *argv[]) {
                 log_error("%s", error ?: strerror(-r));
                 return NODE_EXIT_CONFIG;
         }
-        return run(&config);
+        log_set_level(config.log_level);
+        return run(&options, &config);
 }

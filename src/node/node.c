@@ -13,6 +13,7 @@
 
 struct node {
         sd_event *event;
+        const struct node_config *config; /* of the start */
         struct secret access;
         struct store *store;
         struct role *role;
@@ -66,6 +67,8 @@ static void tell_manager(struct node *n) {
 
         if (n->phase == 0)
                 r = asprintf(&text, "Start phase 0: waiting to be moved on");
+        else if (n->phase < ROLE_PHASE_MAX && n->state == CONFD_HA_STATE_NONE && !n->joining)
+                r = asprintf(&text, "Start phase %u: waiting for orders, no writes are taken", n->phase);
         else if (n->joining)
                 r = asprintf(&text, "Joining as %s", name);
         else if (n->state == CONFD_HA_STATE_NONE)
@@ -183,9 +186,16 @@ static int bus_commit(struct transaction *t, transaction_stored_fn fn, void *fn_
         return peers_commit(n->peers, t, fn, fn_userdata);
 }
 
+static void bus_slaves(master_slave_fn fn, void *fn_userdata, void *userdata) {
+        struct node *n = userdata;
+
+        peers_slaves(n->peers, fn, fn_userdata);
+}
+
 static const struct node_bus_ops bus_ops = {
         .state = bus_state,
         .phase = bus_phase,
+        .slaves = bus_slaves,
         .set_phase = bus_set_phase,
         .commit = bus_commit,
 };
@@ -200,6 +210,25 @@ _printf_(3, 4) static int fail(char **ret_error, int r, const char *format, ...)
                 *ret_error = NULL;
         va_end(ap);
         return r;
+}
+
+/* Whether starting again would meet the same error until somebody has done something about it. */
+static bool is_for_a_person(int error) {
+        switch (error) {
+        case -EACCES:
+        case -EPERM:
+        case -EROFS:
+        case -ENOTDIR:
+        case -EISDIR:
+        case -ELOOP:
+        case -ENAMETOOLONG:
+        case -ENOTSOCK:
+        case -EUCLEAN:
+        case -EINVAL:
+                return true;
+        default:
+                return false;
+        }
 }
 
 static int load_access(struct node *n, const char *path, char **ret_error) {
@@ -250,14 +279,37 @@ static int listen_for_orders(struct node *n, const struct node_config *config, c
         if (r == -EADDRINUSE)
                 return fail(ret_error, r, "IpcAddress=%s: another process listens there", address);
         if (r == -ENOTSOCK)
-                return fail(ret_error, r, "IpcAddress=%s: there is a file that is no socket", address);
+                return fail(ret_error, -EINVAL, "IpcAddress=%s: there is a file that is no socket", address);
         if (r < 0)
-                return fail(ret_error, r, "IpcAddress=%s: cannot listen there: %s", address, strerror(-r));
+                return fail(ret_error, is_for_a_person(r) ? -EINVAL : r, "IpcAddress=%s: cannot listen there: %s", address,
+                            strerror(-r));
         if (!n->access.data && !socket_address_is_local(&config->ipc))
                 log_warning("IpcAddress=%s can be reached from other hosts and there is no AccessFile=: anybody there can give "
                             "HA orders", address);
         log_info("Listening for orders on %s", address);
         return 0;
+}
+
+/* The packaged unit lets the node write to its state directory, and the settings can name another. */
+static bool is_sandboxed(const struct node *n) {
+        const char *own = getenv("STATE_DIRECTORY"), *directory = n->config->data_directory;
+        size_t size = own ? strcspn(own, ":") : 0;
+
+        return size > 0 && (strncmp(directory, own, size) != 0 || (directory[size] && directory[size] != '/'));
+}
+
+static int open_store(struct node *n, char **ret_error) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        r = store_open(n->config->data_directory, n->event, &n->store, &error);
+        if ((r == -EROFS || r == -EACCES || r == -ENOENT) && is_sandboxed(n))
+                return fail(ret_error, -EINVAL, "%s; DataDirectory= is outside of what the sandbox of confd-ha-node.service lets it "
+                            "write to: a drop-in with ReadWritePaths=%s is needed, see confd-ha-node(8)", error ?: strerror(-r),
+                            n->config->data_directory);
+        if (r < 0)
+                *ret_error = TAKE_PTR(error);
+        return is_for_a_person(r) ? -EINVAL : r;
 }
 
 int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error) {
@@ -269,13 +321,14 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
         if (!n)
                 return -ENOMEM;
         n->event = sd_event_ref(event);
+        n->config = config;
         n->state = CONFD_HA_STATE_NONE;
-        n->phase = config->start_phase0 ? 0 : ROLE_PHASE_MAX;
+        n->phase = config->start_phase;
         r = load_access(n, config->access_file, ret_error);
         if (r >= 0)
                 r = load_replication(config, &replication, ret_error);
         if (r >= 0)
-                r = store_open(config->data_directory, event, &n->store, ret_error);
+                r = open_store(n, ret_error);
         if (r >= 0)
                 r = peers_new(event, n->store, &replication, &n->peers);
         if (r >= 0)
@@ -308,6 +361,79 @@ struct node *node_free(struct node *n) {
         free(n->status);
         free(n);
         return NULL;
+}
+
+/* ---- other settings while it runs ---- */
+
+static bool same_text(const char *a, const char *b) {
+        return streq(a ?: "", b ?: "");
+}
+
+static bool same_address(const struct socket_address *a, const struct socket_address *b) {
+        return a->length == b->length && memcmp(&a->storage, &b->storage, a->length) == 0;
+}
+
+static bool same_extra(const struct node_config *a, const struct node_config *b) {
+        if (a->n_extra_listen != b->n_extra_listen)
+                return false;
+        for (size_t i = 0; i < a->n_extra_listen; i++)
+                if (!node_address_equal(&a->extra_listen[i], &b->extra_listen[i]))
+                        return false;
+        return true;
+}
+
+static void say_what_needs_a_restart(const struct node_config *now, const struct node_config *wanted) {
+        const struct {
+                const char *key;
+                bool same;
+        } fixed[] = {
+                { "IpcAddress", same_address(&now->ipc, &wanted->ipc) },
+                { "AccessFile", same_text(now->access_file, wanted->access_file) },
+                { "HaAddress", same_address(&now->ha, &wanted->ha) },
+                { "ExtraListen", same_extra(now, wanted) },
+                { "DataDirectory", same_text(now->data_directory, wanted->data_directory) },
+                { "BusName", same_text(now->bus_name, wanted->bus_name) },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(fixed); i++)
+                if (!fixed[i].same)
+                        log_warning("%s= has changed, which takes a restart of the node; it goes on with what it has", fixed[i].key);
+}
+
+static int reload(struct node *n, const struct node_options *options, char **ret_error) {
+        _cleanup_node_config_ struct node_config c = {};
+        struct replication_config replication;
+        int r;
+
+        r = node_config_load(options, &c, ret_error);
+        if (r < 0)
+                return r;
+        say_what_needs_a_restart(n->config, &c);
+        r = load_replication(&c, &replication, ret_error);
+        if (r < 0)
+                return r;
+        /* Where the node listens stays as it is. */
+        r = node_address_from_sockaddr(&n->config->ha.sa, &replication.ha_address);
+        if (r < 0)
+                return r;
+        memcpy(replication.extra_listen, n->config->extra_listen, sizeof(replication.extra_listen));
+        replication.n_extra_listen = n->config->n_extra_listen;
+        peers_configure(n->peers, &replication);
+        log_set_level(c.log_level);
+        return 0;
+}
+
+void node_reload(struct node *n, const struct node_options *options) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        notify_reloading();
+        r = reload(n, options, &error);
+        if (r < 0)
+                log_error("The configuration is refused, the old one stays: %s", error ?: strerror(-r));
+        else
+                log_info("The configuration has been read again; other ticks and another schema hold for connections of nodes from now on");
+        notify_ready(NULL);
 }
 
 void node_next_phase(struct node *n) {

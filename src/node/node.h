@@ -8,11 +8,16 @@
 
 struct node;
 
-/* Opens the data, listens, takes the bus name, and is ready when this returns; config is borrowed. On an error
- * *ret_error is a message that says what failed and what to look at (free it): -EINVAL when the settings are to blame. */
+/* Opens the data, listens, takes the bus name, and is ready when this returns; config is borrowed for as long as the node is
+ * there. On an error *ret_error is a message that says what failed and what to look at (free it): -EINVAL for what only a person
+ * can mend. */
 _must_check_ int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error);
 struct node *node_free(struct node *n);
 DEFINE_CLEANUP(struct node *, node_free)
+
+/* Reads the configuration again, and takes over what can change while the node runs; says in the log what that is not. What is
+ * wrong changes nothing. */
+void node_reload(struct node *n, const struct node_options *options);
 
 /* Moves on to the next start phase, if there is one. */
 void node_next_phase(struct node *n);

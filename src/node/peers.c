@@ -223,6 +223,10 @@ struct peers *peers_free(struct peers *p) {
         return NULL;
 }
 
+void peers_configure(struct peers *p, const struct replication_config *config) {
+        p->config = *config;
+}
+
 void peers_set_role(struct peers *p, struct role *role) {
         p->role = role;
 }

@@ -18,6 +18,10 @@ _must_check_ int peers_new(sd_event *event, struct store *store, const struct re
 struct peers *peers_free(struct peers *p);
 DEFINE_CLEANUP(struct peers *, peers_free)
 
+/* Other ticks, another synchronization timeout, another schema: for the connections between nodes that are made from now on. Both
+ * ends of one that is there have agreed on its ticks. */
+void peers_configure(struct peers *p, const struct replication_config *config);
+
 /* Whom to tell. Set before anything else is called. */
 void peers_set_role(struct peers *p, struct role *role);
 

@@ -54,7 +54,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 
 struct client *client_new(struct fixture *f, uid_t uid) {
         struct client *c = calloc(1, sizeof(*c));
-        char *name = NULL;
+        char *name = NULL, *match = NULL;
         const char *unique;
 
         if (!c || sd_bus_new(&c->bus) < 0)
@@ -71,8 +71,10 @@ struct client *client_new(struct fixture *f, uid_t uid) {
                 abort();
         if (sd_bus_attach_event(c->bus, f->event, SD_EVENT_PRIORITY_NORMAL) < 0 ||
             sd_bus_get_unique_name(c->bus, &unique) < 0 || asprintf(&name, "%s", unique) < 0 ||
-            sd_bus_add_match(c->bus, NULL, "type='signal',path='" HAD_PATH "'", on_signal, c) < 0)
+            asprintf(&match, "type='signal',path='%s'", f->subject->path) < 0 ||
+            sd_bus_add_match(c->bus, NULL, match, on_signal, c) < 0)
                 abort();
+        free(match);
         c->trace.name = keep(f, name);
         c->next = f->clients;
         f->clients = c;
@@ -108,7 +110,7 @@ static struct call *start(struct client *c, bool interactive, const char *path, 
         call->client = c;
         call->next = c->calls;
         c->calls = call;
-        if (sd_bus_message_new_method_call(c->bus, &m, HAD_NAME, path, interface, member) < 0 ||
+        if (sd_bus_message_new_method_call(c->bus, &m, c->f->subject->name, path, interface, member) < 0 ||
             sd_bus_message_set_allow_interactive_authorization(m, interactive) < 0 ||
             sd_bus_message_set_auto_start(m, false) < 0 ||
             (!isempty(types) && sd_bus_message_appendv(m, types, ap) < 0) ||
@@ -121,7 +123,7 @@ static struct call *start(struct client *c, bool interactive, const char *path, 
 }
 
 struct call *call_startv(struct client *c, bool interactive, const char *method, const char *types, va_list ap) {
-        return start(c, interactive, HAD_PATH, HAD_INTERFACE, method, types, ap);
+        return start(c, interactive, c->f->subject->path, c->f->subject->interface, method, types, ap);
 }
 
 struct call *call_start(struct client *c, const char *method, const char *types, ...) {

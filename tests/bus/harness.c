@@ -172,6 +172,13 @@ void bus_start(struct fixture *f) {
         f->root = client_new(f, 0);
 }
 
+void bus_end(struct fixture *f) {
+        for (struct client *c = f->clients; c; c = c->next)
+                if (c->bus)
+                        client_leave(c);
+        child_end(&f->daemon);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         return remove(path);
 }
@@ -212,7 +219,7 @@ static void destroy_current(void) {
                 destroy(current);
 }
 
-static int setup(void **state, bool with_sim) {
+static int setup_subject(void **state, const struct subject *subject, bool with_sim) {
         static bool registered;
         struct fixture *f = calloc(1, sizeof(*f));
         char dir[] = "/tmp/confd-ha-bus-XXXXXX";
@@ -224,6 +231,7 @@ static int setup(void **state, bool with_sim) {
         if (!f || !mkdtemp(dir) || chmod(dir, 0755) < 0 || sd_event_new(&f->event) < 0)
                 abort();
         *state = f;
+        f->subject = subject;
         f->dir = (char *) kept(f, "%s", dir);
         janitor_start(f);
         f->service.trace.name = "service";
@@ -239,6 +247,16 @@ static int setup(void **state, bool with_sim) {
         if (with_sim)
                 sim_start(f);
         return 0;
+}
+
+static int setup(void **state, bool with_sim) {
+        static const struct subject had = { HAD_NAME, HAD_PATH, HAD_INTERFACE };
+
+        return setup_subject(state, &had, with_sim);
+}
+
+int setup_for(void **state, const struct subject *subject) {
+        return setup_subject(state, subject, /* with_sim= */ false);
 }
 
 int setup_bare(void **state) {
@@ -378,7 +396,7 @@ static bool name_has_owner(struct fixture *f) {
         int owned = 0;
 
         if (sd_bus_call_method(f->root->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                               "NameHasOwner", NULL, &reply, "s", HAD_NAME) < 0 ||
+                               "NameHasOwner", NULL, &reply, "s", f->subject->name) < 0 ||
             sd_bus_message_read(reply, "b", &owned) < 0)
                 abort();
         sd_bus_message_unref(reply);
@@ -510,12 +528,12 @@ const char *call_fails(struct fixture *f, const char *file, int line, struct cli
 void barrier(struct fixture *f, struct client *c) {
         for (int i = 0; i < 5; i++)
                 (void) wait_call(f, __FILE__, __LINE__,
-                                 call_start_member(c, HAD_PATH, "org.freedesktop.DBus.Peer", "Ping", ""), NULL);
+                                 call_start_member(c, f->subject->path, "org.freedesktop.DBus.Peer", "Ping", ""), NULL);
 }
 
 const char *property(struct fixture *f, const char *name) {
-        struct call *call = call_start_member(f->root, HAD_PATH, "org.freedesktop.DBus.Properties", "Get", "ss",
-                                              HAD_INTERFACE, name);
+        struct call *call = call_start_member(f->root, f->subject->path, "org.freedesktop.DBus.Properties", "Get", "ss",
+                                              f->subject->interface, name);
 
         return wait_call(f, __FILE__, __LINE__, call, NULL);
 }

@@ -34,7 +34,13 @@ enum { PATIENCE_SEC = 15, NOBODY = 65534, OTHER_USER = 1 /* the bus knows only u
 #define HAD_INTERFACE "org.confd.HA"
 #define HAD_ERROR(name) "org.confd.HA.Error." name
 
+/* Whom the tests call. */
+struct subject {
+        const char *name, *path, *interface;
+};
+
 struct fixture {
+        const struct subject *subject;
         sd_event *event;
         char *dir;           /* of this test alone, removed at the end */
         int janitor_fd;      /* its other end removes the directory when we end without having done so */
@@ -68,6 +74,7 @@ int setup_as_on_a_system(void **state); /* the same, and the bus lets no connect
 int setup_running(void **state);   /* the service is about to run; the ConfD listens */
 int setup_stopped(void **state);   /* the service is not started; the ConfD listens */
 int setup_bare(void **state);      /* no ConfD either */
+int setup_for(void **state, const struct subject *subject); /* a bus, for a program other than the service */
 int teardown(void **state);        /* demands a clean end of a service that runs */
 
 #define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, setup_connected, teardown)
@@ -108,8 +115,9 @@ void barrier(struct fixture *f, struct client *c);
 const char *keep(struct fixture *f, char *s);
 _printf_(2, 3) const char *kept(struct fixture *f, const char *format, ...);
 
-/* The bus */
+/* The bus, with a new root client; bus_end() leaves no client on it. */
 void bus_start(struct fixture *f);
+void bus_end(struct fixture *f);
 
 /* Files */
 _printf_(3, 4) const char *write_file(struct fixture *f, const char *name, const char *format, ...);

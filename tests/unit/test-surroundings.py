@@ -314,6 +314,27 @@ is_so('the manager is told that the node is ready when it reads again', told(b'R
 is_so('the watchdog is fed from then on', told(b'WATCHDOG=1') and told(b'WATCHDOG=1'))
 is_so('the node ends in time, and says so', stop(process) == 0 and told(b'STOPPING=1'))
 
+# ---- what only a person can mend ----
+
+def ends_with(status, words, name, switch):
+    process = subprocess.run([PROGRAMS['confd-ha-node'], f'--config={work}/empty.conf', f'--ipc=unix:{work}/{next(numbers)}.ipc',
+                              f'--data={work}/{next(numbers)}', switch], stderr=subprocess.PIPE, timeout=PATIENCE, text=True,
+                             env={k: v for k, v in os.environ.items() if k != 'JOURNAL_STREAM'})
+    is_so(name, process.returncode == status and words in process.stderr, f'{process.returncode}: {process.stderr}')
+
+
+(work / 'file').touch()
+(work / 'damaged').mkdir(mode=0o700)
+(work / 'damaged' / 'current').write_text('store-1.mdb\n')
+(work / 'damaged' / 'store-1.mdb').write_bytes(b'not a store' * 4096)
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(f'{work}/taken')
+    listener.listen()
+    ends_with(1, 'another process listens there', 'an address in use is worth another start', f'--ipc=unix:{work}/taken')
+ends_with(78, 'no socket', 'a file where the IPC socket belongs is for a person to mend', f'--ipc=unix:{work}/file')
+ends_with(78, 'file/data', 'a data directory that cannot be is for a person to mend', f'--data={work}/file/data')
+ends_with(78, 'damaged', 'a damaged store is for a person to mend', f'--data={work}/damaged')
+
 shutil.rmtree(work)
 print(f'1..{count}')
 sys.exit(failed > 0)

@@ -70,7 +70,8 @@ static void test_defaults(void **state) {
         assert_true(isempty(c.access_file));
         assert_true(isempty(c.schema_directory));
         assert_true(isempty(c.bus_name));
-        assert_false(c.start_phase0);
+        assert_int_equal(c.start_phase, 2);
+        assert_int_equal(c.log_level, LOG_INFO);
 }
 
 static void test_every_key(void **state) {
@@ -82,8 +83,8 @@ static void test_every_key(void **state) {
         write_file(f->file,
                    "[Node]\nIpcAddress=unix:/run/x/ipc.sock\nAccessFile=/etc/x\nHaAddress=[::1]:5000\n"
                    "ExtraListen=10.0.0.1  [fd00::1]:4571\nTickTimeoutSec=0\nSyncTimeoutSec=1.5\nDataDirectory=/data\n"
-                   "SchemaDirectory=/fxs\nBusName=org.example.Node\n");
-        assert_int_equal(node_config_load(&(struct node_options) { .config = f->file, .start_phase0 = true }, &c, &error), 0);
+                   "SchemaDirectory=/fxs\nBusName=org.example.Node\nStartPhase=1\nLogLevel=debug\n");
+        assert_int_equal(node_config_load(&(struct node_options) { .config = f->file }, &c, &error), 0);
         expect_address(&c.ipc, "unix:/run/x/ipc.sock");
         expect_address(&c.ha, "[::1]:5000");
         assert_int_equal(c.n_extra_listen, 2);
@@ -95,7 +96,8 @@ static void test_every_key(void **state) {
         assert_string_equal(c.access_file, "/etc/x");
         assert_string_equal(c.schema_directory, "/fxs");
         assert_string_equal(c.bus_name, "org.example.Node");
-        assert_true(c.start_phase0);
+        assert_int_equal(c.start_phase, 1);
+        assert_int_equal(c.log_level, LOG_DEBUG);
 }
 
 static void test_switches_override(void **state) {
@@ -107,14 +109,14 @@ static void test_switches_override(void **state) {
                                       (char *) "--data=d", (char *) "--bus-name=org.example.B", (char *) "--start-phase0", NULL };
 
         (void) snprintf(config, sizeof(config), "--config=%s", f->file);
-        write_file(f->file, "[Node]\nIpcAddress=unix:/run/x\nHaAddress=1.2.3.4\nDataDirectory=/data\nBusName=org.example.A\n");
+        write_file(f->file, "[Node]\nIpcAddress=unix:/run/x\nHaAddress=1.2.3.4\nDataDirectory=/data\nBusName=org.example.A\nStartPhase=1\n");
         assert_int_equal(node_options_parse(7, argv, &options), 1);
         assert_int_equal(node_config_load(&options, &c, &error), 0);
         expect_address(&c.ipc, "[::1]:4999");
         expect_address(&c.ha, "127.0.0.2:4570");
         assert_string_equal(c.data_directory, "d");
         assert_string_equal(c.bus_name, "org.example.B");
-        assert_true(c.start_phase0);
+        assert_int_equal(c.start_phase, 0);
 }
 
 static void test_drop_ins(void **state) {
