@@ -51,3 +51,9 @@ bool node_list_has(const struct node_list *l, const struct node *node) {
                         return true;
         return false;
 }
+
+bool node_list_same_master(const struct node_list *a, const struct node_list *b) {
+        if (node_list_size(a) == 0 || node_list_size(b) == 0)
+                return node_list_size(a) == node_list_size(b);
+        return streq(a->nodes[0].id, b->nodes[0].id);
+}

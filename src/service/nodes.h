@@ -24,5 +24,7 @@ DEFINE_CLEANUP(struct node_list *, node_list_free)
 
 /* NULL counts as an empty list in what follows. */
 bool node_list_equal(const struct node_list *a, const struct node_list *b);
+/* Whether the first of both, which is the master of a slave, has the same id; or there is none in either. */
+bool node_list_same_master(const struct node_list *a, const struct node_list *b);
 bool node_list_has(const struct node_list *l, const struct node *node);
 static inline _unused_ size_t node_list_size(const struct node_list *l) { return l ? l->n : 0; }

@@ -71,7 +71,7 @@ static void on_publish(void *userdata) {
 
         if (changed & CHANGED_NODE_ID)
                 keep_node_id(s->state->node_id);
-        if (changed & CHANGED_LAST_IN_SYNC)
+        if (changed & (CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE))
                 keep_last_in_sync(&s->state->last_in_sync);
         bus_emit_properties(s->bus, changed);
         for (size_t i = 0; i < signals.n; i++) {

@@ -81,3 +81,10 @@ void signal_list_sort(struct signal_list *l) {
 bool signal_is_about(const struct signal *g, const char *id, const char *address) {
         return streq(g->args[0] ?: "", id ?: "") && streq(g->args[1] ?: "", address ?: "");
 }
+
+bool signal_list_tells(const struct signal_list *l, enum signal_kind kind, const char *id, const char *address) {
+        for (size_t i = 0; i < l->n; i++)
+                if (l->items[i].kind == kind && (!id || signal_is_about(&l->items[i], id, address)))
+                        return true;
+        return false;
+}

@@ -43,5 +43,8 @@ struct signal signal_list_take(struct signal_list *l, size_t i);
 /* By group, then by kind, then by stamp. */
 void signal_list_sort(struct signal_list *l);
 
+/* Whether one of the list is of this kind and, unless id is NULL, about these. */
+bool signal_list_tells(const struct signal_list *l, enum signal_kind kind, const char *id, const char *address);
+
 /* Whether the first two arguments are these. */
 bool signal_is_about(const struct signal *g, const char *id, const char *address);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the roles and their transitions: from what ConfD says to properties and signals. */
-#include "service/bus-errors.h"
-#include "service/state.h"
+#include <limits.h>
+
+#include "service/state-internal.h"
 
 struct outcome {
         struct outcome *next;
@@ -57,6 +58,7 @@ struct state *state_free(struct state *s) {
         free(s->ordered_id);
         free(s->ordered_address);
         sync_record_done(&s->last_in_sync);
+        told_done(&s->shown);
         free(s);
         return NULL;
 }
@@ -77,6 +79,7 @@ int state_new(struct state **ret, const char *confd_address, const char *node_id
             free_and_strdup(&s->confd_version, "") < 0 || free_and_strdup(&s->error_name, "") < 0 ||
             free_and_strdup(&s->error_message, "") < 0)
                 return -ENOMEM;
+        (void) told_update(&s->shown, s, UINT_MAX);
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -85,6 +88,7 @@ void state_remember(struct state *s, struct sync_record *last_in_sync) {
         sync_record_done(&s->last_in_sync);
         s->last_in_sync = *last_in_sync;
         *last_in_sync = (struct sync_record) {};
+        (void) told_update(&s->shown, s, CHANGED_LAST_IN_SYNC);
 }
 
 /* Sets a string property. */
@@ -149,7 +153,7 @@ void state_set_synchronizing(struct state *s, bool synchronizing) {
 
 void state_beslave(struct state *s, uint64_t realtime) {
         if (sync_record_beslave(&s->last_in_sync, realtime))
-                s->changed |= CHANGED_LAST_IN_SYNC;
+                s->changed |= CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE;
         s->was_in_place = s->in_place;
         s->in_place = s->untold_copy = false;
         state_set_synchronizing(s, true);
@@ -270,96 +274,6 @@ static int apply_outcomes(struct state *s, uint64_t covers, struct signal_list *
                         r = -ENOMEM;
                 outcome_free(o);
         }
-        return r;
-}
-
-/* An event that comes after the difference of two statuses has told the same is late: whether this one is. It is expected
- * no more then, as after one that says the opposite. */
-static bool take_late(struct state *s, const struct signal *g, uint64_t monotonic) {
-        bool late = false;
-
-        for (size_t i = 0; i < s->told.n;) {
-                struct signal *t = &s->told.items[i];
-                bool same_id = streq(t->args[0] ?: "", g->args[0] ?: "");
-                bool peer = t->kind == SIGNAL_SLAVE_DIED || t->kind == SIGNAL_SLAVE_ARRIVED;
-
-                if (t->stamp < monotonic)
-                        signal_list_remove(&s->told, i);
-                else if (!late && t->kind == g->kind && (!peer || signal_is_about(t, g->args[0], g->args[1]))) {
-                        late = true;
-                        signal_list_remove(&s->told, i);
-                } else if (peer && t->kind != g->kind && same_id)
-                        signal_list_remove(&s->told, i);
-                else
-                        i++;
-        }
-        return late;
-}
-
-/* Whether an event of the list says this already; each event explains one difference. */
-static bool is_told(const struct signal_list *l, enum signal_kind kind, const char *id, const char *address) {
-        for (size_t i = 0; i < l->n; i++)
-                if (l->items[i].kind == kind && (!id || signal_is_about(&l->items[i], id, address)))
-                        return true;
-        return false;
-}
-
-static int add_difference(struct state *s, struct signal_list *batch, enum signal_kind kind, const char *a, const char *b,
-                          uint64_t monotonic) {
-        bool peer = kind == SIGNAL_SLAVE_DIED || kind == SIGNAL_SLAVE_ARRIVED;
-        struct signal g, t;
-
-        if (is_told(batch, kind, peer ? a : NULL, b))
-                return 0;
-        if (signal_make(&g, kind, a, b, NULL) < 0)
-                return -ENOMEM;
-        g.group = s->group;
-        g.stamp = UINT64_MAX; /* after what was reported */
-        g.by_copy = true; /* not known: whoever caches data does well to think so */
-        if (signal_list_add(batch, g) < 0)
-                return -ENOMEM;
-        if (signal_make(&t, kind, a, b, NULL) < 0)
-                return -ENOMEM;
-        t.stamp = monotonic + STATE_LATE_USEC;
-        while (s->told.n >= STATE_PENDING_MAX)
-                signal_list_remove(&s->told, 0);
-        return signal_list_add(&s->told, t);
-}
-
-static bool same_master(const struct node_list *a, const struct node_list *b) {
-        if (node_list_size(a) == 0 || node_list_size(b) == 0)
-                return node_list_size(a) == node_list_size(b);
-        return streq(a->nodes[0].id, b->nodes[0].id);
-}
-
-/* What would have been reported between the last status and this one. */
-static int add_differences(struct state *s, struct signal_list *batch, const struct status_reading *now) {
-        const bool under_order = now->under_order, synchronizing = now->synchronizing;
-        const struct node_list *nodes = now->nodes;
-        const uint64_t monotonic = now->monotonic;
-        const enum ha_state state = now->state;
-        const struct node_list *old = s->known_state == HA_STATE_MASTER ? s->known : NULL;
-        int r = 0;
-
-        if (s->known_state == HA_STATE_UNKNOWN)
-                return 0;
-        /* Who leaves a role by order reports no losses. */
-        if (ha_state_follows(s->known_state) && state == HA_STATE_NONE && !under_order)
-                r = add_difference(s, batch, SIGNAL_MASTER_LOST, ERROR_CLOSED,
-                                   "the master was lost while there was no event connection to ConfD", monotonic);
-        if (s->known_state == HA_STATE_MASTER && state == HA_STATE_MASTER)
-                for (size_t i = 0; r >= 0 && i < node_list_size(old); i++)
-                        if (!node_list_has(nodes, &old->nodes[i]))
-                                r = add_difference(s, batch, SIGNAL_SLAVE_DIED, old->nodes[i].id, old->nodes[i].address,
-                                                   monotonic);
-        if (state == HA_STATE_MASTER)
-                for (size_t i = 0; r >= 0 && i < node_list_size(nodes); i++)
-                        if (!node_list_has(old, &nodes->nodes[i]))
-                                r = add_difference(s, batch, SIGNAL_SLAVE_ARRIVED, nodes->nodes[i].id,
-                                                   nodes->nodes[i].address, monotonic);
-        if (r >= 0 && !synchronizing && ha_state_follows(state) &&
-            (!ha_state_follows(s->known_state) || !same_master(s->known, nodes)))
-                r = add_difference(s, batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, monotonic);
         return r;
 }
 
@@ -493,29 +407,30 @@ static int collect(struct state *s, struct effect *e) {
 
                 if (g.stamp > now->covers)
                         s->pending.items[left++] = g;
-                else if (take_late(s, &g, now->monotonic))
+                else if (state_take_late(s, &g, now->monotonic))
                         signal_done(&g);
                 else if (signal_list_add(&e->batch, g) < 0)
                         r = -ENOMEM;
         }
         s->pending.n = left;
-        if (!ha_state_follows(now->state) || is_told(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
+        if (!ha_state_follows(now->state) || signal_list_tells(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
                 s->untold_copy = false;
         else if (s->untold_copy && !now->synchronizing && s->in_place) {
                 s->untold_copy = false;
-                q = add_difference(s, &e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, now->monotonic);
+                q = state_add_difference(s, &e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL, now->monotonic);
                 if (q < 0)
                         r = q;
         } else if (s->missed && now->synchronizing)
                 s->untold_copy = true;
         if (s->missed) {
-                q = add_differences(s, &e->batch, now);
+                q = state_add_differences(s, &e->batch, now);
                 if (q < 0)
                         r = q;
                 if (s->events_connected && now->covers >= s->missed_until && r >= 0)
                         s->missed = false;
         }
-        return r;
+        q = state_add_deaths(s, &e->batch, now);
+        return q < 0 ? q : r;
 }
 
 /* Why the state is another. */
@@ -530,7 +445,7 @@ static const char *find_reason(struct state *s, const struct effect *e) {
                 return "connected";
         if (e->reading->under_order)
                 return "order";
-        return is_told(&e->batch, SIGNAL_MASTER_LOST, NULL, NULL) ? "master-lost" : "external";
+        return signal_list_tells(&e->batch, SIGNAL_MASTER_LOST, NULL, NULL) ? "master-lost" : "external";
 }
 
 /* Whether the data of the master that it follows now are in place. At first there is nobody to have told, and who follows
@@ -540,14 +455,14 @@ static bool is_in_place(const struct state *s, const struct effect *e) {
 
         if (!ha_state_follows(now->state))
                 return false;
-        if (is_told(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
+        if (signal_list_tells(&e->batch, SIGNAL_SLAVE_INITIALIZED, NULL, NULL))
                 return true;
         if (s->known_state == HA_STATE_UNKNOWN)
                 return s->in_place || (!now->synchronizing && !s->last_in_sync.beslave_since);
         for (size_t i = 0; i < e->results.n; i++)
                 if (!*e->results.items[i].args[0])
                         return true;
-        return s->in_place && ha_state_follows(s->known_state) && same_master(s->known, now->nodes);
+        return s->in_place && ha_state_follows(s->known_state) && node_list_same_master(s->known, now->nodes);
 }
 
 static int show(struct state *s, struct effect *e, const char *reason) {
@@ -595,7 +510,7 @@ static int keep_in_sync(struct state *s, const struct effect *e) {
         else if (!s->synchronizing || !ha_state_follows(s->state))
                 r = sync_record_end(&s->last_in_sync, end, realtime);
         if (r > 0)
-                s->changed |= CHANGED_LAST_IN_SYNC;
+                s->changed |= CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE;
         s->gap = false;
         return r;
 }
@@ -672,5 +587,5 @@ unsigned state_take(struct state *s, struct signal_list *ret_signals) {
         *ret_signals = s->signals;
         s->signals = (struct signal_list) {};
         s->changed = 0;
-        return changed;
+        return told_update(&s->shown, s, changed);
 }

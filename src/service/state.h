@@ -16,6 +16,7 @@
 #include "service/roles.h"
 #include "service/signals.h"
 #include "service/sync-record.h"
+#include "service/told.h"
 
 /* Most events that wait for a status. More only set the differences to work, so nothing is lost but the detail. */
 #define STATE_PENDING_MAX 1024
@@ -35,6 +36,7 @@ enum {
         CHANGED_IN_SYNC = 1 << 10,
         CHANGED_LAST_IN_SYNC = 1 << 11,
         CHANGED_TARGETS = 1 << 12, /* which are not part of the state */
+        CHANGED_BESLAVE_SINCE = 1 << 13, /* is kept with LastInSync, and not shown */
 };
 
 enum error_kind {
@@ -65,6 +67,7 @@ struct state {
         /* What has changed since state_take(). */
         unsigned changed;
         struct signal_list signals;
+        struct told shown;
 
         /* Private. */
         enum error_kind error_kind;

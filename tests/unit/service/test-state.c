@@ -225,7 +225,7 @@ static void signals_come_in_the_order_of_the_table(void **unused) {
         event(w, SIGNAL_SLAVE_DIED, "n3", "c", false);
         assert_int_equal(state_outcome(w->s, ++w->stamp, &outcome), 0);
         assert_string_equal(status(w, HA_STATE_NONE, NOBODY, (struct ask) { .under_order = true }),
-                            "died(n3,c) arrived(n4,d) initialized(copy) state(slave,none,order) result(Closed)");
+                            "died(n3,c) arrived(n4,d) initialized(copy) died(n4,d) state(slave,none,order) result(Closed)");
         world_free(w);
 }
 
@@ -269,6 +269,43 @@ static void differences_take_the_place_of_missed_events(void **unused) {
 }
 
 #define none_now(w) (struct status_reading) { .covers = (w)->stamp, .state = HA_STATE_NONE, .monotonic = 1, .realtime = 1 }
+
+/* Whoever counts arrivals and deaths has the slaves at any time. */
+static void who_arrived_and_is_not_there_is_gone_again(void **unused) {
+        struct world *w = in_role(HA_STATE_MASTER, NODES({ "n2", "b" }));
+
+        event(w, SIGNAL_SLAVE_ARRIVED, "n3", "c", false);
+        event(w, SIGNAL_SLAVE_ARRIVED, "n4", "d", false);
+        assert_string_equal(status(w, HA_STATE_MASTER, NODES({ "n2", "b" }, { "n4", "d" }), (struct ask) {}),
+                            "arrived(n3,c) arrived(n4,d) died(n3,c)");
+        /* Its own word of it is late then. */
+        event(w, SIGNAL_SLAVE_DIED, "n3", "c", false);
+        assert_string_equal(status(w, HA_STATE_MASTER, NODES({ "n2", "b" }, { "n4", "d" }), (struct ask) {}), "");
+        /* One that says so itself says it once. */
+        event(w, SIGNAL_SLAVE_ARRIVED, "n5", "e", false);
+        event(w, SIGNAL_SLAVE_DIED, "n5", "e", false);
+        assert_string_equal(status(w, HA_STATE_MASTER, NODES({ "n2", "b" }, { "n4", "d" }), (struct ask) {}),
+                            "arrived(n5,e) died(n5,e)");
+        world_free(w);
+}
+
+/* As when ConfD takes a name and loses its role before the status shows it. */
+static void what_has_changed_back_is_no_news(void **unused) {
+        struct world *w = in_role(HA_STATE_NONE, NOBODY);
+        struct order_outcome o = { .node_id = "n1" };
+
+        assert_int_equal(state_outcome(w->s, ++w->stamp, &o), 0);
+        assert_string_equal(status(w, HA_STATE_NONE, NOBODY, (struct ask) {}), "");
+        assert_int_equal(w->changed, 0);
+        assert_int_equal(state_outcome(w->s, ++w->stamp, &o), 0);
+        (void) status(w, HA_STATE_MASTER, NOBODY, (struct ask) {});
+        assert_true(w->changed & CHANGED_NODE_ID);
+        state_set_synchronizing(w->s, true);
+        state_set_synchronizing(w->s, false);
+        (void) take(w);
+        assert_int_equal(w->changed, 0);
+        world_free(w);
+}
 
 static void a_lost_master_is_named_to_the_journal(void **unused) {
         struct world *w = in_role(HA_STATE_SLAVE, NODES({ "n1", "a" }));
@@ -511,6 +548,8 @@ int main(void) {
                 cmocka_unit_test(what_contradicts_keeps_its_order),
                 cmocka_unit_test(no_differences_while_events_come),
                 cmocka_unit_test(differences_take_the_place_of_missed_events),
+                cmocka_unit_test(who_arrived_and_is_not_there_is_gone_again),
+                cmocka_unit_test(what_has_changed_back_is_no_news),
                 cmocka_unit_test(a_lost_master_is_named_to_the_journal),
                 cmocka_unit_test(differences_over_a_disconnection),
                 cmocka_unit_test(an_order_that_ends_the_role_loses_no_master),
