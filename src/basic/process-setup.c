@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what a program inherits and does not want. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -25,6 +26,13 @@ int process_setup(sighandler_t sigpipe) {
             sigprocmask(SIG_SETMASK, &none, NULL) < 0)
                 return -errno;
         return 0;
+}
+
+void process_give_memory_back(void) {
+        enum { LARGE = 128 * 1024 };
+
+        (void) mallopt(M_MMAP_THRESHOLD, LARGE);
+        (void) mallopt(M_TRIM_THRESHOLD, LARGE);
 }
 
 void process_hide_memory(void) {

@@ -12,6 +12,10 @@
  * the program has to end, and has nowhere to say so. */
 _must_check_ int process_setup(sighandler_t sigpipe);
 
+/* For a program that others may send large messages: what they took is given back to the system. By itself malloc() would learn
+ * from the first that such sizes are usual, and keep them. */
+void process_give_memory_back(void);
+
 /* For a program that holds secrets: no core file is made of it, and no other process of its user may look into it; unless its
  * limit for core files (`ulimit -c`, LimitCORE=) says that core files are wanted. */
 void process_hide_memory(void);

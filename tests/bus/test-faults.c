@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the proof that a ConfD that hangs or talks nonsense, or a caller that floods, harms nobody else. */
+#include <stdio.h>
+
 #include "harness.h"
 
 #define LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
@@ -425,9 +427,48 @@ static void a_flood_without_a_confd(void **state) {
 
 #define STOPPED BUS_TEST_STOPPED
 
+/* The sanitizer keeps what is freed, on purpose. */
+#ifndef __SANITIZE_ADDRESS__
+static unsigned resident_kib(struct fixture *f) {
+        char line[128], *path = (char *) kept(f, "/proc/%d/status", (int) f->service.pid);
+        FILE *status = fopen(path, "re");
+        unsigned kib = 0;
+
+        CHECK(f, status);
+        while (fgets(line, sizeof(line), status))
+                if (sscanf(line, "VmRSS: %u kB", &kib) == 1)
+                        break;
+        fclose(status);
+        CHECK(f, kib > 0);
+        return kib;
+}
+
+static void what_a_large_message_took_is_given_back(void **state) {
+        struct fixture *f = *state;
+        const size_t size = 30 * 1024 * 1024;
+        char *large = malloc(size + 1);
+        unsigned before;
+
+        if (!large)
+                abort();
+        memset(large, 'x', size);
+        large[size] = 0;
+        CALL_OK(f, "Status", "");
+        before = resident_kib(f);
+        for (int i = 0; i < 3; i++)
+                CALL_FAILS(f, "org.freedesktop.DBus.Error.InvalidArgs", "BeMaster", "s", large);
+        CALL_OK(f, "Status", "");
+        WAIT_FOR(f, resident_kib(f) < before + 3 * 1024);
+        free(large);
+}
+#endif
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 STOPPED(an_order_that_hangs),
+#ifndef __SANITIZE_ADDRESS__
+                BUS_TEST(what_a_large_message_took_is_given_back),
+#endif
                 STOPPED(each_order_has_its_deadline),
                 STOPPED(a_status_that_stalls_fails_its_callers_only),
                 STOPPED(an_order_behind_a_status_that_stalls_is_late),
