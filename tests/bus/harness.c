@@ -23,6 +23,7 @@ static const char bus_config[] =
         "    <allow send_destination=\"*\"/>\n"
         "    <allow receive_sender=\"*\"/>\n"
         "  </policy>\n"
+        "  <include>%s</include>\n"
         "  <limit name=\"max_connections_per_user\">1024</limit>\n"
         "  <limit name=\"max_replies_per_connection\">%d</limit>\n"
         "</busconfig>\n";
@@ -161,7 +162,8 @@ static void notify_start(struct fixture *f) {
 }
 
 void bus_start(struct fixture *f) {
-        const char *config = write_file(f, "bus.conf", bus_config, f->dir, replies_max);
+        const char *config = write_file(f, "bus.conf", bus_config, f->dir, getenv("CONFD_HA_BUS_POLICY") ?: "/dev/null",
+                                        replies_max);
         const char *const argv[] = { "dbus-daemon", "--nofork", "--nopidfile", "--print-address=1",
                                      kept(f, "--config-file=%s", config), NULL };
 
