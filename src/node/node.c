@@ -312,6 +312,14 @@ static int open_store(struct node *n, char **ret_error) {
         return is_for_a_person(r) ? -EINVAL : r;
 }
 
+/* A node that can store nothing more must not look like one: whoever supervises it sees it end. */
+static void on_store_failed(struct store *s, int error, void *userdata) {
+        struct node *n = userdata;
+
+        log_error("Ending, as nothing can be stored any more");
+        (void) sd_event_exit(n->event, error);
+}
+
 int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error) {
         _cleanup_(node_freep) struct node *n = calloc(1, sizeof(*n));
         struct replication_config replication;
@@ -335,6 +343,7 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
                 r = role_new(&n->role, n->phase, &peers_role_ops, n->peers, &role_ops, n);
         if (r < 0)
                 return r;
+        store_set_failed_callback(n->store, on_store_failed, n);
         peers_set_role(n->peers, n->role);
         r = listen_for_orders(n, config, ret_error);
         if (r >= 0 && !isempty(config->bus_name))

@@ -199,6 +199,12 @@ void peers_slaves(const struct peers *p, master_slave_fn fn, void *userdata) {
 
 /* ---- life ---- */
 
+static bool on_disk_full(struct store *s, void *userdata) {
+        struct peers *p = userdata;
+
+        return p->master && master_give_up_copies(p->master);
+}
+
 int peers_new(sd_event *event, struct store *store, const struct replication_config *config, struct peers **ret) {
         struct peers *p = calloc(1, sizeof(*p));
 
@@ -207,6 +213,7 @@ int peers_new(sd_event *event, struct store *store, const struct replication_con
         p->event = sd_event_ref(event);
         p->store = store;
         p->config = *config;
+        store_set_full_callback(store, on_disk_full, p);
         *ret = p;
         return 0;
 }
@@ -214,6 +221,7 @@ int peers_new(sd_event *event, struct store *store, const struct replication_con
 struct peers *peers_free(struct peers *p) {
         if (!p)
                 return NULL;
+        store_set_full_callback(p->store, NULL, NULL);
         master_free(p->master);
         slave_free(p->slave);
         secret_done(&p->token);

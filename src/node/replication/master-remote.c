@@ -94,6 +94,20 @@ void remote_drop_all(struct master *m) {
         remote_bury(m);
 }
 
+bool master_give_up_copies(struct master *m) {
+        bool any = false;
+
+        for (struct remote *r = m->remotes, *next; r; r = next) {
+                next = r->next; /* dropping one takes only that one off the list */
+                if (!r->snapshot && !remote_lags(r))
+                        continue;
+                any = true;
+                r->snapshot = store_snapshot_free(r->snapshot); /* now, and not when it is buried */
+                remote_drop(r, "its copy would cost us the last of the disk, and is given up");
+        }
+        return any;
+}
+
 static void refuse(struct remote *r, enum ha_error code, const char *reason) {
         log_refusal(r, code, reason);
         r->state = REMOTE_REFUSED; /* the stranger's timer still runs */

@@ -69,6 +69,10 @@ void master_slave_dead(struct master *m, const struct node_id *id);
  * deaths go on; the waiting slave hears no more than ticks. */
 void master_set_hold(struct master *m, bool hold);
 
+/* Ends the copies that are under way, and what of our data is kept for them, when the disk has no room for it: those slaves hear
+ * HA_CLOSED. Returns false if there was none. */
+bool master_give_up_copies(struct master *m);
+
 /* How many slaves have arrived. */
 size_t master_n_slaves(const struct master *m);
 

@@ -27,7 +27,7 @@ static int begin(struct store *s, struct store_copy *c) {
         int r;
 
         if (!c->generation) {
-                number = directory_next(s->directory_fd, s->writing->number);
+                number = directory_next(s->directory_fd, s->number);
                 copy_file_name(number, file);
                 r = generation_open(s->directory_fd, s->directory, file, /* create= */ true, &c->generation, NULL);
                 if (r < 0) {
@@ -55,7 +55,7 @@ static int write_out(struct store_copy *c) {
                 return 0;
         c->batch = 0;
         r = lmdb_error(mdb_txn_commit(txn));
-        return r < 0 ? generation_failed_commit(c->generation, r) : 0;
+        return r < 0 ? generation_failed_commit(c->generation, r, COPY_BATCH_SIZE) : 0;
 }
 
 static int put_block(struct store *s, struct store_copy *c, struct buffer *b) {
@@ -122,9 +122,9 @@ static int finish(struct store *s, struct store_copy *c, struct job *j) {
                 return r;
         if (c->cursor)
                 mdb_cursor_close(TAKE_PTR(c->cursor));
-        r = generation_state_write(c->generation, c->txn, j->state.transaction_id, j->sequence);
+        r = generation_state_write(c->generation, c->txn, c->transaction_id, j->sequence);
         if (r >= 0)
-                r = generation_state_read(c->generation, c->txn, &j->state);
+                r = generation_state_read(c->generation, c->txn, &c->state);
         if (r >= 0)
                 r = write_out(c);
         if (r >= 0)
@@ -133,8 +133,6 @@ static int finish(struct store *s, struct store_copy *c, struct job *j) {
                 r = lmdb_error(mdb_env_set_flags(c->generation->env, MDB_NOSYNC, 0));
         if (r >= 0 && fsync(s->directory_fd) < 0)
                 r = lmdb_error(errno);
-        if (r >= 0)
-                c->state = j->state;
         return r;
 }
 
@@ -143,15 +141,21 @@ static int swap(struct store *s, struct store_copy *c, struct job *j) {
 
         r = chain_error(s, j->chain);
         if (r >= 0)
-                r = directory_swap(s->directory_fd, s->writing->number, c->generation->number);
+                r = directory_swap(s->directory_fd, s->number, c->generation->number);
+        if (r == -ENOTRECOVERABLE)
+                writer_fail(s, r);
         if (r < 0)
                 return r;
         /* From here on the writer writes to the new one. The loop reads the old one, whose file has no name any more,
          * until it hears of the swap. */
-        s->writing = j->generation = TAKE_PTR(c->generation);
-        s->stale_log = true;
-        j->state = c->state;
-        c->swapped = true;
+        j->generation = TAKE_PTR(c->generation);
+        s->number = j->generation->number;
+        pthread_mutex_lock(&s->mutex);
+        s->applied = c->state.sequence;
+        pthread_mutex_unlock(&s->mutex);
+        r = redo_reset(s->redo, s->number, &c->state);
+        if (r < 0)
+                writer_fail(s, r);
         return 0;
 }
 
@@ -306,7 +310,7 @@ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_do
         j = copy_job(c, JOB_COPY_FINISH, 0);
         if (!j)
                 return -ENOMEM;
-        memcpy(j->state.transaction_id, transaction_id, n + 1);
+        memcpy(c->transaction_id, transaction_id, n + 1);
         j->sequence = c->store->submitted;
         j->done_fn = fn;
         j->userdata = userdata;
@@ -343,7 +347,7 @@ void copy_done(struct store *s, struct job *j) {
                 return;
         case JOB_COPY_PUT:
         case JOB_COPY_APPLY:
-                if (!c->dropped && c->drained_fn)
+                if (!c->dropped && c->drained_fn && !s->closing)
                         c->drained_fn(j->result, c->drained_userdata);
                 return;
         case JOB_COPY_FINISH:
@@ -352,6 +356,6 @@ void copy_done(struct store *s, struct job *j) {
         default:
                 break;
         }
-        if (!c->dropped && j->done_fn)
+        if (!c->dropped && j->done_fn && !s->closing)
                 j->done_fn(j->result, j->userdata);
 }

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "node/store/generation.h"
 #include "node/store/verify.h"
@@ -15,7 +17,8 @@
 enum {
         DATABASES = 3,
         SNAPSHOTS_MAX = 1024,
-        LOCK_SIZE = 128 * 1024, /* more than that many readers take */
+        LOCK_SIZE = 128 * 1024,    /* more than that many readers take */
+        ROOM_SPARE = 1024 * 1024,  /* for pages that a commit changes beside those for its own data */
 };
 
 int lmdb_error(int rc) {
@@ -248,22 +251,39 @@ int generation_open(int directory_fd, const char *directory, const char *file, b
         return 0;
 }
 
-/* LMDB reports a write that the file system cut short as EIO. Whether there is room for one more page tells the two apart. What
- * the failed transaction had appended to the file lies behind the last page in use: it is given back, for others to use. */
-int generation_failed_commit(struct generation *g, int error) {
-        static const uint8_t zeros[4096];
+/* Whether the file system would give so much more. Only it knows of quotas and limits. */
+static bool has_room(int fd, off_t at, size_t bytes) {
+        struct rlimit limit;
+        struct statvfs st;
+
+        if (getrlimit(RLIMIT_FSIZE, &limit) >= 0 && (uint64_t) at + bytes > limit.rlim_cur)
+                return false;
+        if (fallocate(fd, FALLOC_FL_KEEP_SIZE, at, (off_t) bytes) >= 0)
+                return true;
+        if (errno != EOPNOTSUPP && errno != ENOSYS)
+                return errno != ENOSPC && errno != EDQUOT && errno != EFBIG;
+        return fstatvfs(fd, &st) < 0 || (uint64_t) st.f_bavail * st.f_frsize >= bytes;
+}
+
+/* LMDB reports a write that the file system cut short as EIO: one may be that, even if a little is free, when less is free than
+ * was needed. What the failed transaction had appended to the file lies behind the last page in use, and is given back; unless it
+ * is not known which page that is, after an error in the page that tells it. */
+int generation_failed_commit(struct generation *g, int error, size_t bytes) {
         MDB_envinfo info;
         MDB_stat stat;
         struct stat st;
+        MDB_txn *txn;
         int fd;
 
         if (mdb_env_get_fd(g->env, &fd) != 0 || fstat(fd, &st) < 0)
                 return error;
-        if (error == -EIO && (pwrite(fd, zeros, sizeof(zeros), st.st_size) != (ssize_t) sizeof(zeros)))
+        if (error == -EIO && !has_room(fd, st.st_size, 2 * bytes + ROOM_SPARE))
                 error = -ENOSPC;
+        if (mdb_txn_begin(g->env, NULL, MDB_RDONLY, &txn) != 0)
+                return error;
+        mdb_txn_abort(txn);
         (void) mdb_env_info(g->env, &info);
         (void) mdb_env_stat(g->env, &stat);
-        if (ftruncate(fd, (off_t) ((info.me_last_pgno + 1) * stat.ms_psize)) < 0)
-                return error;
+        (void) !ftruncate(fd, (off_t) ((info.me_last_pgno + 1) * stat.ms_psize));
         return error;
 }

@@ -12,7 +12,8 @@ struct generation {
         uint64_t number;
         MDB_env *env;
         MDB_dbi data, meta, log;
-        unsigned refs; /* the store's own and one for each snapshot; the loop's thread only */
+        unsigned refs; /* the store's own, one for each snapshot, and the applier's; the loop's thread only */
+        bool lost;     /* another one has the same file open now: what is read from this one is not to be trusted */
 };
 
 struct generation_state {
@@ -28,4 +29,5 @@ int generation_open(int directory_fd, const char *directory, const char *file, b
 struct generation *generation_close(struct generation *g);
 int generation_state_read(struct generation *g, MDB_txn *txn, struct generation_state *ret);
 int generation_state_write(struct generation *g, MDB_txn *txn, const char *transaction_id, uint64_t sequence);
-int generation_failed_commit(struct generation *g, int error); /* after a failed commit: tells a full disk, gives back space */
+/* After a failed commit of so many bytes: tells a full disk by its name, and gives back space. */
+int generation_failed_commit(struct generation *g, int error, size_t bytes);

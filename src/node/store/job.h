@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A piece of work for the writer's thread, and a queue of them. */
+/* A piece of work for the writer's or the applier's thread, and a queue of them. */
 #pragma once
 
 #include <sys/queue.h>
@@ -11,13 +11,14 @@
 enum job_kind {
         JOB_COMMIT,
         JOB_BARRIER,
-        JOB_CLEAR_LOG,
         JOB_COPY_PUT,
         JOB_COPY_APPLY,
         JOB_COPY_FINISH,
         JOB_COPY_SWAP,
         JOB_COPY_DROP,
         JOB_CLOSE,
+        JOB_APPLY,  /* the applier's, as the next one */
+        JOB_REOPEN,
 };
 
 struct job {
@@ -33,12 +34,12 @@ struct job {
                 store_done_fn done_fn;           /* the others */
         };
         struct transaction *transaction;
-        bool log;
+        bool log;       /* JOB_COMMIT: kept for those that lag behind, too */
         uint64_t chain;
         struct store_copy *copy;
         struct buffer block;
-        struct generation *generation; /* JOB_CLOSE: to close; JOB_COPY_SWAP: the new one */
-        struct generation_state state; /* JOB_COMMIT, JOB_COPY_FINISH, JOB_COPY_SWAP: afterwards */
+        struct generation *generation; /* JOB_CLOSE: to close; JOB_COPY_SWAP, JOB_REOPEN: the new one; JOB_APPLY: which */
+        bool clear_log;
 };
 
 /* Jobs in their order. */

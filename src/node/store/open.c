@@ -119,6 +119,31 @@ static int find_current(struct store *s, uint64_t *ret, char **ret_error) {
         return r;
 }
 
+/* What had been committed when the last run ended, and is in the redo log only. */
+static int recover(struct store *s, const char *file, char **ret_error) {
+        struct job_queue found = TAILQ_HEAD_INITIALIZER(found);
+        struct job *j;
+        int r;
+
+        s->applied = s->state.sequence;
+        r = redo_open(s->directory_fd, &s->redo);
+        if (r >= 0)
+                r = redo_recover(s->redo, s->number, &s->state, &found);
+        if (r == -EUCLEAN) {
+                if (asprintf(ret_error, "%s/redo, which has the last commits, is damaged or belongs to other data than %s: restore both from a "
+                             "copy, or move redo to another directory to go on without those commits", s->directory, file) < 0)
+                        *ret_error = NULL;
+        } else if (r < 0 && asprintf(ret_error, "cannot use %s/redo: %s%s", s->directory, strerror(-r),
+                                     r == -ENOSPC ? ": make space in the data directory" : "") < 0)
+                *ret_error = NULL;
+        while ((j = job_queue_pop(&found)))
+                if (r >= 0)
+                        r = apply_add(s, j);
+                else
+                        job_free(j);
+        return r;
+}
+
 int store_open_current(struct store *s, char **ret_error) {
         char file[FILE_NAME_SIZE];
         uint64_t number;
@@ -135,11 +160,13 @@ int store_open_current(struct store *s, char **ret_error) {
         r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &s->current, ret_error);
         if (r < 0)
                 return r;
-        s->current->number = number;
+        s->number = s->current->number = number;
         r = lmdb_error(mdb_txn_begin(s->current->env, NULL, MDB_RDONLY, &txn));
         if (r >= 0) {
                 r = generation_state_read(s->current, txn, &s->state);
                 mdb_txn_abort(txn);
         }
+        if (r >= 0)
+                r = recover(s, file, ret_error);
         return r;
 }

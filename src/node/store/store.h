@@ -12,10 +12,11 @@
 
 /* In the data directory: "lock" (held by the process that has it open), "current" (names the generation in force), "store-N.mdb"
  * (generation N). A copy from a master is written into a generation of its own and swapped in by replacing "current": a crash at
- * any moment leaves the old data or the new one, whole.
+ * any moment leaves the old data or the new one, whole. "redo" is what was committed since the generation was last written to
+ * (redo.h); it belongs to the generation in force.
  *
  * Everything is called from the thread of the event loop, and all callbacks come from that loop, in the order of the
- * calls, never from within the call itself. Only the fsyncs and writes happen in the writer thread. */
+ * calls, never from within the call itself. Only the fsyncs and writes happen in threads of their own. */
 struct store;
 
 /* Opens (and creates, mode 0700) the directory and starts the writer.
@@ -33,6 +34,16 @@ DEFINE_CLEANUP(struct store *, store_free)
 const char *store_transaction_id(const struct store *s);
 uint64_t store_entries(const struct store *s);
 
+/* Called once, when nothing can be stored any more: the disk does not let what was acknowledged be written on, or what is in force
+ * be told. The program has to end; the next start shows what is there. */
+typedef void (*store_failed_fn)(struct store *s, int error, void *userdata);
+void store_set_failed_callback(struct store *s, store_failed_fn fn, void *userdata);
+
+/* Called when the disk is full: who holds snapshots lets go of them now, as they keep the file from using its space again, and
+ * returns true if there were any: then it is tried again before a commit is refused. */
+typedef bool (*store_full_fn)(struct store *s, void *userdata);
+void store_set_full_callback(struct store *s, store_full_fn fn, void *userdata);
+
 /* Called whenever one of these two may have changed (before the commit's own callback). NULL: nobody wants to know. */
 typedef void (*store_changed_fn)(struct store *s, void *userdata);
 void store_set_changed_callback(struct store *s, store_changed_fn fn, void *userdata);
@@ -49,8 +60,9 @@ typedef int (*store_list_fn)(const char *key, const char *value, void *userdata)
 _must_check_ int store_list(struct store *s, const char *prefix, const char *after, uint32_t max,
                             store_list_fn fn, void *userdata, char **ret_next);
 
-/* Makes a sealed transaction durable, all or nothing. result: 0, -ENOSPC (the data is as it was; works again once there
- * is space), -EIO, -ENOMEM. Several that wait share one fsync; each keeps its own id and its place in the order.
+/* Makes a sealed transaction durable, all or nothing. result: 0, -ENOSPC (works again once there is space), -EIO, -ENOMEM: it is
+ * not stored, and will not be; -ENOTRECOVERABLE: the next start shows whether it is, and the store has failed (see above).
+ * Several that wait share one fsync; each keeps its own id and its place in the order.
  * With a role, transactions go through master_commit(); in state none they come here directly.
  * Errors: -EBUSY when STORE_QUEUE_MAX transactions or STORE_QUEUE_BYTES_MAX bytes wait already, -EINVAL (not sealed). */
 enum { STORE_QUEUE_MAX = 1024, STORE_QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
@@ -70,7 +82,7 @@ typedef void (*store_done_fn)(int result, void *userdata);
 _must_check_ int store_barrier(struct store *s, store_done_fn fn, void *userdata);
 void store_barrier_cancel(struct store *s, void *userdata);
 
-/* Whether a commit of that many bytes might fail for want of space: the last one did, or the file system is nearly full. */
+/* Whether a commit of that many bytes might fail: the last one did, or could not be applied, or the file system is nearly full. */
 bool store_is_tight(struct store *s, size_t bytes);
 
 /* A consistent view of the data at one moment, read piece by piece while commits go on. Must be freed before the store. */
@@ -81,7 +93,7 @@ DEFINE_CLEANUP(struct store_snapshot *, store_snapshot_free)
 const char *store_snapshot_transaction_id(const struct store_snapshot *p);
 uint64_t store_snapshot_entries(const struct store_snapshot *p);
 uint64_t store_snapshot_sequence(const struct store_snapshot *p); /* how far it is in store_sequence()'s count */
-/* The next entry; the pointers stay good until the next call. 1, 0 at the end, -EIO. */
+/* The next entry; the pointers stay good until the next call. 1, 0 at the end, -EIO (also when the file had to be opened anew). */
 _must_check_ int store_snapshot_next(struct store_snapshot *p, struct change *ret);
 
 /* How many transactions were submitted in this generation so far: the one being submitted next has this plus one. */

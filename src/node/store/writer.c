@@ -2,81 +2,14 @@
 /* Owns the writer thread: takes jobs in their order, lets waiting transactions share an fsync, hands the results back.
  *
  * It is one thread so that the order of the calls is the order on disk. While an fsync runs, transactions gather; they
- * then go into one LMDB transaction, each under its own id, and all of them are durable with its one fsync. If that fails
+ * then go into one record of the redo log, each under its own id, and all of them are durable with its one fsync. If that fails
  * each is tried alone, so that one that does not fit takes no other with it. */
-#include <endian.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 
 #include "node/store/internal.h"
 
-static void txn_abortp(MDB_txn **txn) {
-        if (*txn)
-                mdb_txn_abort(*txn);
-}
-
-static int write_changes(struct generation *g, MDB_txn *txn, struct transaction *t) {
-        size_t pos = 0;
-        struct change c;
-        int r;
-
-        while ((r = transaction_next(t, &pos, &c)) > 0) {
-                MDB_val key = { c.key_size, (void *) c.key }, value = { c.value_size, (void *) c.value };
-
-                if (c.value)
-                        r = lmdb_error(mdb_put(txn, g->data, &key, &value, 0));
-                else {
-                        r = lmdb_error(mdb_del(txn, g->data, &key, NULL));
-                        if (r == -ENOENT)
-                                r = 0;
-                }
-                if (r < 0)
-                        return r;
-        }
-        return r;
-}
-
-/* For slaves that are still copying: what they have to be sent after the copy, so that it need not wait in memory. */
-static int write_log(struct generation *g, MDB_txn *txn, const struct job *j) {
-        uint64_t sequence = htobe64(j->sequence);
-        MDB_val key = { sizeof(sequence), &sequence };
-        MDB_val value = { transaction_size(j->transaction), (void *) transaction_data(j->transaction) };
-
-        return lmdb_error(mdb_put(txn, g->log, &key, &value, MDB_APPEND));
-}
-
-/* The first n jobs of the queue, together. */
-static int commit_jobs(struct store *s, struct job *j, size_t n) {
-        _cleanup_(txn_abortp) MDB_txn *txn = NULL;
-        struct generation *g = s->writing;
-        int r;
-
-        r = lmdb_error(mdb_txn_begin(g->env, NULL, 0, &txn));
-        if (r < 0)
-                return r;
-        if (s->stale_log) {
-                r = lmdb_error(mdb_drop(txn, g->log, 0));
-                if (r < 0)
-                        return r;
-        }
-        for (; n > 0; n--, j = TAILQ_NEXT(j, queue)) {
-                r = write_changes(g, txn, j->transaction);
-                if (r >= 0 && j->log)
-                        r = write_log(g, txn, j);
-                /* Each sets the state, so that each can tell how many entries there were after it. */
-                if (r >= 0)
-                        r = generation_state_write(g, txn, transaction_id(j->transaction), j->sequence);
-                if (r >= 0)
-                        r = generation_state_read(g, txn, &j->state);
-                if (r < 0)
-                        return r;
-        }
-        r = lmdb_error(mdb_txn_commit(TAKE_PTR(txn)));
-        if (r < 0)
-                return generation_failed_commit(g, r);
-        s->stale_log = false;
-        return 0;
-}
+/* ---- chains ---- */
 
 int chain_error(const struct store *s, uint64_t chain) {
         size_t n = MIN(s->n_broken, (size_t) BROKEN_CHAINS_MAX);
@@ -99,11 +32,71 @@ void chain_break(struct store *s, uint64_t chain, int error) {
         s->n_broken++;
 }
 
+/* ---- commits ---- */
+
+void writer_fail(struct store *s, int error) {
+        pthread_mutex_lock(&s->mutex);
+        s->writer_failed = error;
+        pthread_mutex_unlock(&s->mutex);
+}
+
+/* Until more has been applied, or that has failed once more. */
+static int wait_for_room(struct store *s, uint64_t rounds) {
+        int r;
+
+        pthread_mutex_lock(&s->mutex);
+        s->want_apply = true;
+        (void) eventfd_write(s->event_fd, 1);
+        while (s->apply_rounds == rounds && s->writer_failed >= 0)
+                pthread_cond_wait(&s->space, &s->mutex);
+        s->want_apply = false;
+        r = s->writer_failed < 0 ? s->writer_failed : s->apply_error;
+        pthread_mutex_unlock(&s->mutex);
+        return r;
+}
+
+static int make_room(struct store *s, size_t n, size_t bytes) {
+        uint64_t applied, rounds;
+        int r;
+
+        for (;;) {
+                pthread_mutex_lock(&s->mutex);
+                applied = s->applied;
+                rounds = s->apply_rounds;
+                pthread_mutex_unlock(&s->mutex);
+                r = redo_room(s->redo, n, bytes, applied);
+                if (r == -EFBIG && redo_last(s->redo) <= applied)
+                        r = redo_grow(s->redo, n, bytes);
+                else if (r == -EFBIG || r == 0) {
+                        r = wait_for_room(s, rounds);
+                        if (r >= 0)
+                                continue;
+                }
+                return r;
+        }
+}
+
+/* The first n jobs of the queue, together. */
+static int commit_jobs(struct store *s, struct job *j, size_t n, size_t bytes) {
+        int r;
+
+        pthread_mutex_lock(&s->mutex);
+        r = s->writer_failed;
+        pthread_mutex_unlock(&s->mutex);
+        if (r >= 0)
+                r = make_room(s, n, bytes);
+        if (r >= 0)
+                r = redo_write(s->redo, j, n);
+        if (r == -ENOTRECOVERABLE)
+                writer_fail(s, r);
+        return r;
+}
+
 static void commit_alone(struct store *s, struct job *j) {
         j->result = chain_error(s, j->chain);
         if (j->result < 0)
                 return;
-        j->result = commit_jobs(s, j, 1);
+        j->result = commit_jobs(s, j, 1, j->bytes);
         if (j->result < 0)
                 chain_break(s, j->chain, j->result);
 }
@@ -114,12 +107,13 @@ static size_t run_commits(struct store *s, struct job *first) {
         bool broken = false;
         struct job *j;
 
-        for (j = first; j && j->kind == JOB_COMMIT && (n == 0 || bytes + j->bytes <= STORE_GROUP_BYTES_MAX); j = TAILQ_NEXT(j, queue)) {
+        for (j = first; j && j->kind == JOB_COMMIT && n < REDO_GROUP_MAX && (n == 0 || (bytes + j->bytes <= STORE_GROUP_BYTES_MAX && redo_fits(s->redo, n + 1, bytes + j->bytes)));
+             j = TAILQ_NEXT(j, queue)) {
                 broken = broken || chain_error(s, j->chain) < 0;
                 bytes += j->bytes;
                 n++;
         }
-        if (!broken && n > 1 && commit_jobs(s, first, n) >= 0)
+        if (!broken && n > 1 && commit_jobs(s, first, n, bytes) >= 0)
                 return n; /* their results are 0 as they are */
         j = first;
         for (size_t i = 0; i < n; i++, j = TAILQ_NEXT(j, queue))
@@ -130,9 +124,6 @@ static size_t run_commits(struct store *s, struct job *first) {
 static void run(struct store *s, struct job *j) {
         switch (j->kind) {
         case JOB_BARRIER:
-                break;
-        case JOB_CLEAR_LOG:
-                s->stale_log = true; /* with the next commit */
                 break;
         case JOB_CLOSE:
                 j->generation = generation_close(j->generation);
@@ -184,5 +175,9 @@ void *store_writer(void *userdata) {
                 }
                 hand_back(s, &queue, n);
         }
+        pthread_mutex_lock(&s->mutex);
+        s->writer_done = true;
+        (void) eventfd_write(s->event_fd, 1);
+        pthread_mutex_unlock(&s->mutex);
         return NULL;
 }

@@ -42,7 +42,7 @@ static void test_copy(void **state) {
         store_snapshot_free(p);
         assert_int_equal(commit(f, "/after", "1"), 0);
         close_store(f);
-        assert_int_equal(count_files(f->directory), 3); /* lock, current, store */
+        assert_int_equal(count_files(f->directory), 4); /* lock, current, store */
         open_store(f);
         assert_int_equal(store_entries(f->store), 100001);
         assert_value(f, "/after", "1");
@@ -65,7 +65,7 @@ static void test_copy_dropped(void **state) {
         assert_int_equal(o.result, 0);
         store_copy_free(c);
         assert_int_equal(commit(f, "/old", "2"), 0);
-        assert_int_equal(count_files(f->directory), 3);
+        assert_int_equal(count_files(f->directory), 4);
         assert_int_equal(store_entries(f->store), 1);
 
         /* Keys out of order are no copy. */
@@ -234,7 +234,7 @@ static void test_crashes(void **state) {
                         n = strtoul(a, NULL, 10);
                         assert_true(n % 3000 + 2 == store_entries(f->store) || (n - 1) % 3000 + 2 == store_entries(f->store));
                 }
-                assert_int_equal(count_files(f->directory), 3);
+                assert_int_equal(count_files(f->directory), 4);
                 close_store(f);
                 free(a);
                 free(b);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the store on a disk that fails: calls of the C library that it and LMDB make are ours here, and fail when told to. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "store-fixture.h"
+
+enum { META_PAGES = 2 * 4096 };
+
+/* Seen by the libraries, too. */
+#define _ours_ __attribute__((visibility("default")))
+
+/* How often a call fails with EIO from now on; and only for a file whose name has that in it. */
+static struct {
+        atomic_int sync, meta, write;
+        const char *file;
+} faults = { .file = "" };
+
+static bool is_file(int fd, const char *name) {
+        char link[64], path[256];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n < 0)
+                return false;
+        path[n] = 0;
+        return strstr(path, "test-node-store") && strstr(path, name);
+}
+
+static bool fails(atomic_int *left, int fd) {
+        if (atomic_load(left) <= 0 || !is_file(fd, faults.file))
+                return false;
+        atomic_fetch_sub(left, 1);
+        errno = EIO;
+        return true;
+}
+
+_ours_ int fdatasync(int fd) {
+        return fails(&faults.sync, fd) ? -1 : (int) syscall(SYS_fdatasync, fd);
+}
+
+_ours_ int fsync(int fd) {
+        return fails(&faults.sync, fd) ? -1 : (int) syscall(SYS_fsync, fd);
+}
+
+_ours_ ssize_t pwrite(int fd, const void *p, size_t n, off_t at) {
+        if (at < META_PAGES && n < 4096 && fails(&faults.meta, fd))
+                return -1;
+        return fails(&faults.write, fd) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+/* The library's other name for it. */
+_ours_ ssize_t plain_pwrite(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
+ssize_t plain_pwrite(int fd, const void *p, size_t n, off_t at) {
+        return pwrite(fd, p, n, at);
+}
+
+static void on_failed(struct store *s, int error, void *userdata) {
+        *(bool *) userdata = true;
+        assert_true(error < 0);
+}
+
+/* Closed, and opened again without what it had in memory. */
+static void restart(struct fixture *f) {
+        atomic_store(&faults.sync, 0);
+        atomic_store(&faults.meta, 0);
+        atomic_store(&faults.write, 0);
+        close_store(f);
+        open_store(f);
+}
+
+static void an_error_in_the_page_that_tells_the_others_is_survived(void **state) {
+        struct fixture *f = *state;
+        struct store_snapshot *p;
+        struct change change;
+        bool failed = false;
+        uint64_t deadline = now_monotonic() + DEADLINE_USEC;
+
+        store_set_failed_callback(f->store, on_failed, &failed);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        assert_int_equal(store_snapshot_new(f->store, &p), 0);
+        faults.file = "store-1.mdb";
+        atomic_store(&faults.meta, 1);
+        while (atomic_load(&faults.meta) > 0) { /* until it was tried to apply it */
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10000) >= 0);
+        }
+        /* A snapshot of the file as it was opened before is at its end, and says so. */
+        while (store_snapshot_next(p, &change) > 0 || store_snapshot_next(p, &change) == 0) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10000) >= 0);
+        }
+        assert_int_equal(store_snapshot_next(p, &change), -EIO);
+        store_snapshot_free(p);
+        assert_int_equal(commit(f, "/b", "2"), 0);
+        assert_value(f, "/a", "1");
+        assert_int_equal(store_entries(f->store), 2);
+        assert_false(failed);
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_value(f, "/b", "2");
+}
+
+static void a_file_that_cannot_be_written_any_more_ends_it_and_loses_nothing(void **state) {
+        struct fixture *f = *state;
+        bool failed = false;
+
+        store_set_failed_callback(f->store, on_failed, &failed);
+        faults.file = "store-1.mdb";
+        atomic_store(&faults.meta, 1000);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        run_until(f->event, &failed);
+        assert_true(commit(f, "/b", "2") < 0); /* what cannot be applied is not taken */
+        assert_value(f, "/a", "1");
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_value(f, "/b", NULL);
+        assert_int_equal(commit(f, "/b", "2"), 0);
+}
+
+static void a_commit_whose_sync_fails_is_nowhere(void **state) {
+        struct fixture *f = *state;
+        char id[TRANSACTION_ID_MAX + 1];
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        strcpy(id, store_transaction_id(f->store));
+        faults.file = "/redo";
+        atomic_store(&faults.sync, 1);
+        assert_int_equal(commit(f, "/a", "2"), -EIO);
+        assert_value(f, "/a", "1");
+        assert_string_equal(store_transaction_id(f->store), id);
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(commit(f, "/a", "3"), 0);
+        atomic_store(&faults.sync, 1);
+        assert_int_equal(commit(f, "/a", "4"), -EIO);
+        assert_int_equal(commit(f, "/b", "5"), 0); /* and its place is taken by the next one */
+        restart(f);
+        assert_value(f, "/a", "3");
+        assert_value(f, "/b", "5");
+}
+
+static void a_disk_that_fails_for_good_ends_it(void **state) {
+        struct fixture *f = *state;
+        bool failed = false;
+
+        store_set_failed_callback(f->store, on_failed, &failed);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        faults.file = "/redo";
+        atomic_store(&faults.sync, 1000);
+        assert_int_equal(commit(f, "/a", "2"), -ENOTRECOVERABLE);
+        run_until(f->event, &failed);
+        assert_true(commit(f, "/a", "3") < 0);
+        restart(f);
+        assert_int_equal(commit(f, "/c", "4"), 0);
+}
+
+/* The name of what is in force has to be durable before what it replaces is removed. */
+static void a_swap_whose_directory_cannot_be_synced_leaves_the_old_data(void **state) {
+        struct fixture *f = *state;
+        struct outcome o = {};
+        struct store_copy *c;
+
+        assert_int_equal(commit(f, "/old", "1"), 0);
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, 10, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        o = (struct outcome) {};
+        faults.file = f->directory + strlen("/tmp/");
+        atomic_store(&faults.sync, 2); /* that of current.new, then that of the directory */
+        assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, -EIO);
+        store_copy_free(c);
+        restart(f);
+        assert_value(f, "/old", "1");
+        assert_int_equal(store_entries(f->store), 1);
+        assert_int_equal(count_files(f->directory), 4);
+}
+
+static struct store_snapshot *held;
+
+static bool let_go(struct store *s, void *userdata) {
+        bool any = held;
+
+        held = store_snapshot_free(held);
+        return any;
+}
+
+static void write_much(struct fixture *f) {
+        char *value = malloc(60001);
+
+        memset(value, 'v', 60000);
+        value[60000] = 0;
+        open_store(f);
+        store_set_full_callback(f->store, let_go, NULL);
+        store_set_log(f->store, true); /* as while a slave copies */
+        assert_int_equal(store_snapshot_new(f->store, &held), 0);
+        for (int i = 0; i < 400; i++) {
+                if (!held)
+                        store_set_log(f->store, false);
+                assert_int_equal(commit(f, "/same", value), 0);
+        }
+        assert_null(held);
+        free(value);
+        close_store(f);
+}
+
+static void a_snapshot_is_let_go_before_a_commit_is_refused(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        (void) in_tmpfs(write_much, f, "size=8m");
+        open_store(f);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(an_error_in_the_page_that_tells_the_others_is_survived, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_file_that_cannot_be_written_any_more_ends_it_and_loses_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_whose_sync_fails_is_nowhere, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_disk_that_fails_for_good_ends_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_swap_whose_directory_cannot_be_synced_leaves_the_old_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_snapshot_is_let_go_before_a_commit_is_refused, setup, teardown),
+        };
+
+        return cmocka_run_group_tests_name("node-store-faults", tests, NULL, NULL);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the redo log: what is found after any cut and any tear, and that it is what was acknowledged. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "node/store/redo.h"
+#include "store-fixture.h"
+
+enum { COMMITS = 6, SECTOR = 512 };
+
+static uint64_t random_bits(void) {
+        static uint64_t seed = 11;
+
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        return seed >> 20;
+}
+
+static uint8_t *read_redo(const struct fixture *f, size_t *ret_size) {
+        char path[192];
+        struct stat st;
+        uint8_t *p;
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        fd = open(path, O_RDONLY);
+        assert_true(fd >= 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        p = malloc((size_t) st.st_size);
+        assert_int_equal(pread(fd, p, (size_t) st.st_size, 0), st.st_size);
+        close(fd);
+        *ret_size = (size_t) st.st_size;
+        return p;
+}
+
+static void write_redo(const struct fixture *f, const uint8_t *p, size_t n, off_t at) {
+        char path[192];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        fd = open(path, O_WRONLY);
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, p, n, at), (ssize_t) n);
+        close(fd);
+}
+
+/* Commits, and ends as by a power failure; what it acknowledged it says. */
+static void commit_and_vanish(struct fixture *f, unsigned n, size_t size) {
+        char *value = malloc(size + 1), key[32];
+        int status;
+        pid_t pid;
+
+        memset(value, 'v', size);
+        value[size] = 0;
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                open_store(f);
+                for (unsigned i = 0; i < n; i++) {
+                        (void) snprintf(key, sizeof(key), "/key/%u", i);
+                        if (commit(f, key, value) < 0)
+                                _exit(1);
+                }
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        free(value);
+}
+
+/* How many transactions are found; -EUCLEAN. They have to be the first ones, whole and in their order. */
+static int count_found(const struct fixture *f, const char *const *ids) {
+        struct generation_state state = {};
+        struct job_queue q = TAILQ_HEAD_INITIALIZER(q);
+        struct redo *redo;
+        struct job *j;
+        int fd, r, n = 0;
+
+        fd = open(f->directory, O_RDONLY | O_DIRECTORY);
+        assert_int_equal(redo_open(fd, &redo), 0);
+        r = redo_recover(redo, 1, &state, &q);
+        while ((j = job_queue_pop(&q))) {
+                if (ids)
+                        assert_string_equal(transaction_id(j->transaction), ids[n]);
+                n++;
+                job_free(j);
+        }
+        redo_free(redo);
+        close(fd);
+        return r < 0 ? r : n;
+}
+
+/* A log of some commits, and where the last record of each is whole. */
+static uint8_t *make_log(struct fixture *f, size_t value_size, size_t *ret_size, char **ids) {
+        struct generation_state state = {};
+        struct job_queue q = TAILQ_HEAD_INITIALIZER(q);
+        struct redo *redo;
+        struct job *j;
+        int fd, n = 0;
+
+        close_store(f);
+        commit_and_vanish(f, COMMITS, value_size);
+        fd = open(f->directory, O_RDONLY | O_DIRECTORY);
+        assert_int_equal(redo_open(fd, &redo), 0);
+        assert_int_equal(redo_recover(redo, 1, &state, &q), 0);
+        while ((j = job_queue_pop(&q))) {
+                ids[n++] = strdup(transaction_id(j->transaction));
+                job_free(j);
+        }
+        redo_free(redo);
+        close(fd);
+        assert_int_equal(n, COMMITS);
+        return read_redo(f, ret_size);
+}
+
+static void a_cut_at_any_byte_leaves_the_whole_transactions_before_it(void **state) {
+        static const size_t sizes[] = { 1, 5000 };
+        struct fixture *f = *state;
+        static const uint8_t zeros[4 * REDO_BLOCK];
+        char *ids[COMMITS];
+
+        for (size_t s = 0; s < ELEMENTSOF(sizes); s++) {
+                size_t size, record, used;
+                uint8_t *whole = make_log(f, sizes[s], &size, ids);
+
+                used = sizes[s] + 200;
+                record = (used + REDO_BLOCK - 1) / REDO_BLOCK * REDO_BLOCK;
+                for (size_t i = COMMITS - 2; i < COMMITS; i++)
+                        for (size_t at = 0; at < record; at += at < 300 || at % 512 > 508 || at % 512 < 3 || at > used - 60 ? 1 : 97) {
+                                off_t from = (off_t) (REDO_BLOCK + i * record + at);
+                                int n;
+
+                                write_redo(f, zeros, (COMMITS - i) * record - at, from);
+                                n = count_found(f, (const char *const *) ids);
+                                assert_true(n == (int) i || (n == (int) i + 1 && at > used - 100));
+                                write_redo(f, whole + from, (COMMITS - i) * record - at, from);
+                        }
+                assert_int_equal(count_found(f, (const char *const *) ids), COMMITS);
+                free(whole);
+                for (size_t i = 0; i < COMMITS; i++)
+                        free(ids[i]);
+                open_store(f);
+                assert_int_equal(store_entries(f->store), COMMITS);
+                close_store(f);
+                open_store(f); /* an empty log for the next one, and none of the keys */
+                close_store(f);
+                rename_file(f, "store-1.mdb", "away");
+                rename_file(f, "current", "kept");
+                open_store(f);
+        }
+}
+
+/* What was written after the last sync may be there in any part: sectors old, new, or neither. */
+static void a_power_failure_drops_or_tears_only_what_was_not_acknowledged(void **state) {
+        struct fixture *f = *state;
+        char *ids[COMMITS];
+        size_t size, record = 3 * REDO_BLOCK, last = REDO_BLOCK + (COMMITS - 1) * record;
+        uint8_t *whole = make_log(f, 9000, &size, ids), torn[3 * REDO_BLOCK];
+        unsigned lost = 0;
+
+        for (int trial = 0; trial < 400; trial++) {
+                int n;
+
+                for (size_t at = 0; at < record; at += SECTOR)
+                        switch (random_bits() % (trial % 2 ? 3 : 24)) {
+                        case 0:
+                                memset(torn + at, 0, SECTOR);
+                                break;
+                        case 1:
+                                for (size_t i = 0; i < SECTOR; i++)
+                                        torn[at + i] = (uint8_t) random_bits();
+                                break;
+                        default:
+                                memcpy(torn + at, whole + last + at, SECTOR);
+                        }
+                write_redo(f, torn, record, (off_t) last);
+                n = count_found(f, (const char *const *) ids);
+                assert_true(n == COMMITS - 1 || n == COMMITS);
+                lost += n < COMMITS;
+                if (trial % 40 == 0) { /* the store as a whole, and that it goes on from there */
+                        char key[32];
+
+                        open_store(f);
+                        assert_int_equal(store_entries(f->store), n);
+                        assert_string_equal(store_transaction_id(f->store), ids[n - 1]);
+                        (void) snprintf(key, sizeof(key), "/key/%d", n - 1);
+                        assert_int_equal(commit(f, key, NULL), 0);
+                        assert_int_equal(store_entries(f->store), n - 1);
+                        close_store(f);
+                        for (size_t i = 0; i < COMMITS; i++)
+                                free(ids[i]);
+                        free(whole);
+                        rename_file(f, "store-1.mdb", "away");
+                        rename_file(f, "current", "kept");
+                        open_store(f);
+                        whole = make_log(f, 9000, &size, ids);
+                }
+        }
+        assert_true(lost > 100);
+        free(whole);
+        for (size_t i = 0; i < COMMITS; i++)
+                free(ids[i]);
+        open_store(f);
+}
+
+static void what_is_damaged_before_its_end_is_no_power_failure(void **state) {
+        struct fixture *f = *state;
+        char *ids[COMMITS], *error;
+        uint8_t byte;
+        size_t size;
+        uint8_t *whole = make_log(f, 1, &size, ids);
+
+        for (size_t i = 0; i < COMMITS - 1; i++) {
+                off_t at = (off_t) (REDO_BLOCK + i * REDO_BLOCK + 90);
+
+                byte = whole[at] ^ 1;
+                write_redo(f, &byte, 1, at);
+                assert_int_equal(count_found(f, NULL), -EUCLEAN);
+                error = open_error(f, -EUCLEAN);
+                assert_non_null(strstr(error, "/redo"));
+                free(error);
+                write_redo(f, whole + at, 1, at);
+        }
+        byte = whole[20] ^ 1; /* its header */
+        write_redo(f, &byte, 1, 20);
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "/redo"));
+        free(error);
+        write_redo(f, whole + 20, 1, 20);
+        open_store(f);
+        assert_int_equal(store_entries(f->store), COMMITS);
+        free(whole);
+        for (size_t i = 0; i < COMMITS; i++)
+                free(ids[i]);
+}
+
+static void a_log_is_not_applied_to_other_data(void **state) {
+        struct fixture *f = *state;
+        char *error;
+
+        close_store(f);
+        commit_and_vanish(f, 3, 10);
+        open_store(f);
+        close_store(f);
+        rename_file(f, "store-1.mdb", "backup"); /* that of another time, or node */
+        rename_file(f, "current", "kept");
+        open_store(f);
+        assert_int_equal(commit(f, "/other", "1"), 0);
+        close_store(f);
+        commit_and_vanish(f, 2, 10);
+        rename_file(f, "store-1.mdb", "theirs");
+        rename_file(f, "backup", "store-1.mdb");
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "/redo"));
+        free(error);
+        rename_file(f, "redo", "put-away");
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 3);
+        /* One that was left in peace is no matter: there is nothing in it. */
+        close_store(f);
+        rename_file(f, "theirs", "store-1.mdb");
+        open_store(f);
+        assert_value(f, "/other", "1");
+}
+
+static void what_was_acknowledged_is_there_after_many_turns_of_the_segments(void **state) {
+        struct fixture *f = *state;
+        char key[32];
+
+        close_store(f);
+        commit_and_vanish(f, 400, 60000);
+        commit_and_vanish(f, 20, 60000);
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 400);
+        for (int i = 0; i < 400; i++) {
+                char *value = NULL;
+
+                (void) snprintf(key, sizeof(key), "/key/%d", i);
+                assert_int_equal(store_get(f->store, key, &value), 0);
+                assert_int_equal(strlen(value), 60000);
+                free(value);
+        }
+}
+
+static void a_transaction_larger_than_a_segment_is_stored(void **state) {
+        struct fixture *f = *state;
+        char *big = malloc(VALUE_SIZE_MAX + 1);
+
+        memset(big, 'v', VALUE_SIZE_MAX);
+        big[VALUE_SIZE_MAX] = 0;
+        close_store(f);
+        commit_and_vanish(f, 2, VALUE_SIZE_MAX);
+        open_store(f);
+        assert_value(f, "/key/0", big);
+        assert_value(f, "/key/1", big);
+        assert_int_equal(commit(f, "/key/1", NULL), 0);
+        assert_int_equal(commit(f, "/small", "1"), 0);
+        assert_int_equal(store_entries(f->store), 2);
+        free(big);
+}
+
+static int add_up(const char *key, const char *value, void *userdata) {
+        char **text = userdata, *longer;
+
+        assert_true(asprintf(&longer, "%s%s=%s ", *text ? *text : "", key, value) > 0);
+        free(*text);
+        *text = longer;
+        return 0;
+}
+
+/* Some keys are in the generation, some changed since, some new, some gone. */
+static void reads_see_what_is_not_applied_yet(void **state) {
+        struct fixture *f = *state;
+        struct store_snapshot *p;
+        char *text = NULL, *next = NULL;
+        struct change c;
+        unsigned n = 0;
+
+        assert_int_equal(commit(f, "/b", "1"), 0);
+        assert_int_equal(commit(f, "/d", "1"), 0);
+        assert_int_equal(commit(f, "/f", "1"), 0);
+        close_store(f);
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "2"), 0);
+        assert_int_equal(commit(f, "/b", NULL), 0);
+        assert_int_equal(commit(f, "/d", "2"), 0);
+        assert_int_equal(commit(f, "/e", "2"), 0);
+        assert_int_equal(commit(f, "/e", NULL), 0);
+        assert_int_equal(commit(f, "/g", "2"), 0);
+        assert_int_equal(commit(f, "/nothing", NULL), 0);
+        assert_int_equal(store_entries(f->store), 4);
+        assert_value(f, "/b", NULL);
+        assert_value(f, "/d", "2");
+        assert_value(f, "/f", "1");
+        assert_int_equal(store_list(f->store, "/", "", 0, add_up, &text, &next), 0);
+        assert_string_equal(text, "/a=2 /d=2 /f=1 /g=2 ");
+        assert_string_equal(next, "");
+        free(next);
+        free(text);
+        text = NULL;
+        assert_int_equal(store_list(f->store, "/", "/a", 2, add_up, &text, &next), 0);
+        assert_string_equal(text, "/d=2 /f=1 ");
+        assert_string_equal(next, "/f");
+        free(next);
+        free(text);
+        assert_int_equal(store_snapshot_new(f->store, &p), 0);
+        assert_int_equal(store_snapshot_entries(p), 4);
+        assert_int_equal(commit(f, "/a", NULL), 0);
+        assert_int_equal(commit(f, "/h", "3"), 0);
+        while (store_snapshot_next(p, &c) > 0)
+                assert_memory_equal(c.key, &"/a/d/f/g"[2 * n++], 2);
+        assert_int_equal(n, 4);
+        store_snapshot_free(p);
+        close_store(f);
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 4);
+        assert_value(f, "/a", NULL);
+        assert_value(f, "/h", "3");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_cut_at_any_byte_leaves_the_whole_transactions_before_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_power_failure_drops_or_tears_only_what_was_not_acknowledged, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_damaged_before_its_end_is_no_power_failure, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_log_is_not_applied_to_other_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_acknowledged_is_there_after_many_turns_of_the_segments, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_transaction_larger_than_a_segment_is_stored, setup, teardown),
+                cmocka_unit_test_setup_teardown(reads_see_what_is_not_applied_yet, setup, teardown),
+        };
+
+        return cmocka_run_group_tests_name("node-store-redo", tests, NULL, NULL);
+}
