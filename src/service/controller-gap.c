@@ -59,7 +59,8 @@ static int read_kept(const char *text, char **id, char **master_id, char **maste
 }
 
 int controller_restore_beslave(struct controller *c) {
-        _cleanup_free_ char *text = kept_load(KEPT_RUNTIME, FILE_NAME), *id = NULL, *master_id = NULL, *master_address = NULL;
+        bool lost;
+        _cleanup_free_ char *text = kept_load(KEPT_RUNTIME, FILE_NAME, &lost), *id = NULL, *master_id = NULL, *master_address = NULL;
         struct order_request request = { .kind = ORDER_KIND_BE_SLAVE };
         struct order *order;
         uint64_t until = 0;

@@ -49,7 +49,7 @@ static int read_all(int fd, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-char *kept_load(enum kept_in in, const char *name) {
+char *kept_load(enum kept_in in, const char *name, bool *ret_lost) {
         _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, "");
         _cleanup_close_ int fd = -EBADF;
         char *text = NULL;
@@ -63,6 +63,7 @@ char *kept_load(enum kept_in in, const char *name) {
                 return NULL;
         if (r < 0 && r != -ENOENT)
                 log_warning("%s: cannot be read, so what it has kept is not known: %s", path, strerror(-r));
+        *ret_lost = r != -ENOENT && isempty(text);
         return text ?: strdup("");
 }
 
@@ -107,6 +108,15 @@ static int remove_file(const char *path) {
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* An empty file needs no room. */
+static int lose(const char *path) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+
+        if (fd >= 0 && fsync(fd) >= 0)
+                return 0;
+        return remove_file(path);
+}
+
 int kept_save(enum kept_in in, const char *name, const char *text) {
         _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, ""), *temporary = file_name(dir, name, ".new");
         static bool said[ELEMENTSOF(places)];
@@ -116,7 +126,7 @@ int kept_save(enum kept_in in, const char *name, const char *text) {
         if (!path || !temporary)
                 return -ENOMEM;
         r = *text ? replace(path, temporary, text, durable) : remove_file(path);
-        q = r < 0 && *text ? remove_file(path) : 0;
+        q = r >= 0 || !*text ? 0 : durable ? lose(path) : remove_file(path);
         if (durable && r >= 0)
                 r = sync_directory(dir);
         if (r < 0 && !said[in])

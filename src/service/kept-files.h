@@ -12,9 +12,10 @@ enum kept_in {
         KEPT_STATE,   /* STATE_DIRECTORY: over reboots, on disk when kept_save() returns */
 };
 
-/* The text, "" if there is none, or none that can be read, which is logged. NULL without memory. */
-char *kept_load(enum kept_in in, const char *name);
+/* The text, "" if there is none. *ret_lost: there was one, which cannot be read (that is logged) or could not be written. NULL
+ * without memory. */
+char *kept_load(enum kept_in in, const char *name, bool *ret_lost);
 
-/* Replaces the text; "" removes it. What cannot be written is removed, as it would be wrong by then, and that is logged, once
- * until it works again. Returns 0 or the negative errno that was logged. */
+/* Replaces the text; "" removes it. Where it cannot be written the old one goes, as it would be wrong by then (in the state
+ * directory an empty file says that it is lost); that is logged, once until it works again. Returns 0 or the negative errno that was logged. */
 int kept_save(enum kept_in in, const char *name, const char *text);

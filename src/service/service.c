@@ -61,7 +61,7 @@ static void keep_last_in_sync(const struct sync_record *record) {
         _cleanup_free_ char *text = sync_record_to_text(record);
 
         /* Without memory the old one would stay, which is wrong. */
-        (void) kept_save(KEPT_STATE, "last-in-sync", text ?: "");
+        (void) kept_save(KEPT_STATE, "last-in-sync", text ?: "lost\n");
 }
 
 static void on_publish(void *userdata) {
@@ -233,7 +233,8 @@ static const struct controller_handlers handlers = {
 };
 
 static char *load_node_id(void) {
-        char *text = kept_load(KEPT_RUNTIME, "node-id");
+        bool lost;
+        char *text = kept_load(KEPT_RUNTIME, "node-id", &lost);
 
         if (!text)
                 return NULL;
@@ -245,18 +246,20 @@ static char *load_node_id(void) {
 
 static int remember_last_in_sync(struct state *s) {
         _cleanup_(sync_record_done) struct sync_record record = {};
-        _cleanup_free_ char *text = kept_load(KEPT_STATE, "last-in-sync");
+        bool lost = false;
+        _cleanup_free_ char *text = kept_load(KEPT_STATE, "last-in-sync", &lost);
         int r;
 
         if (!text)
                 return -ENOMEM;
-        if (!*text)
+        if (!*text && !lost)
                 return 0;
-        r = sync_record_from_text(&record, text);
+        r = *text ? sync_record_from_text(&record, text) : -EBADMSG;
         if (r == -EBADMSG) {
                 log_warning("The file last-in-sync in the state directory is damaged, so it is not known whose data this node had "
                             "in place");
-                return 0;
+                r = sync_record_init(&record);
+                record.lost = true;
         }
         if (r >= 0)
                 state_remember(s, &record);

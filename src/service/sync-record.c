@@ -79,7 +79,9 @@ static struct failure not_in_sync(const struct sync_record *r, const char *why) 
         _cleanup_free_ char *known = NULL;
         int n;
 
-        if (r->how == SYNC_NEVER)
+        if (r->how == SYNC_NEVER && r->lost)
+                n = asprintf(&known, "it is not known what this node's data was last in sync with, as the record of it is lost");
+        else if (r->how == SYNC_NEVER)
                 n = asprintf(&known, "this node's data was never in sync, as far as is known");
         else if (r->as == HA_STATE_MASTER)
                 n = asprintf(&known, "this node was last in sync as master \"%s\"%s%s", r->id, r->ended > 0 ? ", until " : ", and is",
@@ -95,8 +97,12 @@ static struct failure not_in_sync(const struct sync_record *r, const char *why) 
 
 struct failure sync_record_judge(const struct sync_record *r, const char *node_id, const char *old_master) {
         /* In a cluster that has never had a master, the first one takes over from itself. */
-        if (r->how == SYNC_NEVER && !r->beslave_since && streq(old_master, node_id))
+        if (r->how == SYNC_NEVER && !r->beslave_since && !r->lost && streq(old_master, node_id))
                 return FAILURE_NONE;
+        if (r->how == SYNC_NEVER && r->lost)
+                return not_in_sync(r, "it may have been a slave, whose data is old");
+        if (r->how == SYNC_NEVER && r->beslave_since)
+                return not_in_sync(r, "a BeSlave was begun, which may have changed its data");
         if (r->how == SYNC_NEVER)
                 return not_in_sync(r, "such a node may take over from itself only");
         if (r->beslave_since)

@@ -24,6 +24,7 @@ struct sync_record {
         uint64_t ended;     /* µs since the epoch, 0 while it lasts */
         enum sync_end how;
         bool beslave_since; /* a BeSlave has been begun since */
+        bool lost;          /* SYNC_NEVER, but only because what there was is lost */
 };
 
 /* None. -ENOMEM. */

@@ -219,15 +219,39 @@ static void a_be_slave_that_was_begun_is_on_disk(void **state) {
         CALL_FAILS(f, NOT_IN_SYNC, "TakeOver", "ss", "n1", "n1");
 }
 
-static void a_record_that_cannot_be_written_is_removed(void **state) {
+/* What was is not known any more, which is not the same as that nothing was: a slave whose record is lost takes over from nobody,
+ * itself included. */
+static void a_record_that_cannot_be_written_is_lost(void **state) {
         struct fixture *f = *state;
+        struct stat st;
 
         follow(f);
         CHECK(f, access(in_dir(f, "state/last-in-sync"), F_OK) == 0);
         CHECK(f, mkdir(in_dir(f, "state/last-in-sync.new"), 0700) == 0);
         CALL_OK(f, "BeNone", "");
-        CHECK(f, access(in_dir(f, "state/last-in-sync"), F_OK) < 0 && errno == ENOENT);
+        CHECK(f, stat(in_dir(f, "state/last-in-sync"), &st) == 0 && st.st_size == 0);
         EXPECT(f, &f->service.trace, "*last-in-sync: cannot be written*Is a directory*");
+        restart(f, false);
+        service_start(f);
+        service_wait_connected(f);
+        CHECK_PROPERTY(f, "LastInSync", "('' '' '' 0 '')");
+        CHECK_TEXT(f, CALL_FAILS(f, NOT_IN_SYNC, "TakeOver", "ss", "n2", "n2"), "*record of it is lost*");
+        /* Once in sync again it is as any. */
+        CHECK(f, rmdir(in_dir(f, "state/last-in-sync.new")) == 0);
+        CALL_OK(f, "BeMaster", "s", "n2");
+        CALL_OK(f, "TakeOver", "ss", "n2", "n2");
+}
+
+static void a_damaged_record_is_lost_too(void **state) {
+        struct fixture *f = *state;
+
+        follow(f);
+        restart(f, false);
+        (void) write_file(f, "state/last-in-sync", "as=slave\nid=n1\n");
+        sim(f, "{state,none,none,[]}");
+        service_start(f);
+        service_wait_connected(f);
+        CHECK_TEXT(f, CALL_FAILS(f, NOT_IN_SYNC, "TakeOver", "ss", "n2", "n2"), "*record of it is lost*");
 }
 
 /* The check and the order are one: what has been told by then counts, what comes before it is carried out before. */
@@ -276,7 +300,8 @@ int main(void) {
                 BUS_TEST(an_outage_of_confd_is_one),
                 BUS_TEST(a_connection_lost_and_found_ends_nothing),
                 BUS_TEST(a_be_slave_that_was_begun_is_on_disk),
-                BUS_TEST(a_record_that_cannot_be_written_is_removed),
+                BUS_TEST(a_record_that_cannot_be_written_is_lost),
+                BUS_TEST(a_damaged_record_is_lost_too),
                 BUS_TEST(it_is_judged_when_its_turn_comes),
                 BUS_TEST(it_fails_with_confds_own_reason),
         };

@@ -44,7 +44,17 @@ static void who_never_was_in_sync_takes_over_from_itself_only(void **state) {
         assert_false(may(r, "n1", "", "never in sync"));
         /* Not once a BeSlave may have brought half of somebody's data. */
         assert_true(sync_record_beslave(r, 1));
-        assert_false(may(r, "n1", "n1", "never in sync"));
+        assert_false(may(r, "n1", "n1", "a BeSlave was begun"));
+}
+
+static void what_is_lost_is_not_never(void **state) {
+        struct sync_record *r = &((struct world *) *state)->r;
+
+        r->lost = true;
+        assert_false(may(r, "n1", "n1", "record of it is lost"));
+        assert_false(may(r, "n1", "", "record of it is lost"));
+        assert_int_equal(sync_record_begin(r, HA_STATE_MASTER, "n1", ""), 1);
+        assert_true(may(r, "n1", "n1", NULL));
 }
 
 static void a_slave_takes_over_while_it_lasts_and_when_the_master_is_lost(void **state) {
@@ -157,6 +167,7 @@ static void a_damaged_file_is_no_record(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(who_never_was_in_sync_takes_over_from_itself_only, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_lost_is_not_never, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_slave_takes_over_while_it_lasts_and_when_the_master_is_lost, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_slave_does_not_take_over_after_an_order_or_an_outage, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_was_master_itself_takes_over_however_it_ended, setup, teardown),
