@@ -69,6 +69,49 @@ group_with_example_rule() {
     wait_for 5 forbidden
 }
 
+# inhibiting USER COMMAND...: runs it while USER inhibits orders
+inhibiting() {
+    local user=$1 pid rc=0
+    shift
+    as n1 "$user" confd-hactl inhibit --who=upgrade --why=testing sleep 60 &
+    pid=$!
+    inhibited() { contains "$(property n1 Inhibitors)" upgrade >/dev/null; }
+    wait_for 5 inhibited && "$@" || rc=$?
+    n1 pkill -xf "sleep 60" # of this machine alone
+    wait $pid
+    free_again() { equal "a(ssut) 0" "$(property n1 Inhibitors)" >/dev/null; }
+    wait_for 5 free_again && return $rc
+}
+
+orders_are_inhibited() {
+    local out
+    out=$(fails flagless n1 alice BeMaster string:n1 2>&1)
+    contains "$out" org.confd.HA.Error.Inhibited
+    contains "$out" upgrade
+    contains "$out" testing
+    state_is n1 none
+    bus n1 root BeMaster s n1 # root passes
+    bus n1 root BeNone
+}
+
+inhibitors_and_polkit() {
+    bus n1 alice BeMaster s n1
+    bus n1 root BeNone
+    contains "$(fails flagless n1 bob Inhibit string:bob string:because 2>&1)" InteractiveAuthorizationRequired
+    inhibiting root orders_are_inhibited
+    bus n1 alice BeMaster s n1
+    bus n1 root BeNone
+}
+
+who_does_not_stay_for_the_reply() {
+    local line
+    n1 dbus-send --system --dest=org.confd.HA /org/confd/HA org.confd.HA.BeMaster string:n1
+    told() { line=$(n1 journalctl -b -u confd-ha.service -g 'print-reply' -o cat -n 1) && [ -n "$line" ]; }
+    wait_for 5 told
+    contains "$line" BeMaster
+    state_is n1 none
+}
+
 # asked PASSWORD COMMAND...: dave runs COMMAND on a terminal and answers the question; exits as COMMAND does
 asked() {
     local password=$1
