@@ -141,7 +141,7 @@ void state_events_down(struct state *s) {
 }
 
 static void set_in_sync(struct state *s) {
-        bool in_sync = s->state == HA_STATE_MASTER || (ha_state_follows(s->state) && s->in_place && !s->synchronizing);
+        bool in_sync = !s->synchronizing && (s->state == HA_STATE_MASTER || (ha_state_follows(s->state) && s->in_place));
 
         set_bool(s, &s->in_sync, in_sync, CHANGED_IN_SYNC);
 }
@@ -507,7 +507,7 @@ static int keep_in_sync(struct state *s, const struct effect *e) {
         if (s->in_sync)
                 r = sync_record_begin(&s->last_in_sync, s->state, master ? s->node_id : s->master_id,
                                       master ? "" : s->master_address);
-        else if (!s->synchronizing || !ha_state_follows(s->state))
+        else if (!s->synchronizing || s->state == HA_STATE_NONE) /* else a BeSlave that has begun has ended it */
                 r = sync_record_end(&s->last_in_sync, end, realtime);
         if (r > 0)
                 s->changed |= CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE;

@@ -103,6 +103,22 @@ static void not_while_a_be_slave_is_under_way_nor_after(void **state) {
 }
 
 /* ConfD may say slave before the data are there. */
+/* ConfD may be master for a while when it has the order. */
+static void a_master_is_not_in_sync_while_it_becomes_a_slave(void **state) {
+        struct fixture *f = *state;
+
+        CALL_OK(f, "BeMaster", "s", "n1");
+        CHECK_PROPERTY(f, "InSync", "true");
+        sim(f, "{on,2,hang}");
+        (void) call_start(f->root, "BeSlave", "sssb", "n1", "n3", "10.0.0.3", (int) true);
+        SIM_EXPECT(f, "{order,{2,*");
+        CHECK_PROPERTY(f, "InSync", "false");
+        CHECK_PROPERTY(f, "LastInSync", "('master' 'n1' '' * 'order')");
+        CALL_OK(f, "BeMaster", "s", "n1");
+        CHECK_PROPERTY(f, "InSync", "true");
+        CHECK_PROPERTY(f, "LastInSync", "('master' 'n1' '' 0 'lasts')");
+}
+
 static void an_early_slave_is_not_in_sync(void **state) {
         struct fixture *f = *state;
         struct call *a;
@@ -293,6 +309,7 @@ int main(void) {
                 BUS_TEST(a_slave_does_not_after_an_order),
                 BUS_TEST(a_master_may_come_back),
                 BUS_TEST(not_while_a_be_slave_is_under_way_nor_after),
+                BUS_TEST(a_master_is_not_in_sync_while_it_becomes_a_slave),
                 BUS_TEST(an_early_slave_is_not_in_sync),
                 BUS_TEST(a_refused_be_slave_leaves_it_in_sync),
                 BUS_TEST(what_goes_on_without_the_service_lasts),
