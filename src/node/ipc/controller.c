@@ -18,11 +18,11 @@ void ipc_take_control(struct connection *c, const uint8_t *body, size_t size) {
         struct secret token = { .data = (uint8_t *) body, .size = size };
 
         if (s->controller) {
-                log_info("IPC: %s takes over as HA controller from %s", c->peer, s->controller->peer);
+                log_limited(&s->takeovers, LOG_INFO, "IPC: %s takes over as HA controller from %s", c->peer, s->controller->peer);
                 discard_input(s->controller);
                 ipc_drop(s->controller);
         } else
-                log_info("IPC: %s is HA controller", c->peer);
+                log_limited(&s->takeovers, LOG_INFO, "IPC: %s is HA controller", c->peer);
         s->n_strangers--;
         s->controller = c;
         c->stage = STAGE_CONTROLLER;

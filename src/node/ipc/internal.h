@@ -7,6 +7,7 @@
  *      ipc-subscribers  the subscribers: events, acknowledgements, what comes by the clock */
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/queue.h>
 
 #include "basic/acceptor.h"
@@ -28,6 +29,13 @@ enum stage {
         STAGE_CLOSING,     /* what is queued still goes out; what comes is thrown away until the peer closes too */
 };
 
+/* Who connects, as far as that can be told: a user, or a host. */
+struct source {
+        bool is_user;
+        uid_t uid;
+        struct in6_addr address; /* IPv4 as mapped */
+};
+
 struct connection {
         TAILQ_ENTRY(connection) connections;
         struct ipc_server *server;
@@ -42,6 +50,7 @@ struct connection {
         bool taking;               /* its frames are being taken */
         bool broken;               /* to be freed as soon as nobody is using it */
         char peer[64];
+        struct source source;
 
         /* subscribers */
         struct ipc_subscription subscription;
@@ -68,7 +77,7 @@ struct ipc_server {
         bool syncing;
         sd_event_source *sync_timer;
 
-        struct ratelimit complaints;
+        struct ratelimit complaints, takeovers;
 };
 
 /* Messages about peers are limited: a flood on the port must not become one in the journal. */

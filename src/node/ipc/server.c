@@ -2,6 +2,7 @@
 /* Owns the IPC port: who may connect, how many, and what is freed when. */
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "node/ipc/internal.h"
 
@@ -32,26 +33,72 @@ static void describe_peer(struct connection *c, const struct sockaddr_storage *p
         if (peer->ss_family == AF_UNIX) {
                 (void) getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n);
                 (void) snprintf(c->peer, sizeof(c->peer), "pid %d uid %d", (int) cred.pid, (int) cred.uid);
+                c->source = (struct source) { .is_user = true, .uid = cred.uid };
         } else {
                 struct socket_address address = { .storage = *peer, .length = peer_size };
                 _cleanup_free_ char *text = format_socket_address(&address);
 
                 (void) snprintf(c->peer, sizeof(c->peer), "%s", text ?: "a peer");
+                if (peer->ss_family == AF_INET6)
+                        c->source.address = ((const struct sockaddr_in6 *) peer)->sin6_addr;
+                else {
+                        c->source.address.s6_addr[10] = c->source.address.s6_addr[11] = 0xff;
+                        memcpy(c->source.address.s6_addr + 12, &((const struct sockaddr_in *) peer)->sin_addr, 4);
+                }
         }
 }
 
-/* There has to be room for new ones: whoever is known stays, and of the strangers the oldest goes. */
+static bool same_source(const struct source *a, const struct source *b) {
+        return a->is_user == b->is_user &&
+               (a->is_user ? a->uid == b->uid : IN6_ARE_ADDR_EQUAL(&a->address, &b->address));
+}
+
+/* How little there is to lose by closing this one; 0 for one that stays. What has sent nothing whole, and nothing that would only
+ * have to be read, is most likely to be there to keep others out. */
+static unsigned eagerness_to_close(const struct connection *c) {
+        int waiting = 0;
+
+        if (c->broken || !(ipc_is_stranger(c) || c->stage == STAGE_CLOSING))
+                return 0;
+        if (c->stage == STAGE_CLOSING)
+                return 3;
+        if (c->stage == STAGE_HANDSHAKE && ioctl(c->fd, FIONREAD, &waiting) >= 0 && waiting == 0)
+                return 2;
+        return 1;
+}
+
+static unsigned strangers_of(const struct ipc_server *s, const struct source *source) {
+        const struct connection *c;
+        unsigned n = 0;
+
+        TAILQ_FOREACH(c, &s->connections, connections)
+                if (!c->broken && ipc_is_stranger(c) && same_source(&c->source, source))
+                        n++;
+        return n;
+}
+
+/* There has to be room for new ones. Whoever is known stays. Of the others those go first that have the least to lose, among them
+ * those of the user or host that has the most, among them the oldest: so nobody's flood keeps others out, and his own silent ones
+ * go before those of his that speak. */
 static void make_room(struct ipc_server *s) {
-        struct connection *c;
+        struct connection *c, *worst = NULL;
+        unsigned eagerness = 0, n = 0;
 
         if (s->n_strangers < IPC_STRANGERS_MAX && s->n_connections < IPC_CONNECTIONS_MAX)
                 return;
-        TAILQ_FOREACH(c, &s->connections, connections)
-                if (!c->broken && (ipc_is_stranger(c) || c->stage == STAGE_CLOSING)) {
-                        complain(c, "IPC: too many connections in their handshake, closing the oldest, %s", c->peer);
-                        ipc_drop(c);
-                        return;
+        TAILQ_FOREACH(c, &s->connections, connections) {
+                unsigned e = eagerness_to_close(c), k = e > 0 && e >= eagerness ? strangers_of(s, &c->source) : 0;
+
+                if (e > eagerness || (e > 0 && e == eagerness && k > n)) {
+                        worst = c;
+                        eagerness = e;
+                        n = k;
                 }
+        }
+        if (!worst)
+                return;
+        complain(worst, "IPC: too many connections in their handshake, closing %s", worst->peer);
+        ipc_drop(worst);
 }
 
 static void welcome(int fd, const struct sockaddr_storage *peer, socklen_t peer_size, void *userdata) {
@@ -105,6 +152,7 @@ int ipc_server_new(sd_event *event, const struct socket_address *address, const 
         s->callbacks = callbacks;
         s->userdata = userdata;
         s->complaints = RATELIMIT_INIT(10 * USEC_PER_SEC, COMPLAINTS_MAX);
+        s->takeovers = RATELIMIT_INIT(10 * USEC_PER_SEC, COMPLAINTS_MAX);
         TAILQ_INIT(&s->connections);
         r = ipc_listen(address, &s->listener);
         if (r < 0)

@@ -6,7 +6,7 @@
  *      no handshake, another kind of client, no or a wrong access proof    closed
  *      a version that is not 60 to 99                                      told which one we speak, closed
  *      the handshake with token or subscription takes too long             closed
- *      too many in handshake, or too many in all                           the oldest in handshake is closed
+ *      too many in handshake, or too many in all                           a silent one of who has most is closed
  *      a frame longer than its kind may be, or one that is no term         closed
  *      an order that is none, or with bad arguments                        {error, 21 or 5, Reason}, in its turn
  *      a subscription that is none                                         {error, 21, Reason}, closed
