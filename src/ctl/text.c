@@ -78,7 +78,7 @@ const char *text_bytes(uint64_t bytes, char *buf) {
 char *text_printable(const char *s) {
         if (!s)
                 return NULL;
-        return utf8_is_printable(s, strlen(s)) ? strdup(s) : utf8_escape(s, strlen(s));
+        return utf8_is_plain(s, strlen(s)) ? strdup(s) : utf8_escape(s, strlen(s));
 }
 
 const char *text_short_error(const char *name) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "basic/escape.h"
+#include "basic/node-name.h"
 #include "ctl/activation.h"
 #include "ctl/bus-connection.h"
 #include "ctl/bus-error.h"

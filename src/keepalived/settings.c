@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "basic/escape.h"
+#include "basic/node-name.h"
 #include "basic/ini-config.h"
 #include "basic/parse.h"
 #include "keepalived/settings.h"

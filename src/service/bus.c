@@ -5,6 +5,7 @@
  * happens when that has its answer. Meanwhile a call is a struct request, which keeps the message and nothing else of the
  * world. */
 #include "basic/escape.h"
+#include "basic/node-name.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/bus.h"

@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "basic/escape.h"
+#include "basic/node-name.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/controller-internal.h"

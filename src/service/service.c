@@ -2,7 +2,7 @@
 /* Owns the order in which everybody learns of a change: properties, signals, journal, targets, systemd. */
 #include <stdio.h>
 
-#include "basic/escape.h"
+#include "basic/node-name.h"
 #include "basic/log.h"
 #include "basic/notify.h"
 #include "basic/time-util.h"

@@ -2,7 +2,7 @@
 /* Owns the wording of the status line. */
 #include <stdio.h>
 
-#include "basic/escape.h"
+#include "basic/node-name.h"
 #include "service/status-text.h"
 
 /* ConfD may report ids of any length; what is longer than an id can be here is cut, between characters. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "basic/escape.h"
+#include "basic/node-name.h"
 
 static void test_utf8(void **state) {
         static const struct {
@@ -103,6 +104,30 @@ static void test_node_ids(void **state) {
         assert_false(node_id_is_valid(""));
         assert_true(node_id_is_valid("n"));
         assert_false(node_id_is_valid("a\nb"));
+        /* What cannot be seen makes two ids look the same, or one like something else. */
+        static const char *const unseen[] = {
+                "\u00ad", "\u061c", "\u180e", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
+                "\u202b", "\u202c", "\u202d", "\u202e", "\u2060", "\u2063", "\u2066", "\u2067", "\u2068", "\u2069", "\ufe0f",
+                "\ufeff", "\U000e0041",
+        };
+        for (size_t i = 0; i < ELEMENTSOF(unseen); i++) {
+                char name[16];
+                _cleanup_free_ char *shown = NULL;
+
+                (void) snprintf(name, sizeof(name), "n%s1", unseen[i]);
+                assert_false(node_id_is_valid(name));
+                assert_true(utf8_is_printable(name, strlen(name)));
+                shown = utf8_escape(name, strlen(name));
+                assert_memory_equal(shown, "n\\x", 3);
+                assert_string_equal(shown + strlen(shown) - 1, "1");
+                assert_true(utf8_is_plain(shown, strlen(shown)));
+        }
+        /* Blanks may stand in it, not be it. */
+        assert_true(node_id_is_valid("core 1"));
+        assert_true(node_id_is_valid(" n"));
+        assert_false(node_id_is_valid(" "));
+        assert_false(node_id_is_valid(" \u00a0\u3000 "));
+        assert_true(node_id_is_valid("\u4e3b\u00e9\u05d0\u0627"));
         assert_false(node_id_is_valid("\xff"));
         memset(id, 'x', 127);
         assert_true(node_id_is_valid(id));

@@ -8,6 +8,7 @@
 #include <confd_ha_client.h>
 
 #include "basic/escape.h"
+#include "basic/node-name.h"
 #include "service/bus-errors.h"
 #include "service/convert.h"
 #include "service/status-text.h"
