@@ -68,7 +68,7 @@ users_and_directories() {
 
 units_verify() {
     local out
-    out=$(n1 systemd-analyze verify confd-ha.service confd-ha-node.service confd-ha-master.target \
+    out=$(n1 systemd-analyze verify confd-ha.service confd-ha-node.service confd-ha-phase2.service confd-ha-master.target \
         confd-ha-slave.target 2>&1)
     equal "" "$out"
 }

@@ -99,16 +99,16 @@ lifecycle_verbs() {
     n1 systemctl start confd-ha.service
     n1 systemctl reenable confd-ha.service
     n1 systemctl status confd-ha.service >/dev/null
-    # SIGTERM is a clean end, and stays one.
-    n1 systemctl kill confd-ha.service
-    wait_for 5 inactive n1 confd-ha.service
-    equal success "$(unit n1 confd-ha.service Result)"
+    n1 systemctl stop confd-ha.service
     n1 systemctl clean --what=runtime confd-ha.service
     n1 systemctl start confd-ha.service
-    # A crash is not, and is mended.
+    another_pid() { active n1 confd-ha.service && [ "$(unit n1 confd-ha.service MainPID)" != "$pid" ]; }
+    # Who ends it by hand did not ask for a host without it, and a crash is mended, too.
+    pid=$(unit n1 confd-ha.service MainPID)
+    n1 systemctl kill confd-ha.service
+    wait_for 5 another_pid
     pid=$(unit n1 confd-ha.service MainPID)
     n1 systemctl kill -s SIGKILL confd-ha.service
-    another_pid() { active n1 confd-ha.service && [ "$(unit n1 confd-ha.service MainPID)" != "$pid" ]; }
     wait_for 5 another_pid
 }
 
@@ -171,7 +171,8 @@ documented_drop_ins() {
     contains "$(unit n1 confd-ha.service IPAddressDeny)" "0.0.0.0/0"
     contains "$(unit n1 confd-ha.service IPAddressDeny)" "::/0"
     n1 mkdir -p $dir
-    n1 sh -c 'cp /usr/share/doc/confd-ha/examples/*.conf '$dir
+    n1 sh -c 'cd /usr/share/doc/confd-ha/examples && cp remote-confd.conf confd-unit.conf confd-socket.conf token-elsewhere.conf \
+        core-files.conf '$dir
     n1 groupadd --force confd
     n1 systemctl daemon-reload
     equal "" "$(n1 systemd-analyze verify confd-ha.service 2>&1)"
@@ -180,6 +181,9 @@ documented_drop_ins() {
     contains "$(unit n1 confd-ha.service After)" dbus.socket
     n1 systemctl restart confd-ha.service
     wait_for 5 connected n1
+    # Core files are made where the unit says so, and then its memory is no secret of root's.
+    equal infinity "$(unit n1 confd-ha.service LimitCORE)"
+    equal confd-ha "$(n1 stat -c %U "/proc/$(unit n1 confd-ha.service MainPID)/status")"
     contains "$(n1 sh -c 'grep Groups /proc/$(systemctl show -P MainPID confd-ha.service)/status')" \
         "$(n1 getent group confd | cut -d: -f3)"
 }
@@ -201,6 +205,66 @@ node_lifecycle() {
     drop_in_off n1 confd-ha-node.service
     n1 systemctl restart confd-ha-node.service
     wait_for 5 connected n1
+}
+
+node_log() { n1 journalctl -b -u confd-ha-node.service -o cat --no-pager -n 20; }
+
+node_reloads_and_comes_back() {
+    local pid
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-ticks.conf; n1 systemctl restart confd-ha-node.service' EXIT
+    pid=$(unit n1 confd-ha-node.service MainPID)
+    printf '[Node]\nTickTimeoutSec=7\nHaAddress=10.77.0.1:4599\n' | write n1 /etc/confd-ha/node.conf.d/z-ticks.conf 644
+    n1 systemctl reload confd-ha-node.service
+    read_again() { contains "$(node_log)" "has been read again"; }
+    wait_for 5 read_again
+    contains "$(node_log)" "HaAddress= has changed, which takes a restart"
+    equal "$pid" "$(unit n1 confd-ha-node.service MainPID)"
+    n1 systemctl kill confd-ha-node.service
+    node_is_another() { active n1 confd-ha-node.service && [ "$(unit n1 confd-ha-node.service MainPID)" != "$pid" ]; }
+    wait_for 5 node_is_another
+}
+
+what_a_person_has_to_mend_is_not_tried_again() {
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-data.conf; n1 systemctl restart confd-ha-node.service' EXIT
+    n1 install -d -o confd-ha-node -m 700 /srv/confd-ha-node
+    printf '[Node]\nDataDirectory=/srv/confd-ha-node\n' | write n1 /etc/confd-ha/node.conf.d/z-data.conf 644
+    fails n1 systemctl restart confd-ha-node.service
+    equal 78 "$(unit n1 confd-ha-node.service ExecMainStatus)"
+    equal failed "$(unit n1 confd-ha-node.service ActiveState)"
+    contains "$(node_log)" "ReadWritePaths=/srv/confd-ha-node"
+    n1 sh -c 'mkdir -p /etc/systemd/system/confd-ha-node.service.d &&
+        cp /usr/share/doc/confd-ha/examples/node-directory.conf /etc/systemd/system/confd-ha-node.service.d/boot-test.conf'
+    n1 systemctl daemon-reload
+    n1 systemctl start confd-ha-node.service
+    contains "$(n1 ls /srv/confd-ha-node)" current
+    drop_in_off n1 confd-ha-node.service
+}
+
+# A node that starts in phase 1 gets its role before anybody can write to it, and the role moves it on.
+phase_is() { [ "$(n1 busctl get-property org.confd.HANode /org/confd/HANode org.confd.HANode Phase)" = "u $1" ]; }
+
+the_role_moves_the_node_on() {
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-phase.conf; n1 systemctl disable confd-ha-phase2.service
+        n1 systemctl restart confd-ha-node.service' EXIT
+    equal disabled "$(n1 systemctl is-enabled confd-ha-phase2.service)"
+    n1 systemctl enable confd-ha-phase2.service
+    printf '[Node]\nStartPhase=1\n' | write n1 /etc/confd-ha/node.conf.d/z-phase.conf 644
+    n1 systemctl restart confd-ha-node.service
+    wait_for 5 connected n1
+    phase_is 1
+    contains "$(fails node_call n1 root Apply 'a{ss}as' 1 /phase one 0 2>&1)" "phase 1"
+    bus n1 root BeMaster s n1
+    wait_for 10 phase_is 2
+    node_call n1 root Apply 'a{ss}as' 1 /phase two 0
+    # A crash: in phase 1 again, whatever the targets were, until there is a role anew.
+    n1 systemctl kill -s SIGKILL confd-ha-node.service
+    wait_for 10 state_is n1 none
+    wait_for 10 inactive n1 confd-ha-master.target
+    phase_is 1
+    bus n1 root BeMaster s n1
+    wait_for 10 phase_is 2
+    bus n1 root BeNone
+    wait_for 10 inactive n1 confd-ha-master.target
 }
 
 bad_configuration_does_not_loop() {
@@ -309,6 +373,10 @@ confined() { # UNIT
     equal 1 "$(echo "$status" | sed -n 's/^NoNewPrivs:\t//p')"
     equal 0000000000000000 "$(echo "$status" | sed -n 's/^CapEff:\t//p')"
     equal 0000000000000000 "$(echo "$status" | sed -n 's/^CapBnd:\t//p')"
+    # It starts also where user namespaces are off, and nobody but root sees into its memory.
+    equal no "$(unit n1 "$1" PrivateUsers)"
+    equal 0 "$(unit n1 "$1" LimitCORE)"
+    equal root "$(n1 stat -c %U "/proc/$pid/status")"
     # Its own view: nothing to write but its own directories, no homes, none of the system's /tmp.
     n1 touch /tmp/outside
     fails n1 nsenter -t "$pid" -m ls /tmp/outside
