@@ -182,6 +182,8 @@ const struct error_entry error_table[] = {
           "Values have at most 8 MiB, a transaction at most 16 MiB." },
         { NODE("NoSpace"), 0, NULL, "The reference node's disk is full; nothing was changed.",
           "df of its DataDirectory=; during a copy it needs twice the space of its data." },
+        { NODE("Uncertain"), 0, NULL, "The reference node cannot say what becomes of this transaction: some node may have it.",
+          "Read the data at the master before writing again." },
         { NODE("Busy"), 0, NULL, "The reference node cannot take this transaction now.", "Try again in a moment." },
         { NODE("ReadOnly"), 0, NULL, "The reference node is a slave, or is joining, and takes no writes.",
           "Write at the master: 'confd-hactl status' names it." },

@@ -9,6 +9,7 @@
 #include "basic/time-util.h"
 #include "node/bus.h"
 #include "node/bus-reads.h"
+#include "node/replication/replication.h"
 #include "node/store/transaction.h"
 
 #define ERROR_PREFIX "org.confd.HANode.Error."
@@ -68,6 +69,12 @@ static int set_commit_error(sd_bus_error *error, int r) {
         case -EDQUOT:
         case -EFBIG:
                 return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
+        case COMMIT_MAYBE_ELSEWHERE:
+                return fail(error, ERROR_PREFIX "Uncertain",
+                            "The transaction could not be stored here; slaves that were given it may have it");
+        case COMMIT_MAYBE_ONLY_HERE:
+                return fail(error, ERROR_PREFIX "Uncertain",
+                            "The role ended: the transaction is stored here, perhaps nowhere else");
         case -E2BIG:
                 return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB");
         default:

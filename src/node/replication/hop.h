@@ -43,12 +43,15 @@ enum hop_type {
         HOP_COPY = 18,      /* master: a piece of the stream of entries */
         HOP_TRANSACTION = 19, /* master: the first piece of a transaction, with its size */
         HOP_MORE = 20,      /* master: a further piece */
-        HOP_END = 21,       /* master: you now have what I have */
+        HOP_END = 21,       /* master: this was all that nobody waits for */
         HOP_READY = 22,     /* slave: it is durable */
-        HOP_ADMIT = 23,     /* master: you are one of my slaves; put it in force */
-        HOP_ACK = 24,       /* slave: so many transactions since ADMIT are durable */
+        HOP_ADMIT = 23,     /* master: put it in force */
+        HOP_ACK = 24,       /* slave: so many more transactions are durable; before READY: have come as far as the copy */
         HOP_TICK = 25,      /* both: alive; the slave tells how many levels of nodes are below it */
         HOP_PATH = 26,      /* master: the names from the real master down to me have changed */
+        HOP_COPIED = 27,    /* slave: what came in COPY is on the disk */
+        HOP_IN_FORCE = 28,  /* slave: what was admitted is in force */
+        HOP_ARRIVED = 29,   /* master: you are one of my slaves */
 };
 
 struct hop;

@@ -31,46 +31,50 @@ void commit_released(struct commit *c) {
         check_finished(c);
 }
 
+/* What its caller is told. Once others may have it, an error of ours is no longer the whole truth. */
+static int outcome(const struct commit *c) {
+        if (c->result < 0)
+                return c->given ? COMMIT_MAYBE_ELSEWHERE : c->result;
+        return c->deserted ? COMMIT_MAYBE_ONLY_HERE : 0;
+}
+
 void commits_deliver(struct master *m) {
         struct commit *c;
 
         /* In their order; one whose callback frees the master ends nothing: the others' come still. */
-        while ((c = m->commits) && c->finished) {
-                m->commits = c->next;
-                if (!m->commits)
-                        m->last_commit = NULL;
+        while ((c = TAILQ_FIRST(&m->commits)) && c->finished) {
+                TAILQ_REMOVE(&m->commits, c, under_way);
                 m->n_commits--;
                 m->commit_bytes -= transaction_size(c->transaction);
                 if (c->fn)
-                        c->fn(c->result, c->transaction, c->userdata);
+                        c->fn(outcome(c), c->transaction, c->userdata);
                 commit_unref(c);
         }
 }
 
-void commits_abandon(struct master *m) {
-        for (struct commit *c = m->commits; c; c = c->next) {
-                c->waiting = 0;
-                check_finished(c);
-        }
-}
+void commits_desert(struct master *m) {
+        struct commit *c;
 
-static bool was_given(const struct remote *r, const struct commit *c) {
-        if (r->state == REMOTE_FOLLOWING)
-                return c->sequence > r->snapshot_sequence;
-        for (const struct entry *e = r->unsent.head; e; e = e->next)
-                if (e->commit == c)
-                        return true;
-        /* Those that were sent before it was admitted are in no queue any more. */
-        return r->state == REMOTE_CATCHING_UP || r->state == REMOTE_ENDED || r->state == REMOTE_HELD;
+        TAILQ_FOREACH(c, &m->commits, under_way)
+                if (!c->finished)
+                        c->deserted = c->waiting > 0 || (!c->sent && m->n_arrived > 0);
 }
 
 static void broadcast(struct master *m, struct commit *c) {
-        for (struct remote *r = m->remotes, *next; r; r = next) {
-                next = r->next;
-                if (r->state >= REMOTE_COPYING && c->sequence > r->snapshot_sequence)
-                        remote_queue(r, c, r->state == REMOTE_FOLLOWING);
-        }
         c->sent = true;
+        for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                next = TAILQ_NEXT(r, remotes); /* dropping one takes only that one off the list */
+                if (remote_is_joined(r) && c->sequence > r->snapshot_sequence)
+                        remote_queue(r, c);
+        }
+}
+
+static void drop_those_given(struct master *m, const struct commit *c) {
+        for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                next = TAILQ_NEXT(r, remotes);
+                if (remote_is_joined(r) && remote_was_given(r, c))
+                        remote_drop(r, "it was sent a transaction that could not be stored here, and has to copy anew");
+        }
 }
 
 static void on_stored(int result, struct transaction *t, void *userdata) {
@@ -80,23 +84,19 @@ static void on_stored(int result, struct transaction *t, void *userdata) {
         c->stored = true;
         c->result = result;
         if (result < 0) {
-                log_error("cannot commit transaction %s: %s%s", transaction_id(t), strerror(-result),
+                log_error("Cannot commit transaction %s: %s%s", transaction_id(t), strerror(-result),
                           result == -ENOSPC ? "; the data is as it was; make space in the data directory" : "");
                 if (m->chain > 0 && c->chain == m->chain)
                         m->chain = store_chain_new(m->store);
         }
         if (!m->dead) {
-                if (result < 0 && c->sent) {
-                        for (struct remote *r = m->remotes, *next; r; r = next) {
-                                next = r->next; /* dropping one takes only that one off the list */
-                                if (r->state >= REMOTE_COPYING && was_given(r, c))
-                                        remote_drop(r, "it was sent a transaction that could not be stored here, and has to copy anew");
-                        }
-                } else if (result >= 0 && !c->sent)
+                if (result < 0)
+                        drop_those_given(m, c);
+                else if (!c->sent)
                         broadcast(m, c);
                 /* A slave that is sent what is in the log may go on. */
-                for (struct remote *r = m->remotes, *next; r; r = next) {
-                        next = r->next;
+                for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                        next = TAILQ_NEXT(r, remotes);
                         if (remote_lags(r))
                                 remote_pump(r);
                 }
@@ -111,17 +111,18 @@ static bool is_full(const struct master *m, const struct transaction *t) {
 }
 
 static int commit_submit(struct master *m, struct transaction *t, uint64_t chain, transaction_stored_fn fn, void *userdata) {
+        struct commit *c, *last = TAILQ_LAST(&m->commits, commit_list);
         bool slaves = false, first;
-        struct commit *c;
+        struct remote *remote;
         int r;
 
         if (is_full(m, t))
                 return -EBUSY;
-        for (struct remote *remote = m->remotes; remote; remote = remote->next)
-                slaves = slaves || remote->state >= REMOTE_COPYING;
+        TAILQ_FOREACH(remote, &m->remotes, remotes)
+                slaves = slaves || remote_is_joined(remote);
         /* Ask the store first when it may have no space, behind one that waits for that, and when there is nobody else
          * to ask (a slave that joins meanwhile is then sent it once it is stored). */
-        first = !slaves || (m->last_commit && !m->last_commit->sent) || store_is_tight(m->store, transaction_size(t));
+        first = !slaves || (last && !last->sent) || store_is_tight(m->store, transaction_size(t));
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
@@ -142,11 +143,7 @@ static int commit_submit(struct master *m, struct transaction *t, uint64_t chain
         transaction_ref(t);
         m->refs++;
         c->sequence = m->last_sequence = store_sequence(m->store);
-        if (m->last_commit)
-                m->last_commit->next = c;
-        else
-                m->commits = c;
-        m->last_commit = c;
+        TAILQ_INSERT_TAIL(&m->commits, c, under_way);
         m->n_commits++;
         m->commit_bytes += transaction_size(t);
         if (!first)
@@ -180,12 +177,13 @@ int master_pass_on(struct master *m, struct transaction *t, uint64_t chain, tran
         return commit_submit(m, t, chain, fn, userdata);
 }
 
-/* The log is on while some slave copies or has fallen behind what is kept for it in memory. */
+/* The log is on while some slave is sent what nobody waits for, and so might fall behind what is kept for it in memory. */
 void master_update_log(struct master *m) {
+        struct remote *r;
         bool on = false;
 
-        for (struct remote *r = m->remotes; r; r = r->next)
-                on = on || remote_lags(r) || (r->state >= REMOTE_COPYING && r->state < REMOTE_FOLLOWING);
+        TAILQ_FOREACH(r, &m->remotes, remotes)
+                on = on || remote_lags(r) || (remote_is_joined(r) && r->state < REMOTE_ENDED);
         if (on != m->log) {
                 m->log = on;
                 store_set_log(m->store, on);

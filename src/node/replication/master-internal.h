@@ -2,6 +2,8 @@
 /* What the files of the serving side share. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "node/replication/listeners.h"
 #include "node/replication/master.h"
 #include "node/replication/message.h"
@@ -12,47 +14,52 @@ enum {
         COMMIT_BYTES_MAX = 64 * 1024 * 1024,  /* of them all; one alone may have its full size */
         BACKLOG_BYTES_MAX = 8 * 1024 * 1024,  /* kept in memory for a slave that is still copying; beyond, on disk */
         CATCH_UP_SEC = 10,                    /* or three ticks, if that is longer: then the writers wait for the slave */
+        CATCH_UP_BYTES = 256 * 1024,          /* a slave that has to take no more than that yet has nearly caught up */
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
         PUMP_FRAMES = 32,                     /* sent to one slave before others have their turn */
 };
 
 enum remote_state {
-        REMOTE_GONE,      /* dropped; freed when the loop comes round */
-        REMOTE_STRANGER,  /* has proven nothing */
-        REMOTE_PROVEN,    /* JOIN is awaited */
-        REMOTE_REFUSED,   /* the refusal is on its way */
-        REMOTE_COPYING,   /* is sent the snapshot */
+        REMOTE_GONE,        /* dropped; freed when the loop comes round */
+        REMOTE_STRANGER,    /* has proven nothing */
+        REMOTE_PROVEN,      /* JOIN is awaited */
+        REMOTE_REFUSED,     /* the refusal is on its way */
+        REMOTE_COPYING,     /* is sent the snapshot */
         REMOTE_CATCHING_UP, /* is sent what was committed meanwhile */
-        REMOTE_ENDED,     /* READY is awaited */
-        REMOTE_HELD,      /* ready, but nobody is to be admitted now */
-        REMOTE_FOLLOWING, /* arrived */
+        REMOTE_ENDED,       /* READY is awaited; from here on every commit waits for it */
+        REMOTE_ADMITTED,    /* has all of it durably; that it is in force is awaited */
+        REMOTE_FOLLOWING,   /* arrived */
 };
 
 struct commit {
         struct master *master;
-        unsigned refs; /* the list of those under way, and each entry in a remote's queues */
+        unsigned refs; /* the list of those under way, the store's, and each entry in a remote's queues */
         struct transaction *transaction;
         uint64_t sequence, chain;
         uint64_t since;       /* monotonic */
         transaction_stored_fn fn;
         void *userdata;
         bool logged;          /* was submitted while the log was on */
-        bool sent;            /* the slaves have been given it */
+        bool sent;            /* it is in the queues of the slaves */
+        bool given;           /* some slave was sent it, or the beginning of it */
+        bool deserted;        /* the role ended before all who had to have it said that they have it */
         bool stored;          /* the store has answered, with: */
         int result;
         bool finished;        /* waits for its callback */
         unsigned waiting;     /* for so many slaves */
-        struct commit *next;  /* under way, in their order */
+        TAILQ_ENTRY(commit) under_way; /* in their order */
 };
+TAILQ_HEAD(commit_list, commit);
 
 struct entry {
         struct commit *commit; /* NULL: one from the log */
+        size_t size;
+        uint64_t end;          /* when it was sent: where in the stream to the slave it ends (peer_queued()) */
         bool counts;           /* the commit waits for this slave */
-        struct entry *next;
+        TAILQ_ENTRY(entry) entries;
 };
-
 struct entry_queue {
-        struct entry *head, *tail;
+        TAILQ_HEAD(, entry) list;
         size_t n, bytes;
 };
 
@@ -62,14 +69,15 @@ struct remote {
         enum remote_state state;
         struct node_address address;
         struct node_id id;       /* from REMOTE_PROVEN on */
-        uint64_t since;          /* monotonic: of the connection */
         sd_event_source *timer;  /* a stranger's or refused one's deadline; later ticks */
         uint64_t tick_usec;      /* how often we send one; 0: never */
         uint64_t last_tick;
+        uint64_t taken, progress; /* how much of the stream its host had taken when that was last found to have grown, and when */
         unsigned depth;          /* levels of nodes below it, as it says */
         char transaction_id[TRANSACTION_ID_MAX + 1]; /* that it had when it joined */
-        bool copied;
 
+        bool copied;             /* it is sent a copy, which, says it, */
+        bool copy_written;       /* is on its disk */
         struct store_snapshot *snapshot;
         uint64_t snapshot_sequence;
         struct change record;    /* of the snapshot, sent up to record_sent */
@@ -78,19 +86,23 @@ struct remote {
         uint64_t catching_up_since;
         struct entry_queue unsent;  /* in their order; after them come those in the log, up to log_until */
         struct entry_queue unacked;
+        struct entry_queue applied; /* it has those that count, but says nothing yet of durable */
         uint64_t log_after, log_until;
+        uint64_t given;             /* the number of the last commit that it was sent, or the beginning of it */
+        struct entry *current_entry;
         struct transaction *current; /* sent up to current_sent */
         size_t current_sent;
         bool path_due;               /* the path has changed, and there was no room to say so */
 
-        struct remote *next;
+        TAILQ_ENTRY(remote) remotes;
 };
+TAILQ_HEAD(remote_list, remote);
 
-struct event {
+struct master_event {
         bool arrived;
         struct node_id id;
         struct node_address address;
-        struct event *next;
+        STAILQ_ENTRY(master_event) events;
 };
 
 struct master {
@@ -108,16 +120,16 @@ struct master {
         bool hold;
         bool log;
         struct listeners *listeners;
-        struct remote *remotes;    /* in the order of their connection */
-        struct remote *gone;
+        struct remote_list remotes;    /* in the order of their connection */
+        struct remote_list gone;
         uint64_t refusals_since;   /* what strangers can have us write into the log is limited */
         unsigned refusals;
-        size_t n_arrived;          /* of those, the ones that follow */
+        size_t n_arrived;          /* of the remotes, the ones that follow */
         unsigned told_depth;
-        struct commit *commits, *last_commit;
+        struct commit_list commits;
         size_t n_commits, commit_bytes;
         uint64_t chain, last_sequence; /* of the last commit */
-        struct event *events, *last_event;
+        STAILQ_HEAD(, master_event) events;
         sd_event_source *deliver;
         uint8_t piece[PIECE_SIZE];
 };
@@ -129,27 +141,42 @@ void master_wake(struct master *m); /* finished commits wait for delivery */
 void master_path(const struct master *m, struct node_path *ret);
 void master_depth_changed(struct master *m);
 
-/* master-remote.c */
+/* master-remote.c: one connection, from its first byte to its last. */
 _must_check_ int remote_new(struct master *m, int fd, const struct node_address *address);
+bool remote_is_joined(const struct remote *r);
+void remote_refuse(struct remote *r, enum ha_error code, const char *reason);
+void remote_log_refusal(struct remote *r, enum ha_error code, const char *reason);
 void remote_drop(struct remote *r, const char *why); /* logs, reports the death of an arrived one; it is then REMOTE_GONE */
 void remote_drop_all(struct master *m); /* silently */
 void remote_bury(struct master *m);      /* frees those that are gone */
-void remote_admit(struct remote *r);
+
+/* master-join.c: its way to a slave that has arrived. */
+void remote_on_join(struct remote *r, const struct hop_frame *frame);
+void remote_on_copied(struct remote *r);
+void remote_on_ready(struct remote *r);
+void remote_on_in_force(struct remote *r);
 void remote_send_path(struct remote *r, const struct node_path *path); /* later, if there is no room now */
+
+/* master-live.c: whether it is alive. */
+_must_check_ int remote_start_ticks(struct remote *r, uint64_t theirs);
+void remote_progresses(struct remote *r); /* it has said that it got on */
 
 /* master-send.c: what a remote is sent, as fast as it takes it. */
 _must_check_ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]);
-void remote_queue(struct remote *r, struct commit *c, bool counts);
+void remote_queue(struct remote *r, struct commit *c); /* and sends it, if it can */
 void remote_pump(struct remote *r);
-bool remote_lags(const struct remote *r); /* needs the log */
-_must_check_ int remote_acknowledged(struct remote *r, uint64_t n);
+bool remote_lags(const struct remote *r);       /* needs the log */
+bool remote_was_given(const struct remote *r, const struct commit *c);
+_must_check_ int remote_acknowledged(struct remote *r, uint64_t n); /* -EBADMSG: it was not sent so many */
+void remote_is_durable(struct remote *r);       /* all that it was sent before END */
+void remote_excuse(struct remote *r);           /* nobody waits for it: it may not be admitted yet */
 void remote_queues_done(struct remote *r);
-const struct commit *remote_oldest_awaited(const struct remote *r); /* that waits for it; NULL: none */
+const struct entry *remote_oldest_awaited(const struct remote *r); /* whose commit waits for it; NULL: none */
 void remote_describe(const struct remote *r, struct master_slave *ret);
 
 /* master-commit.c */
 void commit_unref(struct commit *c);
 void commit_released(struct commit *c); /* a slave has it, or is gone */
 void commits_deliver(struct master *m);
-void commits_abandon(struct master *m); /* nobody is waited for any more */
+void commits_desert(struct master *m); /* nobody is waited for any more: the role ends */
 void master_update_log(struct master *m);

@@ -4,53 +4,72 @@
  * Nothing is encoded before the connection can take it: transactions are shared by all slaves and only referred to, so a slave
  * costs a little more than one frame. What is committed while a slave copies waits in its queue up to a limit; beyond that the
  * store keeps a log from which it is read later. The order is always the snapshot, the queue as it was when the log began,
- * the log, the rest of the queue. */
+ * the log, the rest of the queue.
+ *
+ * What is committed while a slave copies does not wait for it. END says that all of that has been sent: it goes out when the slave
+ * has the copy on its disk and is at most a little behind, so that those that do wait, which are all from then on, wait shortly.
+ * If writers are faster than a slave can catch up, that would never be; after a while they wait for it before END, too. So
+ * in a slave's queue those that nobody waits for always come before those that somebody waits for. */
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/replication/master-internal.h"
 
+/* ---- queues ---- */
+
 static void entry_push(struct entry_queue *q, struct entry *e) {
-        e->next = NULL;
-        if (q->tail)
-                q->tail->next = e;
-        else
-                q->head = e;
-        q->tail = e;
+        TAILQ_INSERT_TAIL(&q->list, e, entries);
         q->n++;
-        if (e->commit)
-                q->bytes += transaction_size(e->commit->transaction);
+        q->bytes += e->size;
 }
 
 static struct entry *entry_pop(struct entry_queue *q) {
-        struct entry *e = q->head;
+        struct entry *e = TAILQ_FIRST(&q->list);
 
         if (!e)
                 return NULL;
-        q->head = e->next;
-        if (!q->head)
-                q->tail = NULL;
+        TAILQ_REMOVE(&q->list, e, entries);
         q->n--;
-        if (e->commit)
-                q->bytes -= transaction_size(e->commit->transaction);
+        q->bytes -= e->size;
+        return e;
+}
+
+static struct entry *entry_new(struct commit *c, size_t size, bool counts) {
+        struct entry *e;
+
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return NULL;
+        e->commit = c;
+        e->size = size;
+        e->end = UINT64_MAX;
+        e->counts = counts;
+        if (c)
+                c->refs++;
+        if (counts)
+                c->waiting++;
         return e;
 }
 
 static void entry_free(struct entry *e) {
-        if (e->commit) {
-                if (e->counts)
-                        commit_released(e->commit);
+        if (e->counts)
+                commit_released(e->commit);
+        if (e->commit)
                 commit_unref(e->commit);
-        }
         free(e);
 }
 
-void remote_queues_done(struct remote *r) {
+static void queue_clear(struct entry_queue *q) {
         struct entry *e;
 
-        while ((e = entry_pop(&r->unacked)))
+        while ((e = entry_pop(q)))
                 entry_free(e);
-        while ((e = entry_pop(&r->unsent)))
-                entry_free(e);
+}
+
+void remote_queues_done(struct remote *r) {
+        queue_clear(&r->applied);
+        queue_clear(&r->unacked);
+        queue_clear(&r->unsent);
+        r->current_entry = NULL;
         r->current = transaction_unref(r->current);
         r->snapshot = store_snapshot_free(r->snapshot);
 }
@@ -59,31 +78,39 @@ bool remote_lags(const struct remote *r) {
         return r->log_after < r->log_until;
 }
 
+bool remote_was_given(const struct remote *r, const struct commit *c) {
+        return c->sequence > r->snapshot_sequence && c->sequence <= r->given;
+}
+
+/* Whether what is committed now has to wait for this one. */
+static bool is_awaited(const struct remote *r) {
+        const struct master *m = r->master;
+        uint64_t patience = MAX(TICKS_MISSED_MAX * m->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
+
+        return r->state >= REMOTE_ENDED || (r->state == REMOTE_CATCHING_UP && !m->hold && (!r->copied || r->copy_written) &&
+                                            now_monotonic() - r->catching_up_since > patience);
+}
+
 static void queue(struct remote *r, struct commit *c, bool counts) {
+        size_t size = transaction_size(c->transaction);
         struct entry *e;
 
-        if (r->state < REMOTE_FOLLOWING && c->logged &&
-            (remote_lags(r) || r->unsent.bytes + transaction_size(c->transaction) > BACKLOG_BYTES_MAX)) {
+        if (!counts && c->logged && (remote_lags(r) || r->unsent.bytes + size > BACKLOG_BYTES_MAX)) {
                 if (!remote_lags(r))
                         r->log_after = c->sequence - 1;
                 r->log_until = c->sequence;
                 return;
         }
-        e = calloc(1, sizeof(*e));
-        if (!e) {
+        e = entry_new(c, size, counts);
+        if (e)
+                entry_push(&r->unsent, e);
+        else
                 remote_drop(r, "out of memory");
-                return;
-        }
-        e->commit = c;
-        c->refs++;
-        e->counts = counts;
-        if (counts)
-                c->waiting++;
-        entry_push(&r->unsent, e);
 }
 
 int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]) {
         struct master *m = r->master;
+        struct commit *c;
         int k;
 
         k = store_snapshot_new(m->store, &r->snapshot);
@@ -99,17 +126,34 @@ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char r
         r->state = REMOTE_COPYING;
         /* From here on commits go into the log, too; those before, which the snapshot may lack, into the queue. */
         master_update_log(m);
-        for (struct commit *c = m->commits; c; c = c->next)
-                if (c->sent && c->sequence > r->snapshot_sequence && !(c->stored && c->result < 0))
+        TAILQ_FOREACH(c, &m->commits, under_way)
+                if (c->sent && c->sequence > r->snapshot_sequence && !(c->stored && c->result < 0)) {
                         queue(r, c, /* counts= */ false); /* sent later: ACCEPT comes first */
+                        if (r->state == REMOTE_GONE)
+                                break;
+                }
         return 0;
 }
 
-void remote_queue(struct remote *r, struct commit *c, bool counts) {
-        queue(r, c, counts);
+void remote_queue(struct remote *r, struct commit *c) {
+        queue(r, c, is_awaited(r));
         if (r->state != REMOTE_GONE)
                 remote_pump(r);
 }
+
+void remote_excuse(struct remote *r) {
+        struct entry_queue *queues[] = { &r->applied, &r->unacked, &r->unsent };
+        struct entry *e;
+
+        for (size_t i = 0; i < ELEMENTSOF(queues); i++)
+                TAILQ_FOREACH(e, &queues[i]->list, entries)
+                        if (e->counts) {
+                                e->counts = false;
+                                commit_released(e->commit);
+                        }
+}
+
+/* ---- sending ---- */
 
 /* One frame of the snapshot. Returns false at its end. */
 static bool send_copy(struct remote *r) {
@@ -123,7 +167,7 @@ static bool send_copy(struct remote *r) {
                 if (r->record_sent == r->record_size) {
                         k = store_snapshot_next(r->snapshot, &r->record);
                         if (k < 0) {
-                                log_error("cannot read the data for a copy: %s", strerror(-k));
+                                log_error("Cannot read the data for a copy: %s", strerror(-k));
                                 remote_drop(r, "its copy could not be read");
                                 return true; /* gone */
                         }
@@ -152,54 +196,77 @@ static bool send_copy(struct remote *r) {
         return true;
 }
 
-/* What comes next, from the queue or the log, into r->current. Returns false if there is nothing (now). */
-static bool next_transaction(struct remote *r) {
+static void begin(struct remote *r, struct entry *e, struct transaction *t) {
+        r->current = t;
+        r->current_entry = e;
+        entry_push(&r->unacked, e);
+        if (e->commit) {
+                e->commit->given = true;
+                r->given = e->commit->sequence;
+        }
+}
+
+/* Whether some that the log is to give are not there yet. (One that failed will never be.) */
+static bool log_grows(const struct remote *r) {
+        struct commit *c;
+
+        TAILQ_FOREACH(c, &r->master->commits, under_way)
+                if (!c->stored && c->sequence > r->log_after && c->sequence <= r->log_until)
+                        return true;
+        return false;
+}
+
+/* As next_transaction(), from the log. */
+static bool next_logged(struct remote *r) {
         struct master *m = r->master;
+        struct transaction *t = NULL;
         uint64_t sequence;
-        struct entry *e = r->unsent.head;
+        struct entry *e;
         int k;
 
-        /* Either older than what is in the log, or there is nothing in the log for this one. */
-        if (e && (!remote_lags(r) || e->commit->sequence <= r->log_after)) {
-                r->current = transaction_ref(e->commit->transaction);
-                (void) entry_pop(&r->unsent);
-                if (r->state == REMOTE_FOLLOWING)
-                        entry_push(&r->unacked, e);
-                else
-                        entry_free(e);
-                return true;
-        }
-        if (!remote_lags(r))
-                return false;
-        k = store_log_next(m->store, r->log_after, &r->current, &sequence);
+        k = store_log_next(m->store, r->log_after, &t, &sequence);
         if (k < 0) {
-                log_error("cannot read the log of transactions: %s", strerror(-k));
+                log_error("Cannot read the log of transactions: %s", strerror(-k));
                 remote_drop(r, "what it has to be sent could not be read");
                 return false;
         }
-        if (k > 0 && sequence > r->log_until) {
-                r->current = transaction_unref(r->current);
-                k = 0;
-        }
-        if (k == 0) {
-                /* Not durable yet; or it failed and will never be there. */
-                for (struct commit *c = m->commits; c; c = c->next)
-                        if (!c->stored && c->sequence > r->log_after && c->sequence <= r->log_until)
-                                return false;
-                r->log_after = r->log_until;
-                return next_transaction(r);
-        }
-        r->log_after = sequence;
-        if (r->state == REMOTE_FOLLOWING) {
-                e = calloc(1, sizeof(*e));
-                if (!e) {
+        if (k > 0 && sequence <= r->log_until) {
+                r->log_after = sequence;
+                e = entry_new(NULL, transaction_size(t), /* counts= */ false);
+                if (e)
+                        begin(r, e, t);
+                else {
+                        transaction_unref(t);
                         remote_drop(r, "out of memory");
                         return false;
                 }
-                entry_push(&r->unacked, e);
+        } else {
+                transaction_unref(t);
+                if (log_grows(r))
+                        return false;
+                r->log_after = r->log_until;
         }
         if (!remote_lags(r))
                 master_update_log(m);
+        return true;
+}
+
+/* What comes next, from the queue or the log, into r->current. Returns false if there is nothing (now). */
+static bool next_transaction(struct remote *r) {
+        struct entry *e;
+
+        while (!r->current) {
+                e = TAILQ_FIRST(&r->unsent.list);
+                /* Either older than what is in the log, or there is nothing in the log for this one. */
+                if (e && (!remote_lags(r) || e->commit->sequence <= r->log_after)) {
+                        (void) entry_pop(&r->unsent);
+                        if (e->commit->stored && e->commit->result < 0)
+                                entry_free(e);
+                        else
+                                begin(r, e, transaction_ref(e->commit->transaction));
+                } else if (!remote_lags(r) || !next_logged(r))
+                        return false;
+        }
         return true;
 }
 
@@ -222,19 +289,19 @@ static void send_transaction(struct remote *r) {
         }
         r->current_sent += part;
         if (r->current_sent == size) {
+                r->current_entry->end = peer_queued(r->peer);
+                r->current_entry = NULL;
                 r->current = transaction_unref(r->current);
                 r->current_sent = 0;
         }
 }
 
-/* Whether the rest may be sent once it is admitted: when it is only what waits in memory. If the writers are as fast as the
- * slave, that would never be: after a while they have to wait for it (and if it is too slow even so, it is dropped like any
- * slave that keeps a commit waiting). */
+/* Whether all is sent that nobody waits for, and the slave will soon have it. */
 static bool has_caught_up(const struct remote *r) {
-        uint64_t patience = MAX(TICKS_MISSED_MAX * r->master->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
+        const struct entry *e = TAILQ_FIRST(&r->unsent.list);
 
-        /* One that copies nothing takes no transactions before it is admitted. */
-        return !r->copied || !remote_lags(r) || now_monotonic() - r->catching_up_since > patience;
+        return !r->current && !remote_lags(r) && (!e || e->counts) && (!r->copied || r->copy_written) &&
+               r->unacked.bytes <= CATCH_UP_BYTES;
 }
 
 /* A slave that reads as fast as we send would keep the loop to itself for a whole copy. */
@@ -253,56 +320,70 @@ void remote_pump(struct remote *r) {
                         r->catching_up_since = now_monotonic();
                         continue;
                 case REMOTE_CATCHING_UP:
-                        if (r->current || (!has_caught_up(r) && next_transaction(r))) {
-                                send_transaction(r);
-                                continue;
+                        if (!r->master->hold && has_caught_up(r)) {
+                                r->state = REMOTE_ENDED;
+                                peer_send(r->peer, HOP_END, NULL, 0);
+                                master_update_log(r->master);
+                                return;
                         }
-                        if (r->state == REMOTE_GONE || !has_caught_up(r))
-                                return;
-                        r->state = REMOTE_ENDED;
-                        peer_send(r->peer, HOP_END, NULL, 0);
-                        return;
+                        break;
+                case REMOTE_ADMITTED:
                 case REMOTE_FOLLOWING:
-                        if (!r->current && !next_transaction(r))
-                                return;
-                        send_transaction(r);
-                        continue;
+                        break;
                 default:
                         return;
                 }
+                if (!next_transaction(r))
+                        return;
+                send_transaction(r);
         }
 }
 
-int remote_acknowledged(struct remote *r, uint64_t n) {
-        while (n-- > 0) {
-                struct entry *e = entry_pop(&r->unacked);
+/* ---- what it says of that ---- */
 
-                if (!e)
+int remote_acknowledged(struct remote *r, uint64_t n) {
+        struct entry *e;
+
+        while (n-- > 0) {
+                e = TAILQ_FIRST(&r->unacked.list);
+                if (!e || e == r->current_entry)
                         return -EBADMSG;
-                entry_free(e);
+                (void) entry_pop(&r->unacked);
+                /* Of those before END it says only that they have come as far as the copy. */
+                if (e->counts && r->copied && r->state <= REMOTE_ENDED)
+                        entry_push(&r->applied, e);
+                else
+                        entry_free(e);
         }
         return 0;
 }
 
-const struct commit *remote_oldest_awaited(const struct remote *r) {
-        for (const struct entry *e = r->unacked.head; e; e = e->next)
-                if (e->counts)
-                        return e->commit;
-        for (const struct entry *e = r->unsent.head; e; e = e->next)
-                if (e->counts)
-                        return e->commit;
+void remote_is_durable(struct remote *r) {
+        queue_clear(&r->applied);
+        queue_clear(&r->unacked);
+}
+
+const struct entry *remote_oldest_awaited(const struct remote *r) {
+        const struct entry_queue *queues[] = { &r->applied, &r->unacked, &r->unsent };
+        const struct entry *e;
+
+        /* Once it has been sent END all that is owed to it counts, and the first one is it. */
+        for (size_t i = 0; i < ELEMENTSOF(queues); i++)
+                TAILQ_FOREACH(e, &queues[i]->list, entries)
+                        if (e->counts)
+                                return e;
         return NULL;
 }
 
 void remote_describe(const struct remote *r, struct master_slave *ret) {
-        const struct commit *oldest = remote_oldest_awaited(r);
+        const struct entry *oldest = remote_oldest_awaited(r);
         uint64_t now = now_monotonic();
 
         *ret = (struct master_slave) {
                 .id = r->id,
                 .address = r->address,
                 .tick_age_usec = now - MIN(now, peer_last_input(r->peer)),
-                .transaction_age_usec = oldest ? MAX(now - oldest->since, UINT64_C(1)) : 0,
+                .transaction_age_usec = oldest ? MAX(now - oldest->commit->since, UINT64_C(1)) : 0,
                 .bytes_unsent = peer_unsent(r->peer) + r->unsent.bytes +
                                 (r->current ? transaction_size(r->current) - r->current_sent : 0),
                 .n_unacknowledged = r->unsent.n + r->unacked.n,

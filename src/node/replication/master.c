@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the serving side as a whole: name, path and token, the list of slaves, events. */
 #include "basic/log.h"
+#include "basic/time-util.h"
 #include "node/replication/master-internal.h"
 
 void master_unref(struct master *m) {
+        struct master_event *e;
+
         if (--m->refs > 0)
                 return;
         sd_event_source_disable_unref(m->deliver);
         sd_event_unref(m->event);
         secret_done(&m->token);
-        for (struct event *e; (e = m->events);) {
-                m->events = e->next;
+        while ((e = STAILQ_FIRST(&m->events))) {
+                STAILQ_REMOVE_HEAD(&m->events, events);
                 free(e);
         }
         remote_bury(m);
@@ -22,28 +25,24 @@ void master_wake(struct master *m) {
 }
 
 void master_event(struct master *m, bool arrived, const struct node_id *id, const struct node_address *address) {
-        struct event *e;
+        struct master_event *e;
 
         e = calloc(1, sizeof(*e));
         if (!e)
                 return; /* the status is right all the same */
-        *e = (struct event) { .arrived = arrived, .id = *id, .address = *address };
-        if (m->events)
-                m->last_event->next = e;
-        else
-                m->events = e;
-        m->last_event = e;
+        *e = (struct master_event) { .arrived = arrived, .id = *id, .address = *address };
+        STAILQ_INSERT_TAIL(&m->events, e, events);
         master_wake(m);
 }
 
 /* Events and results of commits, outside of everything else, so that their receivers may do what they like. */
 static int on_deliver(sd_event_source *source, void *userdata) {
         struct master *m = userdata;
-        struct event *e;
+        struct master_event *e;
 
         m->refs++;
-        while (!m->dead && (e = m->events)) {
-                m->events = e->next;
+        while (!m->dead && (e = STAILQ_FIRST(&m->events))) {
+                STAILQ_REMOVE_HEAD(&m->events, events);
                 if (e->arrived && m->callbacks.slave_arrived)
                         m->callbacks.slave_arrived(m, &e->id, &e->address, m->userdata);
                 else if (!e->arrived && m->callbacks.slave_died)
@@ -63,10 +62,11 @@ void master_path(const struct master *m, struct node_path *ret) {
 }
 
 static unsigned master_depth(const struct master *m) {
+        const struct remote *r;
         unsigned depth = 0;
 
-        for (const struct remote *r = m->remotes; r; r = r->next)
-                if (r->state >= REMOTE_COPYING)
+        TAILQ_FOREACH(r, &m->remotes, remotes)
+                if (remote_is_joined(r))
                         depth = MAX(depth, 1 + r->depth);
         return depth;
 }
@@ -83,9 +83,10 @@ void master_depth_changed(struct master *m) {
 
 static void master_path_changed(struct master *m) {
         struct node_path path;
+        struct remote *r;
 
         master_path(m, &path);
-        for (struct remote *r = m->remotes; r; r = r->next)
+        TAILQ_FOREACH(r, &m->remotes, remotes)
                 remote_send_path(r, &path);
 }
 
@@ -123,6 +124,10 @@ int master_new(sd_event *event, struct store *store, const struct replication_co
         if (!m)
                 return -ENOMEM;
         m->refs = 1;
+        TAILQ_INIT(&m->remotes);
+        TAILQ_INIT(&m->gone);
+        TAILQ_INIT(&m->commits);
+        STAILQ_INIT(&m->events);
         m->event = sd_event_ref(event);
         m->store = store;
         m->config = *config;
@@ -160,8 +165,8 @@ struct master *master_free(struct master *m) {
         store_barrier_cancel(m->store, m);
         m->listeners = listeners_free(m->listeners);
         m->dead = true;
+        commits_desert(m);
         remote_drop_all(m);
-        commits_abandon(m);
         master_update_log(m);
         master_unref(m);
         return NULL;
@@ -193,20 +198,25 @@ int master_rename(struct master *m, const struct node_id *id) {
 }
 
 void master_set_hold(struct master *m, bool hold) {
-        m->hold = hold;
-        if (hold)
+        if (hold == m->hold)
                 return;
-        for (struct remote *r = m->remotes, *next; r; r = next) {
-                next = r->next;
-                if (r->state == REMOTE_HELD)
-                        remote_admit(r);
+        m->hold = hold;
+        for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                next = TAILQ_NEXT(r, remotes);
+                if (r->state != REMOTE_CATCHING_UP)
+                        continue;
+                r->catching_up_since = now_monotonic();
+                if (hold)
+                        remote_excuse(r);
+                else
+                        remote_pump(r);
         }
 }
 
 void master_slave_dead(struct master *m, const struct node_id *id) {
-        for (struct remote *r = m->remotes, *next; r; r = next) {
-                next = r->next;
-                if (r->state >= REMOTE_COPYING && node_id_equal(&r->id, id))
+        for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                next = TAILQ_NEXT(r, remotes);
+                if (remote_is_joined(r) && node_id_equal(&r->id, id))
                         remote_drop(r, "declared dead by order");
         }
 }
@@ -217,8 +227,9 @@ size_t master_n_slaves(const struct master *m) {
 
 void master_slaves(const struct master *m, master_slave_fn fn, void *userdata) {
         struct master_slave slave;
+        const struct remote *r;
 
-        for (const struct remote *r = m->remotes; r; r = r->next)
+        TAILQ_FOREACH(r, &m->remotes, remotes)
                 if (r->state == REMOTE_FOLLOWING) {
                         remote_describe(r, &slave);
                         fn(&slave, userdata);

@@ -23,7 +23,7 @@ struct master;
 /* Events. They come from the event loop, never from within a function of this header. The callbacks may call any of
  * the functions, master_free() included. */
 struct master_callbacks {
-        /* A slave is there: its data is in place and durable, it follows, and every later commit waits for it.
+        /* A slave is there: everything that was ever acknowledged is in place there, durably; every later commit waits for it.
          * A slave that is still being synchronized is neither reported nor listed. */
         void (*slave_arrived)(struct master *m, const struct node_id *id, const struct node_address *address, void *userdata);
         /* An arrived slave is gone (closed, silent, too slow, replaced by a join under its name, or by
@@ -44,7 +44,8 @@ _must_check_ int master_new(sd_event *event, struct store *store, const struct r
                             struct master **ret, char **ret_error);
 
 /* Stops listening and drops all slaves, silently. Commits that are under way no longer wait for slaves: their callbacks
- * still come from the loop, with what the store says (unless that is freed first). Returns NULL, takes NULL. */
+ * still come from the loop (unless the store is freed first), those that slaves had not acknowledged with
+ * COMMIT_MAYBE_ONLY_HERE if they are stored here. Returns NULL, takes NULL. */
 struct master *master_free(struct master *m);
 DEFINE_CLEANUP(struct master *, master_free)
 
@@ -65,8 +66,8 @@ _must_check_ int master_set_token(struct master *m, const struct secret *token);
  * if it had arrived. An unknown id does nothing. */
 void master_slave_dead(struct master *m, const struct node_id *id);
 
-/* While held, a slave that has its data in place waits before it is admitted (for HA_INFO_SYNC). Commits, ticks and
- * deaths go on; the waiting slave hears no more than ticks. */
+/* While held, a slave that copies is not told the end of that (for HA_INFO_SYNC); it is sent on what is committed. Commits,
+ * ticks and deaths go on. One that has been told the end before still arrives: commits wait for it already. */
 void master_set_hold(struct master *m, bool hold);
 
 /* Ends the copies that are under way, and what of our data is kept for them, when the disk has no room for it: those slaves hear
@@ -90,7 +91,8 @@ typedef void (*master_slave_fn)(const struct master_slave *slave, void *userdata
 void master_slaves(const struct master *m, master_slave_fn fn, void *userdata);
 
 /* Commits a transaction that is filled but not sealed: gives it an id in our name and calls fn once it is durable here
- * and at every arrived slave (0), or could not be made durable here (-ENOSPC, -EIO: nobody keeps it).
+ * and at every arrived slave (0), or could not be made durable here (-ENOSPC, -EIO: nobody has it, nobody will), or once one
+ * of the two COMMIT_MAYBE_ errors is all that can be said.
  * -EBUSY: too much is under way; -EROFS: this is a relay; -EINVAL: empty or sealed. fn does not come then. */
 _must_check_ int master_commit(struct master *m, struct transaction *t, transaction_stored_fn fn, void *userdata);
 

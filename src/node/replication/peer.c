@@ -32,7 +32,8 @@ struct peer {
         int error;           /* noticed where no callback may run */
         enum ha_error code;
         char *reason;
-        uint64_t last_input, last_output;
+        uint64_t last_input;
+        uint64_t written;    /* bytes, to the socket */
 };
 
 static struct peer *peer_unref(struct peer *p) {
@@ -114,7 +115,7 @@ static void flush(struct peer *p) {
                         break;
                 }
                 buffer_consume(out, (size_t) n);
-                p->last_output = now_monotonic();
+                p->written += (uint64_t) n;
         }
         if (buffer_size(out) == 0) {
                 if (out->allocated > KEEP_OUTPUT)
@@ -229,7 +230,7 @@ static void on_connected(struct peer *p) {
                 return;
         }
         p->connecting = false;
-        p->last_input = p->last_output = now_monotonic();
+        p->last_input = now_monotonic();
         if (p->callbacks.connected)
                 p->callbacks.connected(p, p->userdata);
         if (!p->dead && !p->over)
@@ -304,7 +305,7 @@ int peer_new(sd_event *event, int fd, bool connecting, struct hop *hop, const st
         p->callbacks = *callbacks;
         p->userdata = userdata;
         p->connecting = connecting;
-        p->last_input = p->last_output = now_monotonic();
+        p->last_input = now_monotonic();
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         p->events = connecting ? EPOLLOUT : EPOLLIN;
         r = sd_event_add_io(event, &p->io, fd, p->events, on_io, p);
@@ -330,8 +331,6 @@ void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, si
 
         if (p->over || p->finishing || p->error < 0)
                 return;
-        if (buffer_size(out) == 0)
-                p->last_output = now_monotonic();
         r = hop_send(p->hop, type, parts, n_parts);
         if (r < 0) {
                 p->error = r;
@@ -348,12 +347,25 @@ size_t peer_output(const struct peer *p) {
         return buffer_size(hop_output(p->hop));
 }
 
-size_t peer_unsent(const struct peer *p) {
+/* What the kernel keeps: not sent, or sent and not acknowledged by the other host. */
+static size_t in_kernel(const struct peer *p) {
         int n = 0;
 
-        if (ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0)
-                n = 0;
-        return peer_output(p) + (size_t) n;
+        if (p->connecting || p->fd < 0 || ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0)
+                return 0;
+        return (size_t) n;
+}
+
+size_t peer_unsent(const struct peer *p) {
+        return peer_output(p) + in_kernel(p);
+}
+
+uint64_t peer_queued(const struct peer *p) {
+        return p->written + peer_output(p);
+}
+
+uint64_t peer_taken(const struct peer *p) {
+        return p->written - MIN(p->written, (uint64_t) in_kernel(p));
 }
 
 bool peer_has_room(const struct peer *p) {
@@ -399,6 +411,6 @@ uint64_t peer_last_input(const struct peer *p) {
         return p->last_input;
 }
 
-uint64_t peer_last_output(const struct peer *p) {
-        return p->last_output;
+void peer_forgive(struct peer *p) {
+        p->last_input = now_monotonic();
 }

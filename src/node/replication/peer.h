@@ -38,6 +38,11 @@ size_t peer_output(const struct peer *p);
 /* Bytes that the other side's host has not taken yet: those in the output and those that the kernel keeps. */
 size_t peer_unsent(const struct peer *p);
 
+/* Places in the stream to the other side, in bytes from its beginning: how far it is filled, and how far the other side's host has
+ * taken it. */
+uint64_t peer_queued(const struct peer *p);
+uint64_t peer_taken(const struct peer *p);
+
 /* Whether more is worth sending now: less than the low mark waits, and the connection has not failed. */
 bool peer_has_room(const struct peer *p);
 
@@ -54,6 +59,6 @@ bool peer_is_paused(const struct peer *p);
  * the caller limits the time). */
 void peer_refuse(struct peer *p, enum ha_error code, const char *reason);
 
-/* Monotonic times: when bytes last came, and when output last moved or became non-empty. */
+/* When bytes last came (monotonic); and that this be now, because until now we could not have noticed. */
 uint64_t peer_last_input(const struct peer *p);
-uint64_t peer_last_output(const struct peer *p);
+void peer_forgive(struct peer *p);

@@ -2,6 +2,7 @@
 /* What both sides of replication have to know of this node's settings, and the limits that they keep. */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,13 @@ enum {
         TICKS_MISSED_MAX = 3,
         JOIN_CONNECT_SEC = 10, /* for the TCP connection and for the proofs, each */
         TOKEN_SIZE_MAX = 65535, /* what the IPC port takes */
+};
+
+/* How a commit may end besides with 0 and the store's own errors, which mean that the transaction is nowhere. Here it is not
+ * certain what becomes of it: */
+enum {
+        COMMIT_MAYBE_ELSEWHERE = -EREMOTEIO, /* not stored here; slaves that were given it may have it */
+        COMMIT_MAYBE_ONLY_HERE = -ENOLINK,   /* stored here, perhaps nowhere else: the role ended before all slaves had it */
 };
 
 /* Copied by the functions that take it. */

@@ -2,12 +2,15 @@
 /* What the files of the following side share. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "node/replication/peer.h"
 #include "node/replication/slave.h"
 
 enum {
         COPY_PENDING_MAX = 16 * 1024 * 1024, /* so much may wait to be written before we read no further */
         COPY_PENDING_LOW = 4 * 1024 * 1024,
+        ARRIVED_SEC = 1, /* how long the master may take to say that it counts us; it makes no difference to our data */
 };
 
 enum slave_state {
@@ -15,9 +18,10 @@ enum slave_state {
         SLAVE_CONNECTING,
         SLAVE_PROVING,   /* until ACCEPT */
         SLAVE_COPYING,   /* until END; also when there is nothing to copy */
-        SLAVE_FINISHING, /* the copy is made durable */
+        SLAVE_FINISHING, /* what came before END is made durable */
         SLAVE_READY,     /* ADMIT is awaited */
-        SLAVE_SWAPPING,  /* the copy is put in force */
+        SLAVE_SWAPPING,  /* the copy is put in force; nothing is read meanwhile */
+        SLAVE_IN_FORCE,  /* ARRIVED is awaited */
         SLAVE_FOLLOWING,
         SLAVE_OVER,
 };
@@ -25,7 +29,7 @@ enum slave_state {
 /* A transaction that was received and is not durable yet. Outlives the slave, as the store's callback does. */
 struct follow {
         struct slave *slave; /* NULL: gone */
-        struct follow *previous, *next;
+        LIST_ENTRY(follow) following;
 };
 
 struct slave {
@@ -49,14 +53,17 @@ struct slave {
 
         struct store_copy *copy;
         bool copied;
+        bool swapping;         /* the outcome of the swap is awaited, whatever becomes of the connection */
         uint64_t entries;      /* of the copy, still to come */
         struct buffer stream;  /* an incomplete record of the copy */
         char transaction_id[TRANSACTION_ID_MAX + 1]; /* that the copy has when it is complete */
+        uint64_t old_entries;  /* what a copy takes the place of */
+        char old_transaction_id[TRANSACTION_ID_MAX + 1];
 
         struct buffer incoming; /* an incomplete transaction */
         size_t incoming_size;   /* 0: none */
         struct transaction *stuck; /* one that the queue had no room for */
-        struct follow *following; /* not durable yet */
+        LIST_HEAD(, follow) following; /* not durable yet */
         uint64_t to_acknowledge;
 
         enum ha_error code;    /* the outcome that `defer` is to tell */
@@ -69,12 +76,14 @@ void slave_end_store(struct slave *s, int error);
 void slave_malformed(struct slave *s, const char *what);
 void slave_set_timer(struct slave *s);
 void slave_tell(struct slave *s);
+void slave_await(struct slave *s, uint64_t usec); /* that the master goes on */
+void slave_arrived(struct slave *s);
 
 /* slave-receive.c: one frame each. */
 void slave_on_piece(struct slave *s, const struct hop_frame *frame); /* TRANSACTION, MORE */
 void slave_on_copy(struct slave *s, const struct hop_frame *frame);
 void slave_on_end(struct slave *s);
 void slave_on_admit(struct slave *s);
-int slave_begin_copy(struct slave *s, const struct accept_message *accept);
+_must_check_ int slave_begin_copy(struct slave *s, const struct accept_message *accept);
 void slave_acknowledge(struct slave *s); /* what is due, in one frame; later, if there is no room now */
 void slave_receive_done(struct slave *s);

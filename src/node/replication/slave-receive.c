@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what a slave receives: the copy and the transactions, until they are durable. */
 #include "basic/log.h"
+#include "basic/time-util.h"
 #include "node/replication/slave-internal.h"
 
-/* Transactions. */
-
-static void follow_unlink(struct follow *f) {
-        if (f->previous)
-                f->previous->next = f->next;
-        else if (f->slave)
-                f->slave->following = f->next;
-        if (f->next)
-                f->next->previous = f->previous;
-}
+/* ---- transactions ---- */
 
 void slave_acknowledge(struct slave *s) {
         uint8_t buf[ACK_MESSAGE_SIZE];
@@ -26,12 +18,19 @@ void slave_acknowledge(struct slave *s) {
 
 static bool follow_submit(struct slave *s, struct transaction *t);
 
+static void be_ready(struct slave *s) {
+        s->to_acknowledge = 0; /* READY says it of all of them */
+        s->state = SLAVE_READY;
+        peer_send(s->peer, HOP_READY, NULL, 0);
+}
+
 static void on_followed(int result, struct transaction *stored, void *userdata) {
         struct follow *f = userdata;
         struct slave *s = f->slave;
         struct transaction *t;
 
-        follow_unlink(f);
+        if (s)
+                LIST_REMOVE(f, following);
         free(f);
         if (!s || s->state == SLAVE_OVER)
                 return;
@@ -40,6 +39,10 @@ static void on_followed(int result, struct transaction *stored, void *userdata) 
                 return;
         }
         s->to_acknowledge++;
+        if (s->state == SLAVE_FINISHING && LIST_EMPTY(&s->following)) {
+                be_ready(s);
+                return;
+        }
         slave_acknowledge(s);
         if (s->stuck) {
                 t = TAKE_PTR(s->stuck);
@@ -66,7 +69,7 @@ static bool follow_submit(struct slave *s, struct transaction *t) {
                                 : store_commit_chained(s->store, s->chain, t, on_followed, f);
         if (r < 0) {
                 free(f);
-                if (r == -EBUSY && s->following) {
+                if (r == -EBUSY && !LIST_EMPTY(&s->following)) {
                         s->stuck = transaction_ref(t);
                         peer_pause(s->peer);
                         return false;
@@ -74,11 +77,20 @@ static bool follow_submit(struct slave *s, struct transaction *t) {
                 slave_end_store(s, r);
                 return true;
         }
-        f->next = s->following;
-        if (f->next)
-                f->next->previous = f;
-        s->following = f;
+        LIST_INSERT_HEAD(&s->following, f, following);
         return true;
+}
+
+/* It has come as far as the copy. */
+static void on_applied(int result, struct transaction *t, void *userdata) {
+        struct slave *s = userdata;
+
+        if (result < 0) {
+                slave_end_store(s, result);
+                return;
+        }
+        s->to_acknowledge++;
+        slave_acknowledge(s);
 }
 
 static void on_transaction(struct slave *s) {
@@ -94,9 +106,9 @@ static void on_transaction(struct slave *s) {
                 slave_malformed(s, "transaction");
                 return;
         }
-        if (s->state == SLAVE_COPYING) {
+        if (s->state == SLAVE_COPYING && s->copy) {
                 strcpy(s->transaction_id, transaction_id(t));
-                r = store_copy_apply(s->copy, t);
+                r = store_copy_apply(s->copy, t, on_applied, s);
                 if (r < 0)
                         slave_end_store(s, r);
                 else if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
@@ -130,7 +142,7 @@ void slave_on_piece(struct slave *s, const struct hop_frame *frame) {
                 on_transaction(s);
 }
 
-/* The copy. */
+/* ---- the copy ---- */
 
 static void on_drained(int result, void *userdata) {
         struct slave *s = userdata;
@@ -141,6 +153,31 @@ static void on_drained(int result, void *userdata) {
                 peer_resume(s->peer);
                 slave_set_timer(s);
         }
+}
+
+static void on_copied(int result, void *userdata) {
+        struct slave *s = userdata;
+
+        if (result == -EBADMSG)
+                slave_malformed(s, "copy (entries out of order)");
+        else if (result < 0)
+                slave_end_store(s, result);
+        else
+                peer_send(s->peer, HOP_COPIED, NULL, 0);
+}
+
+/* The great part is written to the disk now: nobody waits for us yet. */
+static void copy_is_complete(struct slave *s) {
+        int r = 0;
+
+        if (buffer_size(&s->stream) > 0) {
+                slave_malformed(s, "entry of the copy");
+                return;
+        }
+        buffer_shrink(&s->stream);
+        r = store_copy_sync(s->copy, on_copied, s);
+        if (r < 0)
+                slave_end_store(s, r);
 }
 
 void slave_on_copy(struct slave *s, const struct hop_frame *frame) {
@@ -174,11 +211,8 @@ void slave_on_copy(struct slave *s, const struct hop_frame *frame) {
         }
         if (store_copy_pending(s->copy) > COPY_PENDING_MAX)
                 peer_pause(s->peer);
-}
-
-static void be_ready(struct slave *s) {
-        s->state = SLAVE_READY;
-        peer_send(s->peer, HOP_READY, NULL, 0);
+        if (s->entries == 0)
+                copy_is_complete(s);
 }
 
 static void on_finished(int result, void *userdata) {
@@ -199,52 +233,71 @@ void slave_on_end(struct slave *s) {
                 slave_malformed(s, "end of the copy");
                 return;
         }
+        s->state = SLAVE_FINISHING;
         if (!s->copy) {
-                be_ready(s);
+                if (LIST_EMPTY(&s->following))
+                        be_ready(s);
                 return;
         }
-        buffer_shrink(&s->stream);
-        s->state = SLAVE_FINISHING;
         r = store_copy_finish(s->copy, s->transaction_id, on_finished, s);
         if (r < 0)
                 slave_end_store(s, r);
 }
 
-static void follow(struct slave *s) {
+static void be_in_force(struct slave *s) {
         s->in_force = true;
-        if (s->state != SLAVE_OVER) {
-                s->state = SLAVE_FOLLOWING;
-                slave_set_timer(s);
+        if (s->state == SLAVE_OVER) {
+                slave_tell(s);
+                return;
         }
-        slave_tell(s);
+        s->state = SLAVE_IN_FORCE;
+        peer_send(s->peer, HOP_IN_FORCE, NULL, 0);
+        slave_await(s, ARRIVED_SEC * USEC_PER_SEC);
+        slave_set_timer(s);
 }
 
 static void on_swapped(int result, void *userdata) {
         struct slave *s = userdata;
 
+        s->swapping = false;
         s->copy = store_copy_free(s->copy);
-        if (result >= 0)
-                follow(s);
-        else if (s->state == SLAVE_OVER)
-                slave_tell(s);
-        else {
-                s->state = SLAVE_READY; /* nothing is being swapped any more */
-                slave_end_store(s, result);
+        if (result < 0) {
+                if (s->state == SLAVE_OVER)
+                        slave_tell(s);
+                else
+                        slave_end_store(s, result);
+                return;
         }
+        if (s->old_entries > 0 || s->old_transaction_id[0])
+                log_warning("The copy from the master has taken the place of %llu entries, transaction %s; now there are %llu, "
+                            "transaction %s", (unsigned long long) s->old_entries,
+                            s->old_transaction_id[0] ? s->old_transaction_id : "none",
+                            (unsigned long long) store_entries(s->store), store_transaction_id(s->store));
+        if (s->state != SLAVE_OVER)
+                peer_resume(s->peer);
+        be_in_force(s);
 }
 
+/* What comes behind the admission is for the new data. Nothing of it is read before that is in force. */
 void slave_on_admit(struct slave *s) {
         int r;
 
         if (!s->copy) {
-                follow(s);
+                be_in_force(s);
                 return;
         }
+        s->old_entries = store_entries(s->store);
+        strcpy(s->old_transaction_id, store_transaction_id(s->store));
         r = store_copy_swap(s->copy, s->chain, on_swapped, s);
-        if (r < 0)
+        if (r < 0) {
                 slave_end_store(s, r);
-        else
-                s->state = SLAVE_SWAPPING; /* transactions that come from here on are written behind the swap */
+                return;
+        }
+        s->swapping = true;
+        s->state = SLAVE_SWAPPING;
+        peer_pause(s->peer);
+        if (s->callbacks.settling)
+                s->callbacks.settling(s, s->userdata);
 }
 
 int slave_begin_copy(struct slave *s, const struct accept_message *accept) {
@@ -256,13 +309,19 @@ int slave_begin_copy(struct slave *s, const struct accept_message *accept) {
         store_copy_set_drained_callback(s->copy, on_drained, s);
         s->entries = accept->entries;
         strcpy(s->transaction_id, accept->transaction_id);
+        if (s->entries == 0)
+                copy_is_complete(s);
         return 0;
 }
 
 /* The owner goes: the store's callbacks for what is under way find nobody. */
 void slave_receive_done(struct slave *s) {
-        for (struct follow *f = s->following; f; f = f->next)
+        struct follow *f;
+
+        while ((f = LIST_FIRST(&s->following))) {
+                LIST_REMOVE(f, following);
                 f->slave = NULL;
+        }
         s->copy = store_copy_free(s->copy);
         s->stuck = transaction_unref(s->stuck);
         buffer_done(&s->stream);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the following side's connection: connect, prove, tick, end.
  *
- * A copy is written beside the data in force. When the master says that we have everything (END) it is made durable,
- * and we say so (READY); only when the master then counts us among its slaves (ADMIT) does it take the place of the old
- * data. So a join that breaks before has changed nothing, and one that succeeds is known to both sides. */
+ * A copy is written beside the data in force. When the master says that we have everything that nobody waits for (END) it is
+ * made durable, and we say so (READY); only then (ADMIT) does it take the place of the old data. From END on every commit
+ * waits for us: we have everything that was ever acknowledged when we say that it is in force (IN_FORCE), and only then does
+ * the master count us (ARRIVED). So a join that breaks before ADMIT has changed nothing, and one that succeeds is known to both
+ * sides. */
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,8 +28,6 @@ static const char *master_text(const struct slave *s, char buf[static NODE_ID_TE
 void slave_end(struct slave *s, enum ha_error code, const char *format, ...) {
         va_list ap;
 
-        bool swapping = s->state == SLAVE_SWAPPING;
-
         if (s->state == SLAVE_OVER)
                 return;
         s->state = SLAVE_OVER;
@@ -42,7 +42,7 @@ void slave_end(struct slave *s, enum ha_error code, const char *format, ...) {
         s->timer = sd_event_source_disable_unref(s->timer);
         buffer_shrink(&s->stream);
         buffer_shrink(&s->incoming);
-        if (swapping)
+        if (s->swapping)
                 return; /* whether the new data is in force will show soon; then it is told */
         s->copy = store_copy_free(s->copy);
         slave_tell(s);
@@ -61,16 +61,16 @@ static int on_defer(sd_event_source *source, void *userdata) {
                 s->joined = true;
                 if (s->state == SLAVE_OVER) /* already; that is told next */
                         (void) sd_event_source_set_enabled(s->defer, SD_EVENT_ONESHOT);
-                log_notice("following master %s, %s", MASTER_TEXT(s),
+                log_notice("Following master %s, %s", MASTER_TEXT(s),
                            s->copied ? "its data was copied" : "with the same data, nothing was copied");
                 if (s->callbacks.joined)
                         s->callbacks.joined(s, s->copied, s->userdata);
         } else if (s->joined) {
-                log_notice("lost master %s (%s): %s", MASTER_TEXT(s), ha_error_name(s->code), reason);
+                log_notice("Lost master %s (%s): %s", MASTER_TEXT(s), ha_error_name(s->code), reason);
                 if (s->callbacks.lost)
                         s->callbacks.lost(s, s->code, reason, s->userdata);
         } else {
-                log_warning("cannot become slave of %s (%s): %s", MASTER_TEXT(s), ha_error_name(s->code), reason);
+                log_warning("Cannot become slave of %s (%s): %s", MASTER_TEXT(s), ha_error_name(s->code), reason);
                 if (s->callbacks.failed)
                         s->callbacks.failed(s, s->code, reason, s->userdata);
         }
@@ -89,17 +89,30 @@ void slave_malformed(struct slave *s, const char *what) {
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         struct slave *s = userdata;
 
-        if (s->state <= SLAVE_CONNECTING)
+        if (s->state == SLAVE_IN_FORCE)
+                slave_arrived(s);
+        else if (now_monotonic() > usec + USEC_PER_SEC)
+                slave_await(s, JOIN_CONNECT_SEC * USEC_PER_SEC); /* we have been asleep ourselves */
+        else if (s->state <= SLAVE_CONNECTING)
                 slave_end(s, HA_ERROR_CONNECT, "no connection within %d s", JOIN_CONNECT_SEC);
         else
                 slave_end(s, HA_ERROR_CLOSED, "connected, but no answer within %d s", JOIN_CONNECT_SEC);
         return 0;
 }
 
-static int set_deadline(struct slave *s) {
+void slave_await(struct slave *s, uint64_t usec) {
+        int r;
+
         s->deadline = sd_event_source_disable_unref(s->deadline);
-        return sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC, JOIN_CONNECT_SEC * USEC_PER_SEC, 0,
-                                          on_deadline, s);
+        r = sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC, usec, 0, on_deadline, s);
+        if (r < 0)
+                slave_end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
+}
+
+void slave_arrived(struct slave *s) {
+        s->deadline = sd_event_source_disable_unref(s->deadline);
+        s->state = SLAVE_FOLLOWING;
+        slave_tell(s);
 }
 
 static void send_tick(struct slave *s) {
@@ -117,7 +130,7 @@ static void send_tick(struct slave *s) {
 static uint64_t silence_limit(const struct slave *s) {
         if (peer_is_paused(s->peer))
                 return 0;
-        return s->state == SLAVE_FOLLOWING ? TICKS_MISSED_MAX * s->config.tick_usec : s->config.sync_timeout_usec;
+        return s->state >= SLAVE_IN_FORCE ? TICKS_MISSED_MAX * s->config.tick_usec : s->config.sync_timeout_usec;
 }
 
 void slave_set_timer(struct slave *s) {
@@ -139,8 +152,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct slave *s = userdata;
         uint64_t now = now_monotonic(), limit = silence_limit(s);
 
+        /* We have been asleep ourselves. Who has not listened cannot say that others were silent. */
+        if (now >= usec + (s->tick_usec > 0 ? s->tick_usec : limit / TICKS_MISSED_MAX)) {
+                peer_forgive(s->peer);
+                s->last_tick = 0;
+        }
         if (limit > 0 && peer_last_input(s->peer) + limit <= now) {
-                if (s->state == SLAVE_FOLLOWING)
+                if (s->state >= SLAVE_IN_FORCE)
                         slave_end(s, HA_ERROR_NOTICK, "three intervals without a tick");
                 else
                         slave_end(s, HA_ERROR_CLOSED, "the synchronization was silent for %.1f s", (double) limit / USEC_PER_SEC);
@@ -153,7 +171,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* The connection. */
+/* ---- the connection ---- */
 
 static void on_accept(struct slave *s, const struct hop_frame *frame) {
         struct accept_message accept;
@@ -176,11 +194,11 @@ static void on_accept(struct slave *s, const struct hop_frame *frame) {
         s->copied = accept.copy;
         if (accept.copy) {
                 r = slave_begin_copy(s, &accept);
-                if (r < 0) {
+                if (r < 0)
                         slave_end_store(s, r);
+                if (s->state == SLAVE_OVER)
                         return;
-                }
-                log_info("copying %llu entries from master %s", (unsigned long long) accept.entries, MASTER_TEXT(s));
+                log_info("Copying %llu entries from master %s", (unsigned long long) accept.entries, MASTER_TEXT(s));
         }
         r = sd_event_add_time(s->event, &s->timer, CLOCK_MONOTONIC, 0, s->tick_usec / 16 + 1, on_timer, s);
         if (r < 0)
@@ -218,7 +236,8 @@ static void on_path(struct slave *s, const struct hop_frame *frame) {
 }
 
 static bool handle(struct slave *s, const struct hop_frame *frame) {
-        bool transactions = s->state == SLAVE_SWAPPING || s->state == SLAVE_FOLLOWING || (s->state == SLAVE_COPYING && s->copy);
+        bool transactions = (s->state == SLAVE_COPYING && s->entries == 0) || s->state == SLAVE_IN_FORCE ||
+                            s->state == SLAVE_FOLLOWING;
         unsigned depth;
 
         switch (frame->type) {
@@ -253,6 +272,12 @@ static bool handle(struct slave *s, const struct hop_frame *frame) {
                         return false;
                 slave_on_admit(s);
                 return true;
+        case HOP_ARRIVED:
+                if (s->state < SLAVE_IN_FORCE)
+                        return false;
+                if (s->state == SLAVE_IN_FORCE)
+                        slave_arrived(s);
+                return true;
         case HOP_TICK:
                 return s->state != SLAVE_PROVING && tick_message_decode(frame->body, frame->size, &depth) >= 0;
         case HOP_PATH:
@@ -277,12 +302,9 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
 
 static void on_connected(struct peer *p, void *userdata) {
         struct slave *s = userdata;
-        int r;
 
         s->state = SLAVE_PROVING;
-        r = set_deadline(s);
-        if (r < 0)
-                slave_end(s, HA_ERROR_CLOSED, "%s", strerror(-r));
+        slave_await(s, JOIN_CONNECT_SEC * USEC_PER_SEC);
 }
 
 static void on_authenticated(struct peer *p, void *userdata) {
@@ -394,17 +416,17 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
         s->stream = BUFFER_INIT(RECORD_SIZE_MAX + HOP_BODY_MAX);
         s->incoming = BUFFER_INIT(TRANSACTION_DATA_MAX);
         s->chain = store_chain_new(store);
+        LIST_INIT(&s->following);
         r = sd_event_add_defer(event, &s->defer, on_defer, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->defer, SD_EVENT_OFF);
         if (r >= 0)
                 r = hop_new_joining(id, master_id, token, &s->hop);
         if (r >= 0)
-                r = set_deadline(s);
-        if (r >= 0)
                 r = store_barrier(store, on_settled, s);
         if (r < 0)
                 return r;
+        slave_await(s, JOIN_CONNECT_SEC * USEC_PER_SEC);
         if (token->size == 0)
                 slave_end(s, HA_ERROR_BADTOKEN, "%s", hop_reason(s->hop));
         *ret = TAKE_PTR(s);
@@ -428,7 +450,7 @@ struct slave *slave_free(struct slave *s) {
 }
 
 bool slave_is_joined(const struct slave *s) {
-        return s->state == SLAVE_FOLLOWING;
+        return s->joined && s->state == SLAVE_FOLLOWING;
 }
 
 const struct node_path *slave_path(const struct slave *s) {
@@ -436,6 +458,8 @@ const struct node_path *slave_path(const struct slave *s) {
 }
 
 void slave_set_depth(struct slave *s, unsigned depth) {
+        if (s->depth == depth)
+                return;
         s->depth = depth;
         if (s->state == SLAVE_FOLLOWING)
                 send_tick(s);

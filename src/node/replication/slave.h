@@ -21,7 +21,11 @@ struct slave;
 /* Events. They come from the event loop, never from within a function of this header. Exactly one of joined and failed,
  * then at most one lost. The callbacks may call any of the functions, slave_free() included. */
 struct slave_callbacks {
-        /* The data is in place and durable, the master counts us among its slaves, and we follow. */
+        /* The copy is about to be put in force: from here on the order can no longer be given up without knowing whether it was. `joined`
+         * or `failed` comes soon. Does not come when nothing is copied. May not call any function of ours. */
+        void (*settling)(struct slave *s, void *userdata);
+        /* The data is in place and durable, all of it that was ever acknowledged, the master counts us among its slaves, and we
+         * follow. */
         void (*joined)(struct slave *s, bool copied, void *userdata);
         /* The order failed; the old data is whole. reason: text for the log and the reply. */
         void (*failed)(struct slave *s, enum ha_error code, const char *reason, void *userdata);

@@ -55,7 +55,9 @@ static int write_out(struct store_copy *c) {
                 return 0;
         c->batch = 0;
         r = lmdb_error(mdb_txn_commit(txn));
-        return r < 0 ? generation_failed_commit(c->generation, r, COPY_BATCH_SIZE) : 0;
+        if (r < 0)
+                return generation_failed_commit(c->generation, r, COPY_BATCH_SIZE);
+        return c->synced ? lmdb_error(mdb_env_sync(c->generation->env, /* force= */ 1)) : 0;
 }
 
 static int put_block(struct store *s, struct store_copy *c, struct buffer *b) {
@@ -112,6 +114,14 @@ static int apply(struct store *s, struct store_copy *c, struct transaction *t) {
                 return r;
         c->batch += transaction_size(t);
         return c->batch >= COPY_BATCH_SIZE ? write_out(c) : 0;
+}
+
+static int sync_out(struct store *s, struct store_copy *c) {
+        int r;
+
+        r = begin(s, c);
+        c->synced = true;
+        return r < 0 ? r : write_out(c);
 }
 
 static int finish(struct store *s, struct store_copy *c, struct job *j) {
@@ -174,6 +184,9 @@ void copy_run(struct store *s, struct job *j) {
                         break;
                 case JOB_COPY_APPLY:
                         r = apply(s, c, j->transaction);
+                        break;
+                case JOB_COPY_SYNC:
+                        r = sync_out(s, c);
                         break;
                 case JOB_COPY_FINISH:
                         r = finish(s, c, j);
@@ -269,7 +282,7 @@ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const
         return buffer_size(&c->block) >= COPY_BLOCK_SIZE ? flush(c) : 0;
 }
 
-int store_copy_apply(struct store_copy *c, struct transaction *t) {
+int store_copy_apply(struct store_copy *c, struct transaction *t, transaction_stored_fn fn, void *userdata) {
         struct job *j;
         int r;
 
@@ -284,6 +297,28 @@ int store_copy_apply(struct store_copy *c, struct transaction *t) {
         if (!j)
                 return -ENOMEM;
         j->transaction = transaction_ref(t);
+        j->stored_fn = fn;
+        j->userdata = userdata;
+        store_submit(c->store, j);
+        return 0;
+}
+
+int store_copy_sync(struct store_copy *c, store_done_fn fn, void *userdata) {
+        struct job *j;
+        int r;
+
+        if (c->error < 0)
+                return c->error;
+        if (c->finishing)
+                return -EINVAL;
+        r = flush(c);
+        if (r < 0)
+                return r;
+        j = copy_job(c, JOB_COPY_SYNC, 0);
+        if (!j)
+                return -ENOMEM;
+        j->done_fn = fn;
+        j->userdata = userdata;
         store_submit(c->store, j);
         return 0;
 }
@@ -345,9 +380,14 @@ void copy_done(struct store *s, struct job *j) {
         case JOB_COPY_DROP:
                 free(c);
                 return;
-        case JOB_COPY_PUT:
         case JOB_COPY_APPLY:
-                if (!c->dropped && c->drained_fn && !s->closing)
+                if (!c->dropped && !s->closing && j->stored_fn)
+                        j->stored_fn(j->result, j->transaction, j->userdata);
+                if (!c->dropped && !s->closing && c->drained_fn)
+                        c->drained_fn(j->result, c->drained_userdata);
+                return;
+        case JOB_COPY_PUT:
+                if (!c->dropped && !s->closing && c->drained_fn)
                         c->drained_fn(j->result, c->drained_userdata);
                 return;
         case JOB_COPY_FINISH:

@@ -106,6 +106,7 @@ struct store_copy {
         MDB_txn *txn;
         MDB_cursor *cursor;
         size_t batch;
+        bool synced;  /* what is written out goes to the disk */
         bool applied; /* transactions came, so entries can come no more */
         int failed;
         char transaction_id[TRANSACTION_ID_MAX + 1]; /* that it gets in the end */

@@ -13,6 +13,7 @@ enum job_kind {
         JOB_BARRIER,
         JOB_COPY_PUT,
         JOB_COPY_APPLY,
+        JOB_COPY_SYNC,
         JOB_COPY_FINISH,
         JOB_COPY_SWAP,
         JOB_COPY_DROP,
@@ -30,7 +31,7 @@ struct job {
         void *userdata;
         uint64_t sequence;
         union {
-                transaction_stored_fn stored_fn; /* JOB_COMMIT */
+                transaction_stored_fn stored_fn; /* JOB_COMMIT, JOB_COPY_APPLY */
                 store_done_fn done_fn;           /* the others */
         };
         struct transaction *transaction;

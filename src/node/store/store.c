@@ -96,6 +96,7 @@ static bool job_done(struct store *s, struct job *j) {
                 break;
         case JOB_COPY_PUT:
         case JOB_COPY_APPLY:
+        case JOB_COPY_SYNC:
         case JOB_COPY_FINISH:
         case JOB_COPY_DROP:
                 copy_done(s, j);

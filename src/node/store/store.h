@@ -111,10 +111,13 @@ _must_check_ int store_copy_new(struct store *s, struct store_copy **ret);
 /* Drops it and removes what it has written. Its callbacks do not come. */
 struct store_copy *store_copy_free(struct store_copy *c);
 DEFINE_CLEANUP(struct store_copy *, store_copy_free)
-/* Adds entries, in key order, or a transaction on top of them (no entries then any more). An error shows in finish; pending tells how many bytes still wait to be
- * written, so that the caller reads no further when it is much. */
+/* Adds entries, in key order, or a transaction on top of them (no entries then any more), which tells by fn when it has come as far
+ * as the copy, without being durable yet. An error shows in what comes after, too; pending tells how many bytes still wait to
+ * be written, so that the caller reads no further when it is much. */
 _must_check_ int store_copy_put(struct store_copy *c, const char *key, size_t key_size, const void *value, size_t size);
-_must_check_ int store_copy_apply(struct store_copy *c, struct transaction *t);
+_must_check_ int store_copy_apply(struct store_copy *c, struct transaction *t, transaction_stored_fn fn, void *userdata);
+/* Has everything so far written to the disk, and from then on in pieces, so that finish has little left to do. */
+_must_check_ int store_copy_sync(struct store_copy *c, store_done_fn fn, void *userdata);
 size_t store_copy_pending(const struct store_copy *c);
 void store_copy_set_drained_callback(struct store_copy *c, store_done_fn fn, void *userdata);
 /* Makes the copy durable with that transaction id, without putting it in force yet. */

@@ -184,7 +184,9 @@ static void on_lost(struct slave *s, enum ha_error code, const char *reason, voi
         n->slave = slave_free(n->slave);
 }
 
-static const struct slave_callbacks slave_callbacks = { on_joined, on_failed, on_lost, on_follow, on_path };
+static const struct slave_callbacks slave_callbacks = {
+        .joined = on_joined, .failed = on_failed, .lost = on_lost, .follow = on_follow, .path = on_path,
+};
 
 static void serve(struct node *n, const struct node_path *above) {
         char *error = NULL;

@@ -24,7 +24,7 @@ import threading
 import time
 
 HELLO, WELCOME, NAMES, REFUSE = 1, 2, 3, 4
-JOIN, ACCEPT, COPY, TRANSACTION, MORE, END, READY, ADMIT, ACK, TICK, PATH = range(16, 27)
+JOIN, ACCEPT, COPY, TRANSACTION, MORE, END, READY, ADMIT, ACK, TICK, PATH, COPIED, IN_FORCE, ARRIVED = range(16, 30)
 IDENTITY = "confd-ha-hop-2"
 DEADLINE = 30
 
@@ -156,7 +156,10 @@ class Connection:
                 return frame[0], frame[1:]
 
     def send(self, kind, body=b""):
-        self.program.stdin.write(plain(kind, body))
+        try:
+            self.program.stdin.write(plain(kind, body))
+        except BrokenPipeError:
+            pass  # it has ended; reading tells why
 
     def close(self):
         self.program.stdin.close()
@@ -247,15 +250,20 @@ def follow(c, names, expected, commits):
     path = body[18 + n:]
     assert path == b"\1" + name(expected), path
     data, stream = {}, b""
+    if copy and entries == 0:
+        c.send(COPIED)
     while True:
         kind, body = c.read_frame()
         if kind == COPY:
             stream += body
+            if count(stream) == entries:
+                c.send(COPIED)
         elif kind == TRANSACTION:
             if stream is not None:
                 data, stream = records(stream), None
             ident, changes = read_transaction(c, body)
             change(data, changes)
+            c.send(ACK, struct.pack(">Q", 1))
         else:
             assert kind == END, kind
             break
@@ -265,6 +273,9 @@ def follow(c, names, expected, commits):
     c.send(READY)
     kind, body = c.read_frame()
     assert kind == ADMIT
+    c.send(IN_FORCE)
+    kind, body = c.read_frame()
+    assert kind == ARRIVED
     print("admitted", flush=True)
     for _ in range(commits):
         kind, body = c.read_frame()
@@ -275,6 +286,16 @@ def follow(c, names, expected, commits):
     for key in sorted(data):
         print(key + "=" + data[key])
     print("id " + ident)
+
+
+def count(stream):
+    """How many whole entries there are; -1 if there is the beginning of one more."""
+    n = pos = 0
+    while pos + 6 <= len(stream):
+        k, v = struct.unpack(">HI", stream[pos:pos + 6])
+        pos += 6 + k + v
+        n += 1
+    return n if pos == len(stream) else -1
 
 
 def records(stream):
@@ -329,8 +350,12 @@ def serve(host, port, own, token, entries):
         c.send(COPY, stream[i:i + 1000])
         if i == 0:
             c.send(TICK, b"\0")
+    kind, body = c.read_frame()
+    assert kind == COPIED
     one = encode_transaction("py-2", [("/py/00000000", None), ("/during", "1")])
     c.send(TRANSACTION, struct.pack(">I", len(one)) + one)
+    kind, body = c.read_frame()
+    assert kind == ACK and struct.unpack(">Q", body)[0] == 1
     c.send(END)
     kind, body = c.read_frame()
     assert kind == READY
@@ -340,6 +365,9 @@ def serve(host, port, own, token, entries):
     c.send(TICK, b"\0")
     c.send(MORE, two[100:500])
     c.send(MORE, two[500:])
+    kind, body = c.read_frame()
+    assert kind == IN_FORCE
+    c.send(ARRIVED)
     kind, body = c.read_frame()
     assert kind == ACK and struct.unpack(">Q", body)[0] == 1
     print("acknowledged", flush=True)

@@ -49,6 +49,8 @@ static void light_frame(struct peer *p, const struct hop_frame *frame, void *use
         if (frame->type == HOP_END)
                 peer_send(p, HOP_READY, NULL, 0);
         else if (frame->type == HOP_ADMIT)
+                peer_send(p, HOP_IN_FORCE, NULL, 0);
+        else if (frame->type == HOP_ARRIVED)
                 l->admitted = true;
         else if (frame->type == HOP_TRANSACTION && !l->mute)
                 peer_send(p, HOP_ACK, &(struct iovec) { (uint8_t[]) { 0, 0, 0, 0, 0, 0, 0, 1 }, 8 }, 1);
@@ -155,7 +157,7 @@ static void nonsense_frame(struct peer *p, const struct hop_frame *frame, void *
                 nonsense_send(p, n);
         else
                 light_frame(p, frame, &n->light);
-        if (frame->type == HOP_ADMIT && n->when == 3)
+        if (frame->type == HOP_ARRIVED && n->when == 3)
                 nonsense_send(p, n);
 }
 

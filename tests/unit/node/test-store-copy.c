@@ -20,7 +20,7 @@ static void test_copy(void **state) {
         assert_int_equal(store_copy_new(f->store, &c), 0);
         assert_int_equal(store_copy_new(f->store, &d), -EBUSY);
         fill_copy(c, 100000, "value value value");
-        assert_int_equal(store_copy_apply(c, t), 0);
+        assert_int_equal(store_copy_apply(c, t, NULL, NULL), 0);
         assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
         run_until(f->event, &o.done);
         assert_int_equal(o.result, 0);
