@@ -48,6 +48,7 @@ struct role {
 
         /* The be slave that is under way. */
         bool joining;
+        bool settling;                      /* its outcome is due, and orders wait for it */
         bool join_wait;
         bool join_heard;                    /* its controller is still there for the reply */
         uint64_t join_controller;
@@ -117,6 +118,7 @@ static bool serves(const struct role *role) {
 
 static void leave_master(struct role *role) {
         role->follow_epoch++;
+        role->settling = false;
         role->master = (struct role_node) {};
         role->peer_ops->unfollow(role->peers);
 }
@@ -450,7 +452,7 @@ static void run(struct role *role) {
                 if (!first)
                         break;
                 is_status = first->type == STEP_ORDER && first->order.type == HA_ORDER_STATUS;
-                if (role->held && !is_status)
+                if ((role->held || role->settling) && !is_status)
                         break;
                 TAILQ_REMOVE(&role->steps, first, steps);
                 if (first->type == STEP_ORDER && somebody_waits(role) && first->controller == role->join_controller &&
@@ -471,7 +473,12 @@ static void run(struct role *role) {
 }
 
 static void add(struct role *role, struct step *s) {
-        TAILQ_INSERT_TAIL(&role->steps, s, steps);
+        bool outcome = s->type == STEP_JOINED || s->type == STEP_JOIN_FAILED;
+        if (outcome && role->settling) /* before the orders that came too late to end the join */
+                TAILQ_INSERT_HEAD(&role->steps, s, steps);
+        else
+                TAILQ_INSERT_TAIL(&role->steps, s, steps);
+        role->settling = role->settling && !outcome;
         role->n_steps++;
         /* A subscriber that holds everything while peers come and go must not fill the memory. */
         if (role->n_steps > ROLE_STEPS_MAX)
@@ -613,6 +620,10 @@ static void report(struct role *role, enum step_type type, int code, const char 
         if (node)
                 s->node = *node;
         add(role, s);
+}
+
+void role_join_settles(struct role *role) {
+        role->settling = role->joining;
 }
 
 void role_joined(struct role *role, bool copied) {

@@ -100,6 +100,7 @@ void role_controller_gone(struct role *role, uint64_t controller);
 void role_release(struct role *role);
 
 /* What the replication says. reason: CONFD_ERR_HA_CLOSED or CONFD_ERR_HA_NOTICK. why: copied. */
+void role_join_settles(struct role *role); /* too late to end it: one of the next two comes soon, and orders wait for that */
 void role_joined(struct role *role, bool copied);
 void role_join_failed(struct role *role, int code, const char *why);
 void role_master_lost(struct role *role, int reason);
