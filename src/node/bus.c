@@ -59,22 +59,16 @@ static int set_commit_error(sd_bus_error *error, int r) {
                 return fail(error, ERROR_PREFIX "ReadOnly", "Only a master, or a node that has no role and is not joining, takes writes");
         case -EBUSY:
                 return fail(error, ERROR_PREFIX "Busy", "Too many transactions are under way, try again");
-        case -EREMOTEIO:
+        case COMMIT_MAYBE_ELSEWHERE:
                 return fail(error, ERROR_PREFIX "Uncertain", "The transaction is not stored here, but slaves that were given it may "
                             "have it; read the data again, from whoever is master then");
-        case -ENOLINK:
+        case COMMIT_MAYBE_ONLY_HERE:
                 return fail(error, ERROR_PREFIX "Uncertain", "The transaction is stored here, but perhaps nowhere else: the role ended "
                             "before all slaves had it; read the data again, from whoever is master then");
         case -ENOSPC:
         case -EDQUOT:
         case -EFBIG:
                 return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
-        case COMMIT_MAYBE_ELSEWHERE:
-                return fail(error, ERROR_PREFIX "Uncertain",
-                            "The transaction could not be stored here; slaves that were given it may have it");
-        case COMMIT_MAYBE_ONLY_HERE:
-                return fail(error, ERROR_PREFIX "Uncertain",
-                            "The role ended: the transaction is stored here, perhaps nowhere else");
         case -E2BIG:
                 return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB");
         default:

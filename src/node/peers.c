@@ -35,6 +35,12 @@ static void on_slave_died(struct master *m, const struct node_id *id, const stru
         role_slave_died(p->role, id);
 }
 
+static void on_settling(struct slave *s, void *userdata) {
+        struct peers *p = userdata;
+
+        role_join_settles(p->role);
+}
+
 static void on_joined(struct slave *s, bool copied, void *userdata) {
         struct peers *p = userdata;
 
@@ -62,6 +68,13 @@ static void on_depth(struct master *m, unsigned depth, void *userdata) {
                 slave_set_depth(p->slave, depth);
 }
 
+static void on_progress(struct master *m, void *userdata) {
+        struct peers *p = userdata;
+
+        if (p->slave)
+                slave_progresses(p->slave);
+}
+
 static int on_follow(struct slave *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *fn_userdata,
                      void *userdata) {
         struct peers *p = userdata;
@@ -81,9 +94,11 @@ static const struct master_callbacks master_callbacks = {
         .slave_arrived = on_slave_arrived,
         .slave_died = on_slave_died,
         .depth = on_depth,
+        .progress = on_progress,
 };
 
 static const struct slave_callbacks slave_callbacks = {
+        .settling = on_settling,
         .joined = on_joined,
         .failed = on_failed,
         .lost = on_lost,

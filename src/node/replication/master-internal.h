@@ -13,8 +13,10 @@ enum {
         COMMITS_MAX = 1024,                   /* under way at a time */
         COMMIT_BYTES_MAX = 64 * 1024 * 1024,  /* of them all; one alone may have its full size */
         BACKLOG_BYTES_MAX = 8 * 1024 * 1024,  /* kept in memory for a slave that is still copying; beyond, on disk */
-        CATCH_UP_SEC = 10,                    /* or three ticks, if that is longer: then the writers wait for the slave */
+        CATCH_UP_SEC = 10,                    /* or three ticks, if that is longer: then the writers wait for the slave, */
+        CATCH_UP_LOOK_SEC = 1,                /* or if it is no nearer after that time */
         CATCH_UP_BYTES = 256 * 1024,          /* a slave that has to take no more than that yet has nearly caught up */
+        BELIEVED_BYTES = 8 * 1024,            /* a relay is believed that its slaves get on once for so many bytes that it owes */
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
         PUMP_FRAMES = 32,                     /* sent to one slave before others have their turn */
 };
@@ -74,6 +76,7 @@ struct remote {
         uint64_t last_tick;
         uint64_t taken, progress; /* how much of the stream its host had taken when that was last found to have grown, and when */
         unsigned depth;          /* levels of nodes below it, as it says */
+        unsigned believed;       /* so often since it last acknowledged something */
         char transaction_id[TRANSACTION_ID_MAX + 1]; /* that it had when it joined */
 
         bool copied;             /* it is sent a copy, which, says it, */
@@ -84,10 +87,13 @@ struct remote {
         size_t record_sent, record_size;
 
         uint64_t catching_up_since;
+        uint64_t looked, looked_behind; /* when it was last seen how far it is behind, and how far; 0: not yet */
+        bool awaited;               /* has been long about it, or does not get nearer: commits wait for it */
         struct entry_queue unsent;  /* in their order; after them come those in the log, up to log_until */
         struct entry_queue unacked;
         struct entry_queue applied; /* it has those that count, but says nothing yet of durable */
         uint64_t log_after, log_until;
+        uint64_t log_bytes;         /* of those in the log that it has not been sent */
         uint64_t given;             /* the number of the last commit that it was sent, or the beginning of it */
         struct entry *current_entry;
         struct transaction *current; /* sent up to current_sent */
@@ -140,6 +146,7 @@ void master_event(struct master *m, bool arrived, const struct node_id *id, cons
 void master_wake(struct master *m); /* finished commits wait for delivery */
 void master_path(const struct master *m, struct node_path *ret);
 void master_depth_changed(struct master *m);
+void master_progresses(struct master *m); /* some slave that a commit waits for does */
 
 /* master-remote.c: one connection, from its first byte to its last. */
 _must_check_ int remote_new(struct master *m, int fd, const struct node_address *address);
@@ -160,6 +167,7 @@ void remote_send_path(struct remote *r, const struct node_path *path); /* later,
 /* master-live.c: whether it is alive. */
 _must_check_ int remote_start_ticks(struct remote *r, uint64_t theirs);
 void remote_progresses(struct remote *r); /* it has said that it got on */
+void remote_claims_progress(struct remote *r); /* it has said that those below it do */
 
 /* master-send.c: what a remote is sent, as fast as it takes it. */
 _must_check_ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]);

@@ -31,13 +31,31 @@ static bool owes(const struct remote *r) {
 
 void remote_progresses(struct remote *r) {
         r->progress = now_monotonic();
+        r->believed = 0;
+}
+
+/* A relay's word cannot be looked at, so it is good for one interval more, and not for ever. */
+void remote_claims_progress(struct remote *r) {
+        uint64_t two_ticks = (TICKS_MISSED_MAX - 1) * r->master->config.tick_usec, now = now_monotonic();
+
+        if (r->depth == 0 || r->believed >= r->unacked.bytes / BELIEVED_BYTES)
+                return;
+        r->believed++;
+        if (now > two_ticks)
+                r->progress = MAX(r->progress, now - two_ticks);
+        master_progresses(r->master);
 }
 
 static void look(struct remote *r, const struct entry *awaited, uint64_t now) {
         uint64_t taken = peer_taken(r->peer);
 
-        if (!owes(r) || (taken > r->taken && (!awaited || taken < awaited->end)))
+        if (!owes(r))
                 r->progress = now;
+        else if (taken > r->taken && (!awaited || taken < awaited->end)) {
+                r->progress = now;
+                if (awaited)
+                        master_progresses(r->master);
+        }
         r->taken = taken;
 }
 

@@ -153,6 +153,8 @@ static void on_frame(struct peer *p, const struct hop_frame *frame, void *userda
                         break;
                 if (n > 0)
                         remote_progresses(r);
+                else
+                        remote_claims_progress(r);
                 remote_pump(r);
                 return;
         case HOP_TICK:

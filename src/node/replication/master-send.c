@@ -82,13 +82,35 @@ bool remote_was_given(const struct remote *r, const struct commit *c) {
         return c->sequence > r->snapshot_sequence && c->sequence <= r->given;
 }
 
-/* Whether what is committed now has to wait for this one. */
-static bool is_awaited(const struct remote *r) {
-        const struct master *m = r->master;
-        uint64_t patience = MAX(TICKS_MISSED_MAX * m->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
+/* A slave on its way has no end of time to catch up, and none at all if the writers are faster than it. */
+static bool patience_is_over(struct remote *r) {
+        uint64_t now = now_monotonic(), behind = r->unsent.bytes + r->log_bytes;
+        uint64_t patience = MAX(TICKS_MISSED_MAX * r->master->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
 
-        return r->state >= REMOTE_ENDED || (r->state == REMOTE_CATCHING_UP && !m->hold && (!r->copied || r->copy_written) &&
-                                            now_monotonic() - r->catching_up_since > patience);
+        if (now - r->catching_up_since > patience)
+                return true;
+        if (r->looked == 0 || now - r->looked < CATCH_UP_LOOK_SEC * USEC_PER_SEC) {
+                if (r->looked == 0) {
+                        r->looked = now;
+                        r->looked_behind = behind;
+                }
+                return false;
+        }
+        if (behind > CATCH_UP_BYTES && behind >= r->looked_behind)
+                return true;
+        r->looked = now;
+        r->looked_behind = behind;
+        return false;
+}
+
+/* Whether what is committed now has to wait for this one. */
+static bool is_awaited(struct remote *r) {
+        if (r->state >= REMOTE_ENDED)
+                return true;
+        if (r->state != REMOTE_CATCHING_UP || r->master->hold || (r->copied && !r->copy_written))
+                return false;
+        r->awaited = r->awaited || patience_is_over(r);
+        return r->awaited;
 }
 
 static void queue(struct remote *r, struct commit *c, bool counts) {
@@ -99,6 +121,7 @@ static void queue(struct remote *r, struct commit *c, bool counts) {
                 if (!remote_lags(r))
                         r->log_after = c->sequence - 1;
                 r->log_until = c->sequence;
+                r->log_bytes += size;
                 return;
         }
         e = entry_new(c, size, counts);
@@ -145,6 +168,8 @@ void remote_excuse(struct remote *r) {
         struct entry_queue *queues[] = { &r->applied, &r->unacked, &r->unsent };
         struct entry *e;
 
+        r->awaited = false;
+        r->looked = 0;
         for (size_t i = 0; i < ELEMENTSOF(queues); i++)
                 TAILQ_FOREACH(e, &queues[i]->list, entries)
                         if (e->counts) {
@@ -232,6 +257,7 @@ static bool next_logged(struct remote *r) {
         }
         if (k > 0 && sequence <= r->log_until) {
                 r->log_after = sequence;
+                r->log_bytes -= MIN(r->log_bytes, (uint64_t) transaction_size(t));
                 e = entry_new(NULL, transaction_size(t), /* counts= */ false);
                 if (e)
                         begin(r, e, t);
@@ -246,8 +272,10 @@ static bool next_logged(struct remote *r) {
                         return false;
                 r->log_after = r->log_until;
         }
-        if (!remote_lags(r))
+        if (!remote_lags(r)) {
+                r->log_bytes = 0;
                 master_update_log(m);
+        }
         return true;
 }
 

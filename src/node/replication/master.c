@@ -81,6 +81,11 @@ void master_depth_changed(struct master *m) {
                 m->callbacks.depth(m, depth, m->userdata);
 }
 
+void master_progresses(struct master *m) {
+        if (m->relay && !m->dead && m->callbacks.progress)
+                m->callbacks.progress(m, m->userdata);
+}
+
 static void master_path_changed(struct master *m) {
         struct node_path path;
         struct remote *r;

@@ -32,6 +32,8 @@ struct master_callbacks {
         /* How many levels of nodes are below us has changed (0: no slaves, as in the beginning). Unlike the others it may come
          * from within a function of this header, and may not call any. */
         void (*depth)(struct master *m, unsigned depth, void *userdata);
+        /* A relay's: a slave that a transaction waits for is slow, but gets on. As depth. */
+        void (*progress)(struct master *m, void *userdata);
 };
 
 /* Binds all listeners (HA address and extra ones) and serves slaves under the name `id` with the token.

@@ -145,8 +145,8 @@ static bool process(struct peer *p) {
                 }
                 if (r == 0)
                         return true;
-                if (r == -EPROTO && buffer_size(hop_output(p->hop)) > 0) {
-                        /* A refusal: let it arrive, which it would not if we closed with bytes unread. */
+                if (r == -EPROTO && !p->authenticated && buffer_size(hop_output(p->hop)) > 0) {
+                        /* A refusal, and there is a deadline for strangers: let it arrive, which it would not if we closed with bytes unread. */
                         p->finishing = true;
                         p->code = hop_error(p->hop);
                         p->reason = strdup(hop_reason(p->hop));

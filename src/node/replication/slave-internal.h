@@ -57,8 +57,6 @@ struct slave {
         uint64_t entries;      /* of the copy, still to come */
         struct buffer stream;  /* an incomplete record of the copy */
         char transaction_id[TRANSACTION_ID_MAX + 1]; /* that the copy has when it is complete */
-        uint64_t old_entries;  /* what a copy takes the place of */
-        char old_transaction_id[TRANSACTION_ID_MAX + 1];
 
         struct buffer incoming; /* an incomplete transaction */
         size_t incoming_size;   /* 0: none */

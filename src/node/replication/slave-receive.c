@@ -268,11 +268,6 @@ static void on_swapped(int result, void *userdata) {
                         slave_end_store(s, result);
                 return;
         }
-        if (s->old_entries > 0 || s->old_transaction_id[0])
-                log_warning("The copy from the master has taken the place of %llu entries, transaction %s; now there are %llu, "
-                            "transaction %s", (unsigned long long) s->old_entries,
-                            s->old_transaction_id[0] ? s->old_transaction_id : "none",
-                            (unsigned long long) store_entries(s->store), store_transaction_id(s->store));
         if (s->state != SLAVE_OVER)
                 peer_resume(s->peer);
         be_in_force(s);
@@ -286,8 +281,6 @@ void slave_on_admit(struct slave *s) {
                 be_in_force(s);
                 return;
         }
-        s->old_entries = store_entries(s->store);
-        strcpy(s->old_transaction_id, store_transaction_id(s->store));
         r = store_copy_swap(s->copy, s->chain, on_swapped, s);
         if (r < 0) {
                 slave_end_store(s, r);

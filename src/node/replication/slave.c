@@ -464,3 +464,12 @@ void slave_set_depth(struct slave *s, unsigned depth) {
         if (s->state == SLAVE_FOLLOWING)
                 send_tick(s);
 }
+
+void slave_progresses(struct slave *s) {
+        uint8_t buf[ACK_MESSAGE_SIZE];
+
+        if (s->state != SLAVE_FOLLOWING || s->to_acknowledge > 0 || !peer_has_room(s->peer))
+                return;
+        ack_message_encode(/* transactions= */ 0, buf);
+        peer_send(s->peer, HOP_ACK, &(struct iovec) { buf, sizeof(buf) }, 1);
+}

@@ -56,3 +56,6 @@ const struct node_path *slave_path(const struct slave *s);
 
 /* For a relay: how many levels of nodes are below us. The master waits the longer for our acknowledgements. */
 void slave_set_depth(struct slave *s, unsigned depth);
+
+/* For a relay: those below us get on with what we have not acknowledged yet. */
+void slave_progresses(struct slave *s);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -141,6 +142,13 @@ static void on_depth(struct master *m, unsigned depth, void *userdata) {
                 slave_set_depth(n->slave, depth);
 }
 
+static void on_progress(struct master *m, void *userdata) {
+        struct node *n = userdata;
+
+        if (n->slave)
+                slave_progresses(n->slave);
+}
+
 static int on_follow(struct slave *s, uint64_t chain, struct transaction *t, transaction_stored_fn fn, void *fn_userdata,
                      void *userdata) {
         struct node *n = userdata;
@@ -156,7 +164,7 @@ static void on_path(struct slave *s, const struct node_path *path, void *userdat
                 master_set_path(n->master, path);
 }
 
-static const struct master_callbacks master_callbacks = { on_arrived, on_died, on_depth };
+static const struct master_callbacks master_callbacks = { on_arrived, on_died, on_depth, on_progress };
 
 static void on_joined(struct slave *s, bool copied, void *userdata) {
         struct node *n = userdata;
@@ -387,4 +395,79 @@ pid_t fork_master(struct fixture *f, unsigned number, size_t entries) {
         for (;;)
                 if (sd_event_run(f->event, UINT64_MAX) < 0)
                         _exit(99);
+}
+
+/* ---- a slow link ---- */
+
+/* One way from a to b: what was read and not written yet. */
+struct way {
+        int from, to;
+        uint8_t data[4096];
+        size_t n;
+};
+
+static void flow(struct way *w, size_t *budget) {
+        ssize_t n;
+
+        if (w->n == 0 && *budget > 0) {
+                n = recv(w->from, w->data, MIN(sizeof(w->data), *budget), MSG_DONTWAIT);
+                if (n == 0 || (n < 0 && errno != EAGAIN))
+                        _exit(0); /* whatever ends it ends it for both */
+                w->n = n > 0 ? (size_t) n : 0;
+                *budget -= w->n;
+        }
+        if (w->n > 0) {
+                n = send(w->to, w->data, w->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (n < 0 && errno != EAGAIN)
+                        _exit(0);
+                if (n > 0) {
+                        memmove(w->data, w->data + n, w->n - (size_t) n);
+                        w->n -= (size_t) n;
+                }
+        }
+}
+
+/* Little is kept on the way, so that who sends feels how slow it is. */
+static void carry(int listener, const struct node_address *to, size_t bytes_per_second) {
+        int client = accept(listener, NULL, NULL), server = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+        struct way down = { .from = server, .to = client }, up = { .from = client, .to = server };
+        const uint64_t step = 10 * USEC_PER_MSEC;
+        struct sockaddr_storage sa;
+        socklen_t size;
+
+        if (client < 0 || setsockopt(server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) < 0 ||
+            node_address_to_sockaddr(to, 0, &sa, &size) < 0 || connect(server, (struct sockaddr *) &sa, size) < 0)
+                _exit(99);
+        for (;;) {
+                size_t budget = bytes_per_second / 100, plenty = sizeof(up.data);
+                uint64_t until = now_monotonic() + step;
+
+                for (int i = 0; i < 8; i++) {
+                        flow(&down, &budget);
+                        flow(&up, &plenty);
+                }
+                while (now_monotonic() < until)
+                        (void) usleep(USEC_PER_MSEC);
+        }
+}
+
+struct node fork_slow_link(struct fixture *f, unsigned number, struct node *to, size_t bytes_per_second) {
+        struct node link = { .id = to->id, .config.ha_address = to->config.ha_address };
+        struct sockaddr_storage sa;
+        socklen_t size;
+        int fd, on = 1;
+
+        link.config.ha_address.ip4.s_addr = htonl((ntohl(to->config.ha_address.ip4.s_addr) & 0xffffff00) + number);
+        assert_int_equal(node_address_to_sockaddr(&link.config.ha_address, 0, &sa, &size), 0);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+        assert_int_equal(bind(fd, (struct sockaddr *) &sa, size), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        if (child(f) == 0) {
+                assert_int_equal(dup2(fd, 3), 3);
+                (void) close_range(4, ~0U, 0);
+                carry(3, &to->config.ha_address, bytes_per_second);
+        }
+        close(fd);
+        return link;
 }

@@ -55,6 +55,8 @@ void node_id_set(struct node_id *id, const char *name);
  * When it loses its master and is not to rejoin it exits with the code. */
 pid_t fork_slave(struct fixture *f, unsigned number, struct node *master, bool rejoin, size_t file_limit);
 pid_t fork_master(struct fixture *f, unsigned number, size_t entries);
+/* A process that carries one connection to `to`, so many bytes a second from there: follow what is returned in its place. */
+struct node fork_slow_link(struct fixture *f, unsigned number, struct node *to, size_t bytes_per_second);
 void end_child(struct fixture *f, pid_t pid);
 
 /* At a master, or locally. Returns the result. */

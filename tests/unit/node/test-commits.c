@@ -105,6 +105,74 @@ static void a_master_tells_who_holds_its_commits(void **state) {
         assert_int_equal(o.result, 0);
 }
 
+static void a_role_that_ends_leaves_unfinished_commits_uncertain(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        struct outcome o;
+        pid_t pid;
+
+        a->config.tick_usec = 0;
+        node_be_master(a);
+        pid = fork_slave(f, 2, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 1);
+        assert_int_equal(node_set(a, "/x", "1"), 0);
+        kill(pid, SIGSTOP);
+        commit(a, "/x", "2", &o);
+        WAIT(f, node_has(a, "/x", "2"));
+        assert_int_equal(o.done, 0);
+        node_be_none(a);
+        WAIT(f, o.done);
+        assert_int_equal(o.result, COMMIT_MAYBE_ONLY_HERE);
+        assert_true(node_has(a, "/x", "2"));
+}
+
+/* All who had to have it had it, or there was nobody. */
+static void a_role_that_ends_leaves_finished_commits_alone(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        struct outcome o;
+
+        node_be_master(a);
+        fixture_run(f);
+        commit(a, "/x", "1", &o);
+        node_be_none(a);
+        WAIT(f, o.done);
+        assert_int_equal(o.result, 0);
+}
+
+/* What it refuses otherwise is nowhere and will be nowhere, also when a slave is promoted. */
+static void only_an_uncertain_commit_may_be_at_a_slave(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b;
+        _cleanup_free_ char *large = large_value();
+        unsigned uncertain = 0, refused = 0;
+        struct outcome o;
+        pid_t pid;
+
+        node_be_master(a);
+        pid = fork_slave(f, 2, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 1);
+        assert_int_equal(node_set(a, "/x", "1"), 0);
+        limit_files(1024 * 1024);
+        for (int i = 0; i < 2; i++) {
+                commit(a, "/large", large, &o);
+                WAIT(f, o.done);
+                assert_true(o.result < 0);
+                if (o.result == COMMIT_MAYBE_ELSEWHERE)
+                        uncertain++;
+                else
+                        refused++;
+        }
+        limit_files(RLIM_INFINITY);
+        assert_int_equal(uncertain, 1); /* then the slave was cut off, and there is nobody else */
+        assert_int_equal(refused, 1);
+        end_child(f, pid);
+        b = node_new(f, 2);
+        assert_true(node_has(a, "/large", NULL));
+        if (!node_has(b, "/large", NULL)) /* it has it: then it does not look like us */
+                assert_string_not_equal(store_transaction_id(a->store), store_transaction_id(b->store));
+}
+
 /* The slave has A, which fails here, and then B: it must not look like us, who have B only. */
 static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **state) {
         struct fixture *f = *state;
@@ -138,6 +206,9 @@ static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **st
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_master_tells_who_holds_its_commits, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_unfinished_commits_uncertain, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_finished_commits_alone, setup, teardown),
+                cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_a_promoted_relay_commits_falls_with_what_it_passed_on, setup, teardown),
         };
 
