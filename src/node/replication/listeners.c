@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "basic/acceptor.h"
 #include "basic/log.h"
-#include "basic/time-util.h"
 #include "node/replication/listeners.h"
 
-enum { ACCEPT_BUDGET = 32, BREATH_USEC = 200 * 1000, BACKLOG = 512 };
+enum { BACKLOG = 512 };
 
 struct listener {
         int fd;
-        sd_event_source *source;
+        struct acceptor *acceptor;
         struct node_address address;
 };
 
@@ -22,51 +22,24 @@ struct listeners {
         void *userdata;
         struct listener all[1 + EXTRA_LISTEN_MAX];
         size_t n;
-        sd_event_source *breather; /* turns them on again after there were no more file descriptors */
 };
 
 void listeners_start(struct listeners *l) {
         for (size_t i = 0; i < l->n; i++)
-                (void) sd_event_source_set_enabled(l->all[i].source, SD_EVENT_ON);
+                if (acceptor_set_enabled(l->all[i].acceptor, true) < 0)
+                        log_error("Cannot take connections of nodes: out of memory");
 }
 
-static int on_breath(sd_event_source *source, uint64_t usec, void *userdata) {
-        listeners_start(userdata);
-        return 0;
-}
-
-/* No more file descriptors or memory: trying again at once would only burn the processor. */
-static void breathe(struct listeners *l, int error) {
-        log_warning("Cannot take connections of nodes: %s; trying again", strerror(-error));
-        for (size_t i = 0; i < l->n; i++)
-                (void) sd_event_source_set_enabled(l->all[i].source, SD_EVENT_OFF);
-        l->breather = sd_event_source_disable_unref(l->breather);
-        (void) sd_event_add_time_relative(l->event, &l->breather, CLOCK_MONOTONIC, BREATH_USEC, 0, on_breath, l);
-}
-
-static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static void on_connection(int fd, const struct sockaddr_storage *peer, socklen_t peer_size, void *userdata) {
         struct listeners *l = userdata;
+        struct node_address from = {};
 
-        for (int i = 0; i < ACCEPT_BUDGET; i++) {
-                struct sockaddr_storage storage = {};
-                socklen_t size = sizeof(storage);
-                struct node_address from = {};
-                int connection;
-
-                connection = accept4(fd, (struct sockaddr *) &storage, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (connection < 0) {
-                        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-                                breathe(l, -errno);
-                        return 0;
-                }
-                if (node_address_from_sockaddr((struct sockaddr *) &storage, &from) < 0) {
-                        close(connection);
-                        continue;
-                }
-                from.port = 0;
-                l->fn(connection, &from, l->userdata);
+        if (node_address_from_sockaddr((const struct sockaddr *) peer, &from) < 0) {
+                close(fd);
+                return;
         }
-        return 0;
+        from.port = 0;
+        l->fn(fd, &from, l->userdata);
 }
 
 static bool is_any(const struct node_address *a) {
@@ -93,13 +66,9 @@ static int listen_on(struct listeners *l, const struct node_address *a, bool v6o
                 return -errno;
         if (bind(fd, (struct sockaddr *) &storage, size) < 0 || listen(fd, BACKLOG) < 0)
                 return -errno;
-        r = sd_event_add_io(l->event, &one->source, fd, EPOLLIN, on_connection, l);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(one->source, SD_EVENT_OFF);
-        if (r < 0) {
-                one->source = sd_event_source_disable_unref(one->source);
+        r = acceptor_new(l->event, fd, "nodes", /* enabled= */ false, on_connection, l, &one->acceptor);
+        if (r < 0)
                 return r;
-        }
         one->fd = TAKE_FD(fd);
         one->address = *a;
         l->n++;
@@ -160,10 +129,9 @@ struct listeners *listeners_free(struct listeners *l) {
         if (!l)
                 return NULL;
         for (size_t i = 0; i < l->n; i++) {
-                sd_event_source_disable_unref(l->all[i].source);
+                acceptor_free(l->all[i].acceptor);
                 safe_close(l->all[i].fd);
         }
-        sd_event_source_disable_unref(l->breather);
         sd_event_unref(l->event);
         free(l);
         return NULL;

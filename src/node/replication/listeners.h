@@ -8,7 +8,8 @@
 
 struct listeners;
 
-/* A connection: the non-blocking fd is the receiver's, and whom it comes from (port 0: it is of no use to anybody). */
+/* A connection: the non-blocking fd is the receiver's, and whom it comes from (port 0: it is of no use to anybody).
+ * The listeners must not be freed from within. */
 typedef void (*listeners_fn)(int fd, const struct node_address *from, void *userdata);
 
 /* Binds the HA address and the extra ones, all or none; each once. Connections only queue until listeners_start().

@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "basic/ratelimit.h"
 #include "node/replication/listeners.h"
 #include "node/replication/master.h"
 #include "node/replication/message.h"
@@ -18,6 +19,8 @@ enum {
         CATCH_UP_BYTES = 256 * 1024,          /* a slave that has to take no more than that yet has nearly caught up */
         BELIEVED_BYTES = 8 * 1024,            /* a relay is believed that its slaves get on once for so many bytes that it owes */
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
+        REFUSALS_LOGGED = 20,                 /* in ten seconds: what strangers can have us write into the log is limited */
+        REFUSALS_SEC = 10,
         PUMP_FRAMES = 32,                     /* sent to one slave before others have their turn */
 };
 
@@ -128,8 +131,7 @@ struct master {
         struct listeners *listeners;
         struct remote_list remotes;    /* in the order of their connection */
         struct remote_list gone;
-        uint64_t refusals_since;   /* what strangers can have us write into the log is limited */
-        unsigned refusals;
+        struct ratelimit refusals;     /* that are logged */
         size_t n_arrived;          /* of the remotes, the ones that follow */
         unsigned told_depth;
         struct commit_list commits;

@@ -6,9 +6,6 @@
 #include "basic/time-util.h"
 #include "node/replication/master-internal.h"
 
-/* Refusals that are logged in so many seconds; the rest is counted. */
-enum { REFUSALS_LOGGED = 20, REFUSALS_SEC = 10 };
-
 bool remote_is_joined(const struct remote *r) {
         return r->state >= REMOTE_COPYING;
 }
@@ -20,16 +17,12 @@ static const char *address_text(const struct remote *r, char buf[static NODE_ADD
 void remote_log_refusal(struct remote *r, enum ha_error code, const char *reason) {
         struct master *m = r->master;
         char address[NODE_ADDRESS_TEXT_MAX], name[NODE_ID_TEXT_MAX];
-        uint64_t now = now_monotonic();
+        unsigned held_back;
 
-        if (now - m->refusals_since > REFUSALS_SEC * USEC_PER_SEC) {
-                if (m->refusals > REFUSALS_LOGGED)
-                        log_warning("Refused %u more connections of nodes in the last seconds", m->refusals - REFUSALS_LOGGED);
-                m->refusals_since = now;
-                m->refusals = 0;
-        }
-        if (++m->refusals > REFUSALS_LOGGED)
+        if (!ratelimit_allow(&m->refusals, now_monotonic(), &held_back))
                 return;
+        if (held_back > 0)
+                log_warning("Refused %u more connections of nodes in the last seconds", held_back);
         if (hop_is_authenticated(peer_hop(r->peer)))
                 log_warning("Refused node %s at %s (%s): %s", node_id_text(hop_peer(peer_hop(r->peer)), name),
                             address_text(r, address), ha_error_name(code), reason);

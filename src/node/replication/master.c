@@ -129,6 +129,7 @@ int master_new(sd_event *event, struct store *store, const struct replication_co
         if (!m)
                 return -ENOMEM;
         m->refs = 1;
+        m->refusals = RATELIMIT_INIT(REFUSALS_SEC * USEC_PER_SEC, REFUSALS_LOGGED);
         TAILQ_INIT(&m->remotes);
         TAILQ_INIT(&m->gone);
         TAILQ_INIT(&m->commits);

@@ -63,6 +63,7 @@ struct slave {
         struct transaction *stuck; /* one that the queue had no room for */
         LIST_HEAD(, follow) following; /* not durable yet */
         uint64_t to_acknowledge;
+        sd_event_source *acknowledge; /* once all that became durable together is counted */
 
         enum ha_error code;    /* the outcome that `defer` is to tell */
         char *reason;
@@ -84,4 +85,5 @@ void slave_on_end(struct slave *s);
 void slave_on_admit(struct slave *s);
 _must_check_ int slave_begin_copy(struct slave *s, const struct accept_message *accept);
 void slave_acknowledge(struct slave *s); /* what is due, in one frame; later, if there is no room now */
+int slave_on_acknowledge(sd_event_source *source, void *userdata); /* the same, from the loop */
 void slave_receive_done(struct slave *s);

@@ -9,11 +9,22 @@
 void slave_acknowledge(struct slave *s) {
         uint8_t buf[ACK_MESSAGE_SIZE];
 
-        if (s->to_acknowledge == 0 || !peer_has_room(s->peer))
+        if (s->to_acknowledge == 0 || !s->peer || !peer_has_room(s->peer))
                 return;
         ack_message_encode(s->to_acknowledge, buf);
         s->to_acknowledge = 0;
         peer_send(s->peer, HOP_ACK, &(struct iovec) { buf, sizeof(buf) }, 1);
+}
+
+int slave_on_acknowledge(sd_event_source *source, void *userdata) {
+        slave_acknowledge(userdata);
+        return 0;
+}
+
+/* The store tells of all that shared an fsync in one go: they share an ACK, too. */
+static void acknowledge_one_more(struct slave *s) {
+        s->to_acknowledge++;
+        (void) sd_event_source_set_enabled(s->acknowledge, SD_EVENT_ONESHOT);
 }
 
 static bool follow_submit(struct slave *s, struct transaction *t);
@@ -38,12 +49,11 @@ static void on_followed(int result, struct transaction *stored, void *userdata) 
                 slave_end_store(s, result);
                 return;
         }
-        s->to_acknowledge++;
+        acknowledge_one_more(s);
         if (s->state == SLAVE_FINISHING && LIST_EMPTY(&s->following)) {
                 be_ready(s);
                 return;
         }
-        slave_acknowledge(s);
         if (s->stuck) {
                 t = TAKE_PTR(s->stuck);
                 if (follow_submit(s, t) && s->state != SLAVE_OVER) {
@@ -89,8 +99,7 @@ static void on_applied(int result, struct transaction *t, void *userdata) {
                 slave_end_store(s, result);
                 return;
         }
-        s->to_acknowledge++;
-        slave_acknowledge(s);
+        acknowledge_one_more(s);
 }
 
 static void on_transaction(struct slave *s) {

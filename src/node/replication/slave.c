@@ -421,6 +421,10 @@ int slave_new(sd_event *event, struct store *store, const struct replication_con
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->defer, SD_EVENT_OFF);
         if (r >= 0)
+                r = sd_event_add_defer(event, &s->acknowledge, slave_on_acknowledge, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->acknowledge, SD_EVENT_OFF);
+        if (r >= 0)
                 r = hop_new_joining(id, master_id, token, &s->hop);
         if (r >= 0)
                 r = store_barrier(store, on_settled, s);
@@ -441,6 +445,7 @@ struct slave *slave_free(struct slave *s) {
         hop_free(s->hop);
         slave_receive_done(s);
         sd_event_source_disable_unref(s->defer);
+        sd_event_source_disable_unref(s->acknowledge);
         sd_event_source_disable_unref(s->deadline);
         sd_event_source_disable_unref(s->timer);
         sd_event_unref(s->event);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the nodes that the tests of replication play with. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -470,4 +471,35 @@ struct node fork_slow_link(struct fixture *f, unsigned number, struct node *to, 
         }
         close(fd);
         return link;
+}
+
+/* ---- a flood ---- */
+
+pid_t fork_flood(struct fixture *f, const struct node *from, const struct node *to) {
+        struct node_address own = from->config.ha_address;
+        struct sockaddr_storage sa, any_port;
+        socklen_t size, own_size;
+        int fds[2 * STRANGERS_MAX], on = 1;
+        pid_t pid;
+
+        own.port = 0;
+        assert_int_equal(node_address_to_sockaddr(&to->config.ha_address, 0, &sa, &size), 0);
+        assert_int_equal(node_address_to_sockaddr(&own, 0, &any_port, &own_size), 0);
+        pid = child(f);
+        if (pid != 0)
+                return pid;
+        (void) close_range(3, ~0U, 0);
+        memset(fds, 0xff, sizeof(fds));
+        for (size_t i = 0;; i++) {
+                int *fd = &fds[i % ELEMENTSOF(fds)];
+
+                safe_close(*fd);
+                *fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+                (void) setsockopt(*fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+                if (*fd < 0 || bind(*fd, (struct sockaddr *) &any_port, own_size) < 0)
+                        _exit(99);
+                (void) !connect(*fd, (struct sockaddr *) &sa, size);
+                if (i % 64 == 63)
+                        (void) usleep(2000);
+        }
 }

@@ -27,6 +27,7 @@ static int teardown(void **state) {
 
 struct light {
         struct peer *peer;
+        int fd; /* the peer's */
         struct fixture *fixture;
         bool admitted, refused, closed;
         enum ha_error code;
@@ -91,7 +92,7 @@ static void light_start(struct light *l, struct fixture *f, struct node *master,
         node_id_set(&id, name);
         l->fixture = f;
         assert_int_equal(hop_new_joining(&id, &master->id, &f->token, &hop), 0);
-        assert_int_equal(peer_new(f->event, connect_to(master), true, hop, &callbacks, l, &l->peer), 0);
+        assert_int_equal(peer_new(f->event, l->fd = connect_to(master), true, hop, &callbacks, l, &l->peer), 0);
 }
 
 static void test_254_slaves(void **state) {
@@ -304,8 +305,9 @@ static void on_committed(int result, struct transaction *t, void *userdata) {
         *(bool *) userdata = true;
 }
 
-/* One that ticks, but never acknowledges, holds a commit for three ticks and no longer. */
-static void test_mute_slave(void **state) {
+/* One that ticks, but never acknowledges, holds a commit for three ticks and no longer; and hardly longer if it says that it has
+ * all the world below it, and that all of that gets on. */
+static void hold_commit(void **state, uint8_t depth) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         struct light l = { .mute = true };
@@ -330,15 +332,54 @@ static void test_mute_slave(void **state) {
                         assert_true(now_monotonic() - begin < FIXTURE_DEADLINE_SEC * USEC_PER_SEC); /* a slow disk is in it, too */
                         if (now_monotonic() - last_tick > 100 * USEC_PER_MSEC && !l.closed) {
                                 last_tick = now_monotonic();
-                                peer_send(l.peer, HOP_TICK, &(struct iovec) { (uint8_t[]) { 0 }, 1 }, 1);
+                                peer_send(l.peer, HOP_TICK, &(struct iovec) { &depth, 1 }, 1);
+                                peer_send(l.peer, HOP_ACK, &(struct iovec) { (uint8_t[8]) {}, 8 }, 1);
                         }
                         assert_true(sd_event_run(f->event, 10000) >= 0);
                 }
         }
         assert_true(now_monotonic() - begin >= 500 * USEC_PER_MSEC);
+        assert_true(now_monotonic() - begin < 3 * USEC_PER_SEC); /* a slow disk is in it, too */
         WAIT(f, a->died == 1);
         assert_true(nodes_equal(a, b));
         peer_free(l.peer);
+}
+
+static void a_mute_slave_holds_a_commit_for_three_ticks(void **state) {
+        hold_commit(state, /* depth= */ 0);
+}
+
+static void a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer(void **state) {
+        hold_commit(state, /* depth= */ PATH_NODES_MAX);
+}
+
+/* Without ticks nobody else would notice. */
+static void what_does_not_authenticate_ends_a_connection_that_reads_nothing(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        struct light l = { .mute = true };
+        char *value = malloc(4 * 1024 * 1024 + 1);
+        struct transaction *t;
+        bool done = false;
+
+        memset(value, 'v', 4 * 1024 * 1024);
+        value[4 * 1024 * 1024] = 0;
+        a->config.tick_usec = 0;
+        node_be_master(a);
+        light_start(&l, f, a, 1);
+        WAIT(f, l.admitted);
+        peer_pause(l.peer);
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(transaction_set(t, "/a", value), 0);
+        assert_int_equal(transaction_set(t, "/b", value), 0);
+        assert_int_equal(master_commit(a->master, t, on_committed, &done), 0);
+        transaction_unref(t);
+        WAIT(f, node_has(a, "/b", value));
+        assert_false(done);
+        assert_int_equal(send(l.fd, "\x17\x03\x03\0\x20 this is thirty-two bytes of text", 37, MSG_NOSIGNAL), 37);
+        WAIT(f, a->died == 1 && done);
+        peer_free(l.peer);
+        free(value);
 }
 
 /* Strangers: many, silent or noisy; who has the token still gets in. */
@@ -366,6 +407,24 @@ static void test_strangers(void **state) {
         assert_int_equal(b->lost, 0);
 }
 
+/* From the very address of the slave, so that no share of addresses helps it. */
+static void a_flood_of_silent_connections_keeps_nobody_out(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        pid_t pid;
+
+        node_be_master(a);
+        pid = fork_flood(f, b, a);
+        fixture_run_for(f, 200 * USEC_PER_MSEC); /* until there are more than there is room for */
+        for (int i = 0; i < 20; i++) {
+                node_be_slave(b, a);
+                if (!b->joined)
+                        fail_msg("%s", b->reason);
+                node_be_none(b);
+        }
+        end_child(f, pid);
+}
+
 static void test_tick_interval(void **state) {
         const uint64_t own = 3 * USEC_PER_SEC;
 
@@ -389,7 +448,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_254_slaves, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nonsense_from_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nonsense_from_a_master, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_mute_slave, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_mute_slave_holds_a_commit_for_three_ticks, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_does_not_authenticate_ends_a_connection_that_reads_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_flood_of_silent_connections_keeps_nobody_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
         };
 
