@@ -244,6 +244,17 @@ void node_be_none(struct node *n) {
         n->slave = slave_free(n->slave);
 }
 
+bool node_copies(struct node *n) {
+        char path[128];
+
+        for (unsigned i = 2; i < 9; i++) {
+                (void) snprintf(path, sizeof(path), "%s/.copy-%u.mdb", n->directory, i);
+                if (access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
 struct outcome {
         bool done;
         int result;

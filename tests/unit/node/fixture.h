@@ -47,6 +47,7 @@ void node_be_relay_of(struct node *n, const char *name); /* without a following 
 void node_be_slave(struct node *n, struct node *master); /* and waits until it has joined or failed */
 void node_start_slave(struct node *n, struct node *master);
 void node_be_none(struct node *n);
+bool node_copies(struct node *n); /* what it copies is on its way to the disk */
 
 void node_id_set(struct node_id *id, const char *name);
 

@@ -113,18 +113,6 @@ static void test_large_copy(void **state) {
         free(big);
 }
 
-/* A second generation of the store is there. */
-static bool copy_has_begun(struct node *n) {
-        char path[128];
-
-        for (unsigned i = 2; i < 9; i++) {
-                (void) snprintf(path, sizeof(path), "%s/.copy-%u.mdb", n->directory, i);
-                if (access(path, F_OK) == 0)
-                        return true;
-        }
-        return false;
-}
-
 static int run_until_exit(struct fixture *f, pid_t pid) {
         int status = 0;
 
@@ -412,7 +400,7 @@ static void test_silent_synchronization(void **state) {
         node_id_set(&m.id, "n2");
         for (;;) {
                 node_start_slave(a, &m);
-                WAIT(f, a->failed || copy_has_begun(a));
+                WAIT(f, a->failed || node_copies(a));
                 if (!a->failed)
                         break;
                 assert_int_equal(a->code, HA_ERROR_CONNECT);
