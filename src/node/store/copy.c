@@ -146,9 +146,18 @@ static int finish(struct store *s, struct store_copy *c, struct job *j) {
         return r;
 }
 
+static bool begin_swap(struct store *s, struct store_copy *c) {
+        pthread_mutex_lock(&s->mutex);
+        c->swap_begun = !c->swap_cancelled;
+        pthread_mutex_unlock(&s->mutex);
+        return c->swap_begun;
+}
+
 static int swap(struct store *s, struct store_copy *c, struct job *j) {
         int r;
 
+        if (!begin_swap(s, c))
+                return -ECANCELED;
         r = chain_error(s, j->chain);
         if (r >= 0)
                 r = directory_swap(s->directory_fd, s->number, c->generation->number);
@@ -220,11 +229,22 @@ int store_copy_new(struct store *s, struct store_copy **ret) {
         return 0;
 }
 
+bool store_copy_cancel_swap(struct store_copy *c) {
+        bool begun;
+
+        pthread_mutex_lock(&c->store->mutex);
+        begun = c->swap_begun;
+        c->swap_cancelled = !begun;
+        pthread_mutex_unlock(&c->store->mutex);
+        return !begun;
+}
+
 struct store_copy *store_copy_free(struct store_copy *c) {
         struct job *j;
 
         if (!c)
                 return NULL;
+        (void) store_copy_cancel_swap(c);
         c->dropped = true;
         if (c->store->copy == c)
                 c->store->copy = NULL;

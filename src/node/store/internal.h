@@ -100,6 +100,7 @@ struct store_copy {
         store_done_fn drained_fn;
         void *drained_userdata;
         bool finishing, finished, swapping;
+        bool swap_begun, swap_cancelled; /* under the store's mutex */
 
         /* The writer's. */
         struct generation *generation;

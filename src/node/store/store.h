@@ -108,7 +108,7 @@ _must_check_ int store_log_next(struct store *s, uint64_t after, struct transact
 /* An incoming copy. One at a time (-EBUSY); reads see the old data until the swap. */
 struct store_copy;
 _must_check_ int store_copy_new(struct store *s, struct store_copy **ret);
-/* Drops it and removes what it has written. Its callbacks do not come. */
+/* Drops it and removes what it has written; a swap that has begun goes on, another one is given up. Its callbacks do not come. */
 struct store_copy *store_copy_free(struct store_copy *c);
 DEFINE_CLEANUP(struct store_copy *, store_copy_free)
 /* Adds entries, in key order, or a transaction on top of them (no entries then any more), which tells by fn when it has come as far
@@ -124,3 +124,6 @@ void store_copy_set_drained_callback(struct store_copy *c, store_done_fn fn, voi
 _must_check_ int store_copy_finish(struct store_copy *c, const char *transaction_id, store_done_fn fn, void *userdata);
 /* Puts a finished copy in force in place of the old data, durably, as part of that chain. What was in force is removed. */
 _must_check_ int store_copy_swap(struct store_copy *c, uint64_t chain, store_done_fn fn, void *userdata);
+/* Gives up a swap that has not begun: the old data stays, and its callback comes with -ECANCELED (unless the copy is freed). False: it
+ * has begun, and what comes of it the callback will tell. */
+bool store_copy_cancel_swap(struct store_copy *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of copies that replace the store's data, and of being killed at any moment. */
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -103,8 +104,9 @@ static void what_follows_a_swap_that_fails_is_not_applied_to_the_old_data(void *
                 assert_int_equal(store_commit_chained(f->store, i < 2 ? chain : 0, t[i], on_commit, &stored[i]), 0);
                 transaction_unref(t[i]);
         }
-        store_copy_free(c); /* its owner leaves at once: that changes nothing */
         run_until(f->event, &stored[1].done);
+        assert_true(swapped.done && swapped.result < 0);
+        store_copy_free(c);
         assert_true(stored[0].result < 0);
         assert_true(stored[1].result < 0);
         assert_value(f, "/old", "1");
@@ -163,6 +165,33 @@ static void that_a_store_is_new_and_what_a_copy_replaces_are_logged(void **state
         assert_non_null(strstr(words, "replaces 1 entries, transaction n1-"));
         assert_non_null(strstr(words, "by 0 entries, transaction none"));
         open_store(f);
+}
+
+/* Before it begins, that is: whether it had, the answer tells. */
+static void a_swap_that_is_given_up_leaves_the_old_data(void **state) {
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 20; i++) {
+                struct outcome finished = {}, swapped = {};
+                struct store_copy *c;
+                bool given_up;
+
+                assert_int_equal(commit(f, "/own", "1"), 0);
+                assert_int_equal(store_copy_new(f->store, &c), 0);
+                fill_copy(c, 10, "v");
+                assert_int_equal(store_copy_finish(c, "m-1", on_copy, &finished), 0);
+                run_until(f->event, &finished.done);
+                assert_int_equal(store_copy_swap(c, 0, on_copy, &swapped), 0);
+                if (i % 2)
+                        sched_yield();
+                given_up = store_copy_cancel_swap(c);
+                run_until(f->event, &swapped.done);
+                assert_int_equal(swapped.result, given_up ? -ECANCELED : 0);
+                store_copy_free(c);
+                assert_value(f, "/own", given_up ? "1" : NULL);
+                assert_value(f, "/copy/00000001", given_up ? NULL : "v");
+                assert_int_equal(commit(f, "/copy/00000001", NULL), 0);
+        }
 }
 
 /* Commits and copies without end, until it is killed. "/a" and "/b" are always changed together, and a copy has as many
@@ -247,6 +276,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_copy_dropped, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_follows_a_swap_that_fails_is_not_applied_to_the_old_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_swap_that_is_given_up_leaves_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(that_a_store_is_new_and_what_a_copy_replaces_are_logged, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_crashes, setup, teardown),
         };
