@@ -60,6 +60,19 @@ static bool is_numbered(const char *name, const char *prefix, uint64_t *ret) {
         return parse_unsigned(digits, 1, UINT64_MAX - 1, ret) >= 0;
 }
 
+/* The name under which LMDB opens its readers' table, for a moment. */
+static bool is_lock(const char *name) {
+        char copy[FILE_NAME_SIZE];
+        size_t n = strlen(name);
+        uint64_t number;
+
+        if (n <= 5 || n >= sizeof(copy) || !streq(name + n - 5, "-lock"))
+                return false;
+        memcpy(copy, name, n - 5);
+        copy[n - 5] = 0;
+        return is_numbered(copy, ".copy-", &number);
+}
+
 static DIR *open_dir(int fd) {
         int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d;
@@ -119,7 +132,8 @@ int directory_settle(int fd, uint64_t current) {
         if (!d)
                 return -errno;
         while ((e = readdir(d)))
-                if (is_numbered(e->d_name, ".copy-", &number) || is_numbered(e->d_name, ".replaced-", &number))
+                if (is_numbered(e->d_name, ".copy-", &number) || is_numbered(e->d_name, ".replaced-", &number) ||
+                    is_lock(e->d_name))
                         (void) unlinkat(fd, e->d_name, 0);
                 else if (is_numbered(e->d_name, "store-", &number) && number != current)
                         log_notice("%s is not in force and is left alone: remove it if nobody needs it", e->d_name);

@@ -274,7 +274,7 @@ static void what_may_be_somebody_elses_is_never_removed(void **state) {
         static const char *const theirs[] = {
                 "store-2.mdb", "store-1.mdb.bak", "store-1-old.mdb", "store-9.mdb.damaged", ".copy-2.mdb.bak", ".copy-02.mdb", "notes",
         };
-        static const char *const ours[] = { ".copy-2.mdb", ".replaced-7.mdb", "current.new" };
+        static const char *const ours[] = { ".copy-2.mdb", ".copy-2.mdb-lock", ".replaced-7.mdb", "current.new" };
         struct fixture *f = *state;
         struct outcome o = {};
         struct store_copy *c;
