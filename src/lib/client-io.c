@@ -83,7 +83,10 @@ static int finish_connect(struct confd_ha_client *c, char *message, size_t size)
         return 0;
 }
 
-/* Reads at most `most` bytes. 1: read something, 0: nothing there. -ECONNRESET: it is over. */
+/* Reads at most `most` bytes. READ_ALL: there may be more; READ_SHORT: there was no more. 0: nothing there. -ECONNRESET: it is
+ * over. */
+enum { READ_ALL = 1, READ_SHORT = 2 };
+
 static int read_some(struct confd_ha_client *c, size_t most, char *message, size_t size) {
         uint8_t *p;
         ssize_t n;
@@ -111,7 +114,7 @@ static int read_some(struct confd_ha_client *c, size_t most, char *message, size
                 return -ECONNRESET;
         }
         buffer_commit(&c->in, (size_t) n);
-        return 1;
+        return (size_t) n == most ? READ_ALL : READ_SHORT;
 }
 
 /* After the handshake: the token, or the subscription. */
@@ -232,14 +235,17 @@ static int step_frames(struct confd_ha_client *c, char *message, size_t size) {
         unsigned long generation = c->generation;
         unsigned frames = CLIENT_FRAMES_A_STEP;
         bool subscribing = c->state == CLIENT_SUBSCRIBING;
-        int r;
+        int r = READ_ALL;
 
         client_flush(c);
         for (unsigned i = 0; i < CLIENT_READS_A_STEP; i++) {
+                bool more = r == READ_ALL;
+
                 r = handle_frames(c, &frames, message, size);
                 if (r < 0 || c->generation != generation || frames == 0)
                         return r;
-                r = read_some(c, how_much_to_read(c), message, size);
+                /* What has come since, its end too, the descriptor tells: asking for it now would be one call more each time. */
+                r = more ? read_some(c, how_much_to_read(c), message, size) : 0;
                 if (r == 0) {
                         if (buffer_size(&c->in) == 0)
                                 buffer_shrink(&c->in); /* an idle connection holds no memory */

@@ -17,8 +17,6 @@ static void step(struct client_source *s) {
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct client_source *s = userdata;
 
-        if (s->before && s->before(s->userdata) < 0)
-                return 0;
         step(s);
         return 0;
 }
@@ -26,13 +24,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         struct client_source *s = userdata;
 
+        s->deadline = USEC_INFINITY; /* it has fired, and is off */
         client_source_drain(s);
         step(s);
         return 0;
 }
 
 int client_source_init(struct client_source *s, sd_event *event, confd_ha_client *client) {
-        *s = (struct client_source) { .event = sd_event_ref(event), .client = client, .fd = -EBADF };
+        *s = (struct client_source) { .event = sd_event_ref(event), .client = client, .fd = -EBADF, .deadline = USEC_INFINITY };
         return sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, on_time, s);
 }
 
@@ -68,11 +67,13 @@ void client_source_update(struct client_source *s) {
                         r = sd_event_source_set_io_events(s->io, events);
                 s->fd = fd;
         }
-        if (r >= 0)
+        if (r >= 0 && deadline != s->deadline) {
+                s->deadline = deadline;
                 r = sd_event_source_set_time(s->timer, deadline);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(s->timer,
-                                                deadline == CONFD_HA_CLIENT_NO_DEADLINE ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(s->timer, deadline == CONFD_HA_CLIENT_NO_DEADLINE ? SD_EVENT_OFF
+                                                                                                          : SD_EVENT_ONESHOT);
+        }
         if (r < 0) {
                 log_error("Cannot watch the connection to ConfD: %s", strerror(-r));
                 confd_ha_client_close(s->client);

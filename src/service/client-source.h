@@ -12,8 +12,7 @@ struct client_source {
         confd_ha_client *client;
         sd_event_source *io, *timer;
         int fd;
-        int (*before)(void *userdata); /* called before input is processed; may be NULL */
-        void *userdata;
+        uint64_t deadline; /* as the timer has it */
 };
 
 /* Takes the client over. -ENOMEM and what sd-event says. */

@@ -85,8 +85,12 @@ static uint64_t earliest(const struct controller *c) {
 void controller_arm(struct controller *c) {
         uint64_t t = earliest(c);
 
+        /* One that is set too early finds nothing late and is set anew: that is once in a while, and this with each question. */
+        if (t >= c->armed)
+                return;
+        c->armed = t;
         (void) sd_event_source_set_time(c->timer, t);
-        (void) sd_event_source_set_enabled(c->timer, t == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        (void) sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
 
 /* ConfD owes an answer. A late one must not be taken for another's, so the connection goes. */
@@ -160,6 +164,7 @@ static void check_deadlines(struct controller *c, uint64_t now) {
 int controller_on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         struct controller *c = userdata;
 
+        c->armed = USEC_INFINITY;
         link_drain(c->link);
         check_deadlines(c, now_monotonic());
         if (c->next_config && is_idle(c))

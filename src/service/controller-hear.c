@@ -11,6 +11,9 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
         struct controller *c = order->owner;
         bool answered = result->error == 0 || result->error == -EREMOTEIO;
 
+        /* Events come before what the HA connection says of the same moment. */
+        if (answered)
+                link_drain_events(c->link);
         order->on_wire = false;
         if (answered) {
                 c->seen++;
@@ -82,7 +85,7 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
 
         /* What ConfD told before this answer is here by now, but may have come after the events were read last: the result
          * of what a BeSlave has ended must not be taken for its own. */
-        if (result->error == 0)
+        if (result->error == 0 || result->error == -EREMOTEIO)
                 link_drain_events(c->link);
         c->query.in_flight = false;
         if (result->error < 0 && result->error != -EREMOTEIO) {

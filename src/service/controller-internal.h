@@ -30,6 +30,7 @@ struct controller {
         struct link *link;
         struct orders orders;
         sd_event_source *timer;
+        uint64_t armed; /* the timer's time; USEC_INFINITY if it is off */
 
         uint64_t seen; /* the last stamp given */
         bool wanted;   /* a status question is to be asked */

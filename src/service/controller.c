@@ -287,7 +287,7 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
         c->state = state;
         c->handlers = handlers;
         c->userdata = userdata;
-        c->query.wanted_at = USEC_INFINITY;
+        c->query.wanted_at = c->armed = USEC_INFINITY;
         r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, controller_on_timer, c);
         if (r < 0)
                 return r;

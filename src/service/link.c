@@ -213,6 +213,8 @@ static void on_closed(confd_ha_client *c, const struct confd_ha_result *result, 
 
         if (l->closing)
                 return;
+        l->phase = PHASE_VERDICT; /* nothing can be sent any more */
+        link_drain_events(l);
         set_cause(l, failure_from_connection("HA", l->config->address_name, result));
         l->ready = false;
         set_timer(l->ready_timer, USEC_INFINITY);
@@ -272,14 +274,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
 
 static int on_ready_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         set_ready(userdata);
-        return 0;
-}
-
-/* Events come before what the HA connection says of the same moment. */
-static int before_orders(void *userdata) {
-        struct link *l = userdata;
-
-        client_source_drain(&l->events);
         return 0;
 }
 
@@ -390,8 +384,6 @@ static int make_clients(struct link *l) {
         r = client_source_init(&l->ha, l->event, ha);
         if (r < 0)
                 return r;
-        l->ha.before = before_orders;
-        l->ha.userdata = l;
         confd_ha_client_set_closed_callback(ha, on_closed, l);
 
         r = confd_ha_client_new_events(&events, CONFD_NOTIF_HA_INFO | CONFD_NOTIF_HEALTH_CHECK, &data, on_event,

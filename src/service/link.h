@@ -77,7 +77,7 @@ bool link_is_ready(const struct link *l);
 bool link_is_polling(const struct link *l);
 /* Processes everything that has come already; before a deadline of ours is said to have passed. */
 void link_drain(struct link *l);
-/* The same for the events alone; may be called from the other connection's callbacks. */
+/* The same for the events alone; to be called before what the other connection has said is taken to be all that was said. */
 void link_drain_events(struct link *l);
 
 /* ConfD answers as it should: the next delay is a short one again. */
