@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+# Faults under Pacemaker, each with writers through the virtual address and at each node, and what has to hold afterwards: one
+# master, all follow it with their data in place, the virtual address with it, data equal key by key, and nothing lost that was
+# acknowledged while its machine had the virtual address. To be sourced by test-framework.
+
+# fault NAME WHAT [--but-loser] BREAK MEND: BREAK and MEND are functions, called with the master's and a slave's name. The case
+# ends when all nodes are settled again. SAME=yes: the master has to stay the one it was. SETTLE: seconds for that.
+fault() {
+    local name=$1 what=$2 but_loser=no broken slave old t
+    shift 2
+    [ "$1" != --but-loser ] || {
+        but_loser=yes
+        shift
+    }
+    wait_settled 60 $NODES
+    old=$MASTER
+    slave=$(first $(others "$old"))
+    start_writers "$name"
+    wait_for 20 acknowledged_since "$name-vip" 0
+    wait_for 20 acknowledged_since "$name-vip2" 0
+    t=$(now_s)
+    broken=$t
+    "$1" "$old" "$slave"
+    wait_for "${STALL:-60}" acknowledged_since "$name-vip" "$(now_s)" || {
+        echo "nothing is acknowledged after the fault"
+        how_it_stands
+        return 1
+    }
+    sleep_writers
+    "$2" "$old" "$slave"
+    wait_settled "${SETTLE:-60}" $NODES
+    [ "${SAME:-no}" = no ] || equal "$old" "$MASTER"
+    wait_for 20 acknowledged_since "$name-vip" "$(now_s)"
+    stop_writers
+    echo "$what | $(stall "$name-vip" "$t")" | tee -a "$MACHINES/times"
+    if [ $but_loser = yes ]; then
+        check_data "$name" --but "$old" "$broken" $NODES
+        # What the loser accepted after the cut is reported.
+        MACHINE_TIMEOUT=10 machine "$old" journalctl -b --no-pager -t 'confd-ha(confd)' --since "@${broken%.*}" |
+            grep -q 'this node was master last, up to transaction' || {
+            lost_writes "$name" "$MACHINES/dump-$old" | grep -q . && echo "what the loser had is not reported" && return 1
+        }
+        return 0
+    fi
+    check_data "$name" $NODES
+}
+
+# Some writes more in the state that the fault has made, so that the way back has something to lose.
+sleep_writers() { wait_for 20 acknowledged_since "$name-vip" "$(awk -v t="$(now_s)" 'BEGIN { print t + 0.7 }')"; }
+
+nothing() { :; }
+power_off_first() { machine_power_off "$1"; }
+power_on_first() { machine_power_on "$1"; }
+power_off_second() { machine_power_off "$2"; }
+power_on_second() { machine_power_on "$2"; }
+kill_first() { kill_node_program "$1"; }
+kill_second() { kill_node_program "$2"; }
+kill_service() { machine "$1" systemctl kill --signal=KILL confd-ha.service; }
+kill_polkit() { machine "$1" systemctl kill --signal=KILL polkit.service || true; }
+kill_bus() { machine "$1" systemctl kill --signal=KILL dbus.service; }
+freeze_first() { machine "$1" systemctl kill --signal=STOP confd-ha-node.service; }
+freeze_second() { machine "$2" systemctl kill --signal=STOP confd-ha-node.service; }
+# One that was killed meanwhile has no use for it.
+thaw_first() { machine "$1" systemctl kill --signal=CONT confd-ha-node.service || true; }
+thaw_second() { machine "$2" systemctl kill --signal=CONT confd-ha-node.service || true; }
+silence_first() { machine_drop "$1"; }
+silence_second() { machine_drop "$2"; }
+unsilence() { machine_undrop; }
+unplug_first() { machine_carrier "$1" down; }
+unplug_second() { machine_carrier "$2" down; }
+plug_first() { machine_carrier "$1" up; }
+plug_second() { machine_carrier "$2" up; }
+standby_first() { machine "$2" crm node standby "$1"; }
+online_first() { machine "$2" crm node online "$1"; }
+stop_pacemaker() { machine "$1" systemctl stop pacemaker.service; }
+start_pacemaker() { machine "$1" systemctl start pacemaker.service; }
+move_to_second() { machine "$1" crm_resource --move --resource confd-clone --node "$2" --promoted; }
+clear_moves() { machine "$1" crm_resource --clear --resource confd-clone; }
+
+# In maintenance-mode nobody but the administrator gives orders: a role that is lost stays lost.
+maintenance_mode() {
+    wait_settled 60 $NODES
+    local old=$MASTER
+    machine "$old" crm_attribute -t crm_config -n maintenance-mode -v true
+    kill_node_program "$old"
+    wait_for 10 is_role "$old" none
+    machine "$old" systemctl restart confd-ha.service
+    wait_for 10 is_role "$old" none
+    equal "" "$(masters $NODES)"
+    machine "$old" crm_attribute -t crm_config -n maintenance-mode -D
+    wait_settled 60 $NODES
+    check_data none $NODES
+}
+
+set_of() { # what the cluster's configuration has
+    machine "$1" crm_attribute -t crm_config -s confd-ha -n confd-ha-set-confd -G -q 2>/dev/null
+}
+set_is() { [ "$(set_of "$1")" = "$2" ]; }
+
+# The stale one first: it went before the others wrote on, and comes back when all are gone.
+total_loss() {
+    local stale last third
+    wait_settled 60 $NODES
+    stale=$(first $(others "$MASTER"))
+    start_writers total
+    wait_for 20 acknowledged_since total-vip 0
+    machine_power_off "$stale"
+    wait_for 30 eval '! set_of "$MASTER" | grep -q "[ ]$stale"'
+    wait_for 60 acknowledged_since total-vip "$(now_s)"
+    last=$MASTER
+    third=$(first $(others "$last" | tr ' ' '\n' | grep -vx "$stale"))
+    machine_power_off "$last"
+    machine_power_off "$third"
+    stop_writers
+    machine_power_on "$stale"
+    machine_power_on "$third"
+    # They have quorum, and one of the two has the data.
+    wait_for 90 is_role "$third" master
+    machine_power_on "$last"
+    wait_settled 90 $NODES
+    check_data total $NODES
+}
+
+# The only one with the last data does not come back at first: nobody is promoted until it does.
+only_the_last_has_it() {
+    local last a b
+    wait_settled 60 $NODES
+    last=$MASTER
+    a=$(first $(others "$last"))
+    b=$(first $(others "$last" | tr ' ' '\n' | grep -vx "$a"))
+    # Its data ends here; the cluster goes on without it.
+    machine "$a" systemctl stop pacemaker.service corosync.service
+    start_writers only
+    wait_for 20 acknowledged_since only-vip "$(now_s)"
+    machine "$last" crm node standby "$b"
+    wait_for 20 set_is "$last" "$last: $last"
+    machine "$last" crm node online "$b" || true
+    wait_for 20 acknowledged_since only-vip "$(now_s)"
+    machine "$b" systemctl stop pacemaker.service corosync.service
+    machine_power_off "$last"
+    stop_writers
+    each_of "$a $b" start_cluster_again
+    wait_for 30 online "$a" "$b"
+    sleep 20 # long enough for whoever would offer itself
+    equal "" "$(masters "$a" "$b")"
+    machine_power_on "$last"
+    wait_settled 90 $NODES
+    check_data only $NODES
+}
+start_cluster_again() { machine "$1" systemctl start corosync.service pacemaker.service; }
+each_of() {
+    local n
+    for n in $1; do "$2" "$n"; done
+}
+
+# A node that cannot join is a failure of that node, and of nobody else.
+wrong_token() {
+    local old bad
+    wait_settled 60 $NODES
+    old=$MASTER
+    bad=$(first $(others "$old"))
+    start_writers token
+    echo another-token-that-nobody-else-has | machine "$bad" sh -c 'cat >/etc/confd-ha/token'
+    machine "$bad" systemctl restart confd-ha.service
+    kill_node_program "$bad"
+    failed() { crm_mon_one "$old" | grep -q "$bad.*ConfD does not follow"; }
+    wait_for 60 failed
+    equal "$old " "$(masters $NODES)"
+    wait_for 10 acknowledged_since token-vip "$(now_s)"
+    echo 0123456789abcdef0123456789abcdef | machine "$bad" sh -c 'cat >/etc/confd-ha/token'
+    machine "$bad" systemctl restart confd-ha.service
+    machine "$old" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1
+    wait_settled 60 $NODES
+    equal "$old" "$MASTER"
+    stop_writers
+    check_data token $NODES
+}
+crm_mon_one() { MACHINE_TIMEOUT=10 machine "$1" crm_mon -1 -f 2>/dev/null; }
