@@ -56,8 +56,8 @@ ask() {
         rest=$json
         json=${json#*'"last_in_sync":{'}
         string role && last_role=$value
-        string id && last_master=$value
-        string ended && last_how=$value
+        string master_id && last_master=$value
+        string how && last_how=$value
         json=$rest
         ;;
     esac

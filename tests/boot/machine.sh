@@ -16,6 +16,7 @@
 # machine_power_off NAME        as if the plug were pulled; a machine at the switch falls silent first, and is plugged in
 #                               again by machine_power_on
 # machine_power_on NAME         boots it again, with no addresses but its own
+# machine_remove NAME           as if it had never been
 # wait_for SECONDS COMMAND...   until COMMAND succeeds; 1 after the deadline
 #
 # Everything is named after this shell's process id, so that several can run at once, and machine_cleanup leaves nothing.
@@ -185,18 +186,24 @@ machine_cgroup_gone() {
     [ ! -d "$1" ]
 }
 
+# As if it had never been; machine_create, machine_port and machine_boot may make another of that name.
+machine_remove() {
+    local name=$1 root=$MACHINES/$1/root cgroup
+    machine_power_off "$name"
+    [ ! -d "$root" ] || wait_for 5 umount "$root" || umount -l "$root"
+    ip -n "$machine_tag-switch" link del "p-$name" 2>/dev/null
+    ip netns del "$machine_tag-$name" 2>/dev/null
+    for cgroup in $machine_cgroups; do
+        wait_for 5 machine_cgroup_gone "$cgroup/$machine_tag-$name"
+    done
+    rm -rf "${MACHINES:?}/$name"
+}
+
 machine_cleanup() {
-    local dir name cgroup
+    local dir name
     [ -n "$MACHINES" ] || return 0
     for dir in "$MACHINES"/*/root; do
-        [ -d "$dir" ] || continue
-        name=$(basename "$(dirname "$dir")")
-        machine_power_off "$name"
-        wait_for 5 umount "$dir" || umount -l "$dir"
-        ip netns del "$machine_tag-$name" 2>/dev/null
-        for cgroup in $machine_cgroups; do
-            wait_for 5 machine_cgroup_gone "$cgroup/$machine_tag-$name"
-        done
+        [ ! -d "$dir" ] || machine_remove "$(basename "$(dirname "$dir")")"
     done
     for name in $(ip netns list | awk -v "tag=$machine_tag-" 'index($1, tag) == 1 { print $1 }'); do
         ip netns del "$name"

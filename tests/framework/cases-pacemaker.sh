@@ -12,7 +12,7 @@ fault() {
         but_loser=yes
         shift
     }
-    wait_settled 60 $NODES
+    wait_settled 40 $NODES
     old=$MASTER
     slave=$(first $(others "$old"))
     start_writers "$name"
@@ -46,7 +46,7 @@ fault() {
 }
 
 # Some writes more in the state that the fault has made, so that the way back has something to lose.
-sleep_writers() { wait_for 20 acknowledged_since "$name-vip" "$(awk -v t="$(now_s)" 'BEGIN { print t + 0.7 }')"; }
+sleep_writers() { wait_for 20 acknowledged_since "$name-vip" "$(awk -v t="$(now_s)" 'BEGIN { printf "%.3f", t + 0.7 }')"; }
 
 nothing() { :; }
 power_off_first() { machine_power_off "$1"; }
