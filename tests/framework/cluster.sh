@@ -150,15 +150,16 @@ writer() {
         </dev/null >/dev/null 2>&1 &
     writers+=($!)
 }
-start_writers() { # NAME: through the virtual address, and at each node
+start_writers() { # NAME: through the virtual address, and at each node. They end with the case, however it ends
     local n
     writers=()
+    trap stop_writers EXIT
     writer "$1-vip" "$(vip)" 0.5
     writer "$1-vip2" "$(vip)" 120
     for n in $NODES; do writer "$1-$n" "$(ring "$n")" 2; done
 }
 stop_writers() {
-    kill "${writers[@]}" 2>/dev/null || true
+    [ ${#writers[@]} = 0 ] || kill "${writers[@]}" 2>/dev/null || true
     wait "${writers[@]}" 2>/dev/null || true
     writers=()
 }
