@@ -106,7 +106,7 @@ static char *presentable(char *words) {
         size_t n = strlen(words);
         char *escaped;
 
-        if (!utf8_is_printable(words, n)) {
+        if (!utf8_is_plain(words, n)) {
                 escaped = utf8_escape(words, n);
                 free(words);
                 if (!escaped)

@@ -82,7 +82,7 @@ void failure_done(struct failure *f);
 #define _cleanup_failure_ _cleanup_(failure_done)
 
 /* The bus takes no words that are not UTF-8, terminals take some that they had better not, and nobody reads pages: words with
- * bytes that are not printable text are escaped, and cut at that many bytes. Without memory for them the kind stays. */
+ * bytes that are not plain text are escaped, and cut at that many bytes. Without memory for them the kind stays. */
 enum { FAILURE_WORDS_MAX = 2000 };
 _printf_(2, 3) struct failure failure_make(enum failure_kind kind, const char *format, ...);
 struct failure failure_copy(const struct failure *f);

@@ -227,8 +227,8 @@ static int no_memory(sd_bus_error *error) {
 }
 
 static int bad_id(sd_bus_error *error, const char *argument) {
-        return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "%s: a node id has 1 to %d bytes of UTF-8 without control characters",
-                                 argument, NODE_ID_MAX);
+        return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "%s: a node id has 1 to %d bytes of UTF-8, not of blanks alone, without "
+                                 "control characters and without what cannot be seen", argument, NODE_ID_MAX);
 }
 
 static int order_with_id(struct bus *b, sd_bus_message *m, enum order_kind kind, sd_bus_error *error) {
@@ -374,9 +374,9 @@ static int method_inhibit(sd_bus_message *m, void *userdata, sd_bus_error *error
         if (r < 0)
                 return r;
         if (strlen(who) > INHIBITOR_WHO_MAX || !node_id_is_valid(who))
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "who: 1 to %d bytes of printable text", INHIBITOR_WHO_MAX);
-        if (strlen(why) > INHIBITOR_WHY_MAX || !utf8_is_printable(why, strlen(why)))
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "why: at most %d bytes of printable text", INHIBITOR_WHY_MAX);
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "who: 1 to %d bytes of text, as in node ids", INHIBITOR_WHO_MAX);
+        if (strlen(why) > INHIBITOR_WHY_MAX || !utf8_is_plain(why, strlen(why)))
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "why: at most %d bytes of text, as in node ids", INHIBITOR_WHY_MAX);
         q = request_new(userdata, m);
         if (!q)
                 return no_memory(error);

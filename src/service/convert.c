@@ -16,7 +16,7 @@ int master_address_normalize(const char *s, bool strings, char **ret) {
         if (inet_pton(AF_INET6, s, &in6) == 1) {
                 if (IN6_IS_ADDR_V4MAPPED(&in6))
                         s = inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof(text));
-        } else if (inet_pton(AF_INET, s, &in) != 1 && (!strings || n == 0 || n > ADDRESS_STRING_MAX || !utf8_is_printable(s, n)))
+        } else if (inet_pton(AF_INET, s, &in) != 1 && (!strings || n == 0 || n > ADDRESS_STRING_MAX || !utf8_is_plain(s, n)))
                 return -EINVAL;
         t = strdup(s);
         if (!t)

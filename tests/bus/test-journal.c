@@ -225,6 +225,24 @@ static void a_missing_token_and_a_refused_reload(void **state) {
         CHECK(f, strstr(line, "{CONFD_HA_ERROR="));
 }
 
+/* ConfD takes ids that nobody could tell apart. Where a person reads them they are told apart. */
+static void ids_of_confds_show_what_cannot_be_seen(void **state) {
+        struct fixture *f = *state;
+        const char *line;
+
+        with_journal(f);
+        CALL_OK(f, "BeMaster", "s", "n1");
+        sim(f, "{arrive,<<226,128,174,\"n3\",226,128,139>>,{10,0,0,3}}");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_SLAVE_ARRIVED);
+        HAS(f, line, "CONFD_HA_PEER_ID=\\xe2\\x80\\xaen3\\xe2\\x80\\x8b");
+        CHECK(f, !strstr(line, "\u202e") && !strstr(line, "\u200b"));
+        CHECK_PROPERTY(f, "Slaves", "[('*xe2*x80*xaen3*xe2*x80*x8b' '10.0.0.3')]");
+        sim(f, "{on,1,{reply,{error,30,<<\"say \",226,128,174>>}}}");
+        (void) call_start(f->root, "BeMaster", "s", "n1");
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
+        CHECK(f, !strstr(line, "\u202e"));
+}
+
 /* An id may hold what would end a field. */
 static void no_field_is_forged(void **state) {
         struct fixture *f = *state;
@@ -269,6 +287,7 @@ int main(void) {
                 BUS_TEST_STOPPED(transitions_and_losses_are_entries),
                 BUS_TEST_STOPPED(an_outage_is_one_entry),
                 BUS_TEST_STOPPED(a_missing_token_and_a_refused_reload),
+                BUS_TEST_STOPPED(ids_of_confds_show_what_cannot_be_seen),
                 BUS_TEST_STOPPED(no_field_is_forged),
                 BUS_TEST_STOPPED(a_full_journal_keeps_nobody_waiting_and_is_told_what_it_missed),
         };

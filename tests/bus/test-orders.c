@@ -327,12 +327,39 @@ static void orders_are_answered_first_in_first_out(void **state) {
         CHECK_PROPERTY(f, "NodeId", "'c'");
 }
 
+/* Two ids that look the same to a person are no two ids, and none looks like words of ours: in polkit's dialogue, say. */
+static void ids_with_what_cannot_be_seen_are_refused(void **state) {
+        static const char *const bad[] = { " ", "\u00a0\u3000", "n\u202e1", "n\u2066" "1", "n\u200b1", "n\u2060", "\ufeffn1", "n\u2028" "1",
+                                           "n\u2029" "1", "n\u00ad1" };
+        struct fixture *f = *state;
+
+        configure(f, "[ConfD]\nAllowAddressStrings=yes\n");
+        service_start(f);
+        service_wait_connected(f);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                CALL_FAILS(f, INVALID_ARGS, "BeMaster", "s", bad[i]);
+                CALL_FAILS(f, INVALID_ARGS, "SlaveDead", "s", bad[i]);
+                CALL_FAILS(f, INVALID_ARGS, "TakeOver", "ss", bad[i], "");
+                CALL_FAILS(f, INVALID_ARGS, "TakeOver", "ss", "n1", bad[i]);
+                CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", bad[i], "n1", "10.0.0.1", true);
+                CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", "n2", bad[i], "10.0.0.1", true);
+                CALL_FAILS(f, INVALID_ARGS, "Inhibit", "ss", bad[i], "why");
+                if (i >= 2) {
+                        CALL_FAILS(f, INVALID_ARGS, "BeSlave", "sssb", "n2", "n1", bad[i], true);
+                        CALL_FAILS(f, INVALID_ARGS, "Inhibit", "ss", "who", bad[i]);
+                }
+        }
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
+        CALL_OK(f, "BeMaster", "s", "\u00e4 \u65e5\u672c \u0645");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST(be_master_changes_then_signals_then_replies),
                 BUS_TEST(be_master_again_renames),
                 BUS_TEST(be_none),
                 BUS_TEST(be_relay),
+                BUS_TEST_STOPPED(ids_with_what_cannot_be_seen_are_refused),
                 BUS_TEST(slave_dead),
                 BUS_TEST(status_of_each_state),
                 BUS_TEST(status_of_255_nodes),
