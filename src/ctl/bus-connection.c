@@ -42,14 +42,14 @@ static int open_address(const char *address, sd_bus **ret) {
         return 0;
 }
 
-static int open_bus(struct ctl *c) {
+int bus_open(const struct ctl *c, sd_bus **ret) {
         if (c->host)
-                return sd_bus_open_system_remote(&c->bus, c->host);
+                return sd_bus_open_system_remote(ret, c->host);
         if (c->machine)
-                return sd_bus_open_system_machine(&c->bus, c->machine);
+                return sd_bus_open_system_machine(ret, c->machine);
         if (c->address)
-                return open_address(c->address, &c->bus);
-        return sd_bus_open_system(&c->bus);
+                return open_address(c->address, ret);
+        return sd_bus_open_system(ret);
 }
 
 uint64_t bus_time_left(const struct ctl *c) {
@@ -100,7 +100,7 @@ enum ctl_exit bus_connect(struct ctl *c) {
         char place[256], advice[300];
         int r;
 
-        r = open_bus(c);
+        r = bus_open(c, &c->bus);
         if (r >= 0)
                 r = sd_bus_set_allow_interactive_authorization(c->bus, c->ask_password);
         if (r >= 0)

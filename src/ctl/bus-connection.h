@@ -4,6 +4,9 @@
 
 #include "ctl/ctl.h"
 
+/* Begins to connect to the bus of -H, of -M, of --address, else the system bus. A negative errno. */
+_must_check_ int bus_open(const struct ctl *c, sd_bus **ret);
+
 /* Opens c->bus: the bus of -H, of -M, of --address, else the system bus; waits until it is ready, at most until
  * c->deadline. On failure says so on standard error. */
 _must_check_ enum ctl_exit bus_connect(struct ctl *c);

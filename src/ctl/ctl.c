@@ -14,7 +14,8 @@
 #include "ctl/verbs.h"
 
 int ctl_main(int argc, char **argv) {
-        struct ctl c = { .ask_password = true, .legend = true, .use_pager = true, .until = USEC_INFINITY, .mark = USEC_INFINITY };
+        struct ctl c = { .ask_password = true, .legend = true, .use_pager = true, .until = USEC_INFINITY, .mark = USEC_INFINITY,
+                         .watch_period = WATCH_DEFAULT_USEC };
         const struct verb *v;
         enum ctl_exit status;
         char **args;
@@ -32,7 +33,8 @@ int ctl_main(int argc, char **argv) {
                 return CTL_USAGE;
         }
         if (!c.timeout_given)
-                c.timeout = v->flags & MAY_BE_ENDLESS ? USEC_INFINITY : TIMEOUT_DEFAULT_SEC * USEC_PER_SEC;
+                c.timeout = v->flags & MAY_BE_ENDLESS ? USEC_INFINITY
+                            : (v->flags & IS_CLUSTER ? CLUSTER_TIMEOUT_SEC : TIMEOUT_DEFAULT_SEC) * USEC_PER_SEC;
         c.deadline = usec_add(now_monotonic(), c.timeout);
 
         if (c.lines == 0)

@@ -56,6 +56,9 @@ struct ctl {
         bool only_orders;
         bool only_transitions;
         bool all;
+        const char *config; /* --config=, for cluster and switchover */
+        uint64_t watch_period;
+        bool watch;
         bool yes;
         bool dry_run;
         bool ignore_inhibitors;
@@ -85,4 +88,9 @@ enum ctl_exit verb_explain(struct ctl *c, char **args);
 enum ctl_exit verb_inhibit(struct ctl *c, char **args);
 enum ctl_exit verb_inhibitors(struct ctl *c, char **args);
 enum ctl_exit verb_show(struct ctl *c, char **args);
+enum ctl_exit verb_cluster(struct ctl *c, char **args);
+enum ctl_exit verb_switchover(struct ctl *c, char **args);
 enum ctl_exit verb_help(struct ctl *c, char **args);
+
+/* status --watch: the view of one host that stays. */
+enum ctl_exit watch_status(struct ctl *c);

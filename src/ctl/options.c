@@ -32,7 +32,10 @@ enum {
         OPTION_YES,
         OPTION_IGNORE_INHIBITORS,
         OPTION_WHO,
-        OPTION_WHY
+        OPTION_WHY,
+        OPTION_WATCH,
+        OPTION_CONFIG,
+        OPTION_DRY_RUN
 };
 
 #define SHORT_OPTIONS "hH:M:qn:fraP:"
@@ -68,6 +71,9 @@ static const struct option options[] = {
         { "ignore-inhibitors", no_argument, NULL, OPTION_IGNORE_INHIBITORS },
         { "who", required_argument, NULL, OPTION_WHO },
         { "why", required_argument, NULL, OPTION_WHY },
+        { "watch", optional_argument, NULL, OPTION_WATCH },
+        { "config", required_argument, NULL, OPTION_CONFIG },
+        { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
         { "property", required_argument, NULL, 'P' },
         {}
 };
@@ -202,6 +208,17 @@ static int take_special(struct ctl *c, int option, const char *value) {
         case OPTION_YES:
                 c->yes = true;
                 return 0;
+        case OPTION_WATCH:
+                if (value && (parse_sec(value, &c->watch_period) < 0 || c->watch_period < WATCH_MIN_USEC))
+                        return bad_value(c, "--watch=", "seconds, 0.1 at least", value);
+                c->watch = true;
+                return 0;
+        case OPTION_CONFIG:
+                c->config = value;
+                return 0;
+        case OPTION_DRY_RUN:
+                c->dry_run = true;
+                return 0;
         case OPTION_IGNORE_INHIBITORS:
                 c->ignore_inhibitors = true;
                 return 0;
@@ -234,7 +251,8 @@ static int take(struct ctl *c, int option, const char *value, unsigned *given) {
                 { OPTION_NO_WAIT, TAKES_NO_WAIT }, { OPTION_MARK, TAKES_MARK },
                 { OPTION_YES, TAKES_YES },         { OPTION_IGNORE_INHIBITORS, TAKES_IGNORE },
                 { OPTION_WHO, TAKES_WHO },         { OPTION_WHY, TAKES_WHO },
-                { 'P', TAKES_PROPERTY },
+                { 'P', TAKES_PROPERTY },           { OPTION_WATCH, TAKES_WATCH },
+                { OPTION_CONFIG, TAKES_CONFIG },   { OPTION_DRY_RUN, TAKES_DRY_RUN },
         };
         int r;
 

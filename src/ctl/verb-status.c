@@ -34,6 +34,8 @@ enum ctl_exit verb_status(struct ctl *c, char **args) {
         enum ctl_exit status;
         int asked, r;
 
+        if (c->watch)
+                return watch_status(c);
         status = bus_connect(c);
         if (status == CTL_DONE)
                 status = activation_start(c, "status");

@@ -4,6 +4,7 @@
 
 #include "ctl/colour.h"
 #include "ctl/complain.h"
+#include "ctl/ctl-config.h"
 #include "ctl/pager.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
@@ -14,7 +15,7 @@ enum { ARGS_MAX = 1 << 20 };
 #define ROLE_ORDER (IS_ORDER | TAKES_IGNORE)
 
 static const struct verb verbs[] = {
-        { "status", 0, 0, 0, verb_status, "", "Show state, peers, connection and the last error (default)" },
+        { "status", 0, 0, TAKES_WATCH, verb_status, "", "Show state, peers, connection and the last error (default)" },
         { "be-master", 1, 1, ROLE_ORDER, verb_order, "ID", "Make this node the master, as ID" },
         { "take-over", 2, 2, ROLE_ORDER, verb_order, "ID OLD-MASTER|any",
           "The same, only if its data was in sync under that master" },
@@ -23,6 +24,10 @@ static const struct verb verbs[] = {
         { "be-relay", 0, 0, ROLE_ORDER, verb_order, "", "Let a slave serve slaves of its own" },
         { "be-none", 0, 0, ROLE_ORDER, verb_order, "", "End its role" },
         { "slave-dead", 1, 1, IS_ORDER, verb_order, "ID", "Declare that node dead" },
+        { "cluster", 0, HOSTS_MAX, TAKES_WATCH | TAKES_CONFIG | IS_CLUSTER, verb_cluster, "[HOST...]",
+          "Show all hosts, and what is wrong with the cluster" },
+        { "switchover", 1, HOSTS_MAX + 1, TAKES_YES | TAKES_DRY_RUN | TAKES_CONFIG | TAKES_IGNORE, verb_switchover,
+          "TO [HOST...]", "Move the master's role to that host or node" },
         { "monitor", 0, 0, 0, verb_monitor, "", "Print one line an event, until interrupted" },
         { "wait", 1, 2, TAKES_MARK | MAY_BE_ENDLESS, verb_wait, "STATE,...|slave ID",
           "Return once it is so; also \"synced\", \"in-sync\"" },
@@ -53,12 +58,15 @@ static const struct {
         { 0, "     --address=BUS-ADDRESS", "On this bus" },
         { 0, "     --json=short|pretty|off", "Print JSON, on one line or laid out; errors, too" },
         { 0, "     --timeout=SEC", "Give up after SEC seconds, 'infinity' for never\n"
-                                   "                              (30; none for wait and be-slave)" },
+                                   "                              (30; 10 for cluster; none for wait and be-slave)" },
         { 0, "     --no-ask-password", "Do not ask for a password" },
         { 0, "  -q --quiet", "Print nothing but what was asked for, and errors" },
         { 0, "     --no-legend", "No table headers" },
         { 0, "     --no-pager", "No pager" },
         { TAKES_NO_WAIT, "     --no-wait", "be-slave: return when ConfD has the order" },
+        { TAKES_WATCH, "     --watch[=SEC]", "status, cluster: stay, and show what changes; q ends" },
+        { TAKES_CONFIG, "     --config=FILE", "cluster, switchover: instead of /etc/confd-ha/confd-hactl.conf" },
+        { TAKES_DRY_RUN, "     --dry-run", "switchover: show the plan, and do nothing" },
         { TAKES_YES, "     --yes", "Do not ask whether to go on" },
         { TAKES_IGNORE, "     --ignore-inhibitors", "Orders: although somebody inhibits them" },
         { TAKES_MARK, "     --mark=MARK", "wait: for the be-slave --no-wait that gave this mark" },

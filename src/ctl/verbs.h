@@ -20,6 +20,7 @@ enum {
         /* And what a verb is like. */
         MAY_BE_ENDLESS = 1 << 16, /* no time limit by default */
         TAKES_COMMAND = 1 << 18,  /* options end where its arguments begin */
+        IS_CLUSTER = 1 << 19,     /* its time limit is CLUSTER_TIMEOUT_SEC, for each host */
         IS_ORDER = 1 << 17,       /* the exit status tells of the order, whatever becomes of the words */
 };
 
@@ -32,7 +33,10 @@ struct verb {
         const char *help; /* NULL for a second name */
 };
 
-enum { TIMEOUT_DEFAULT_SEC = 30, LINES_DEFAULT = 1000, LINES_FOLLOW = 10, LINES_MAX = 1000000 };
+#define WATCH_MIN_USEC (USEC_PER_SEC / 10)
+#define WATCH_DEFAULT_USEC USEC_PER_SEC
+
+enum { CLUSTER_TIMEOUT_SEC = 10, TIMEOUT_DEFAULT_SEC = 30, LINES_DEFAULT = 1000, LINES_FOLLOW = 10, LINES_MAX = 1000000 };
 
 /* The verb of that name, NULL if there is none. */
 const struct verb *verb_find(const char *name);

@@ -43,6 +43,46 @@ ok 'nor where there is no terminal' "${order[@]}"
 set_property State s slave
 ok 'nor a node that is no master' terminal '' "${order[@]}"
 
+# --- the view that stays ---------------------------------------------------------------------------------------------
+play_master
+view() { terminal "$1" bash -c "'$CONFD_HACTL' $2; echo ended \$?; read -r _"; }
+watched() { # NAME SCRIPT COMMAND
+        view "$2
+                expect ended 0
+                settings
+                send \\r" "$3" >"$work/view" 2>&1
+        is "$1" $? 0 || tap_comment <"$work/view"
+}
+mock="busctl --address=$DBUS_SYSTEM_BUS_ADDRESS call org.confd.Mock /mock org.confd.Mock"
+watched 'a change is shown when it is signalled; q ends it, and the terminal is as it was' "expect State: .*master
+        run $mock Set sv State s slave
+        expect State: .*slave
+        run $mock Set sv State s master
+        expect State: .*master
+        send q" 'status --watch=3600'
+asked=$(mock Asked)
+watched '^C ends it, too' 'expect Node: n1
+        send \x03' 'status --watch'
+is 'each view asks once, and polls nothing' "$(mock Asked)" "u $((${asked#u } + 1))"
+set_property StateSince t "$(date +%s)000000"
+watched 'times go on by themselves' 'expect 1s ago.*2s ago
+        send q' 'status --watch=0.2'
+watched 'the service may go and come' "expect State: .*master
+        run $mock Leave
+        expect the service does not run
+        run $mock Return
+        expect State: .*master
+        send q" 'status --watch=3600'
+view "expect State
+        run kill -TERM \$(pgrep -f '^$CONFD_HACTL status --watch=3599')
+        expect ended 0
+        settings
+        send \\r" 'status --watch=3599' >"$work/view" 2>&1
+is 'a signal that ends it leaves the terminal as it was' $? 0
+fails 'no view in a pipe' 2 'needs a terminal' hactl status --watch
+fails 'nor in JSON' 2 'monitor --json=short' terminal '' "$CONFD_HACTL" status --watch --json=short
+fails 'nor faster than anybody can see' 2 '0.1 at least' hactl status --watch=0.01
+
 # --- completion, by a user's TAB -------------------------------------------------------------------------------------
 cat >"$work/bashrc" <<RC
 PS1='ready> '
@@ -76,7 +116,8 @@ completes 'confd-hactl explain BadConfigu\t' '<explain><BadConfiguration>'
 completes 'confd-hactl show -P Synch\t' '<show><-P><Synchronizing>'
 completes 'confd-hactl show --property=NodeI\t' '<show><--property=NodeId>'
 completes 'confd-hactl take-over n2 a\t' '<take-over><n2><any>'
-completes 'confd-hactl help rel\t' '<help><reload>'
+completes 'confd-hactl help swi\t' '<help><switchover>'
+completes 'confd-hactl switchover n2 --dr\t' '<switchover><n2><--dry-run>'
 completes 'confd-hactl status --rea\t' '<status><--rea>'
 completes 'confd-hactl be-none x\t' '<be-none><x>'
 # offers WORDS: what is listed when nothing is left to complete

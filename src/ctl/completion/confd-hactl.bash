@@ -25,6 +25,9 @@ __confd_hactl_options() {
         be-master | be-primary | take-over | be-relay | be-none) echo --ignore-inhibitors ;;
         check) echo --role= --wanted= --ready --in-sync --targets ;;
         wait) echo --mark= ;;
+        status) echo --watch ;;
+        cluster) echo --watch --config= ;;
+        switchover) echo --config= --yes --dry-run --ignore-inhibitors ;;
         show) echo --property= ;;
         inhibit) echo --who= --why= ;;
         history) echo --lines= --since= --until= --follow --reverse --orders --transitions --all ;;
@@ -33,7 +36,7 @@ __confd_hactl_options() {
 
 _confd_hactl() {
         local cur prev words cword
-        local -r verbs='status be-master take-over be-slave be-relay be-none slave-dead monitor wait check show inhibit
+        local -r verbs='status cluster switchover be-master take-over be-slave be-relay be-none slave-dead monitor wait check show inhibit
                 inhibitors history explain reload help be-primary be-secondary secondary-dead'
         local -r options='--help --version --host= --machine= --address= --json= --timeout= --no-ask-password --quiet
                 --no-legend --no-pager'
@@ -60,13 +63,18 @@ _confd_hactl() {
         --role | --wanted) __confd_hactl_list "$states" && return ;;
         -P | --property) __confd_hactl_list "$properties" && return ;;
         --since | --until) __confd_hactl_list 'now today yesterday' && return ;;
+        --config)
+                [[ $cur != --*=* ]] || cur=${cur#*=}
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                return
+                ;;
         --address | --timeout | -n | --lines | --mark | --who | --why) return ;;
         esac
 
         for ((i = 1; i < cword; i++)); do
                 case ${words[i]} in
                 -H | --host | -M | --machine | --address | --json | --timeout | --role | --wanted | -n | --lines | --since | \
-                        --until | --mark | --who | --why | -P | --property) i=$((i + 1)) ;;
+                        --until | --mark | --who | --why | -P | --property | --config) i=$((i + 1)) ;;
                 -*) ;;
                 *) if [[ -z $verb ]]; then verb=${words[i]}; else n_args=$((n_args + 1)); fi ;;
                 esac
@@ -79,6 +87,7 @@ _confd_hactl() {
         fi
         case $verb:$n_args in
         :0 | help:0) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+        cluster:* | switchover:*) declare -F _known_hosts_real >/dev/null && _known_hosts_real -a -- "$cur" ;;
         wait:0) __confd_hactl_list "$states synced in-sync" ;;
         take-over:1) mapfile -t COMPREPLY < <(compgen -W any -- "$cur") ;;
         explain:0) mapfile -t COMPREPLY < <(compgen -W "$errors" -- "$cur") ;;
