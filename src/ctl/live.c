@@ -73,7 +73,7 @@ static int redraw(struct live *l) {
         _cleanup_free_ char *text = NULL, *screen = NULL;
         struct winsize size = { .ws_row = 24 };
         size_t n, n_screen;
-        unsigned row = 1;
+        unsigned row = 1, rows;
         FILE *f;
         int r;
 
@@ -81,11 +81,12 @@ static int redraw(struct live *l) {
         if (r < 0)
                 return r;
         (void) ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        rows = MAX((unsigned) size.ws_row, 4u);
         f = open_memstream(&screen, &n_screen);
         if (!f)
                 return -ENOMEM;
         fputs("\x1b[H", f);
-        for (const char *p = text, *end = text + n; p < end && row + 1 < MAX(size.ws_row, (unsigned short) 4); row++) {
+        for (const char *p = text, *end = text + n; p < end && row + 1 < rows; row++) {
                 const char *line_end = memchr(p, '\n', (size_t) (end - p)) ?: end;
 
                 fwrite(p, 1, (size_t) (line_end - p), f);

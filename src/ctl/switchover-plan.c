@@ -25,9 +25,9 @@ static const char *find_manager(const struct member *m, const char **ret_command
                 const char *path, *unit, *command;
         } managers[] = {
                 { "pacemaker_2eservice", "pacemaker.service",
-                  "crm resource move RESOURCE NODE, or pcs resource move RESOURCE NODE --promoted" },
+                  "crm_resource --move --resource CLONE --node NODE --promoted" },
                 { "confd_2dha_2dkeepalived_2eservice", "confd-ha-keepalived.service",
-                  "systemctl reload keepalived on the master, with a lower priority, or stop keepalived there" },
+                  "systemctl restart keepalived.service at the present master (with nopreempt the other one takes over)" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(managers); i++) {

@@ -58,6 +58,20 @@ static size_t sequence(const char *s) {
         return 0;
 }
 
+/* The character of n bytes, which are well-formed, as \u and its number; beyond 16 bits as two surrogates. */
+static void write_code_point(struct json *j, const char *s, size_t n) {
+        static const unsigned char masks[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+        unsigned cp = (unsigned char) *s & masks[n];
+
+        for (size_t i = 1; i < n; i++)
+                cp = cp << 6 | ((unsigned char) s[i] & 0x3f);
+        if (cp > 0xffff) {
+                fprintf(j->f, "\\u%04x", 0xd800 + ((cp - 0x10000) >> 10));
+                cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
+        }
+        fprintf(j->f, "\\u%04x", cp);
+}
+
 void json_string(struct json *j, const char *key, const char *value) {
         begin_value(j, key);
         if (!value) {
@@ -77,12 +91,10 @@ void json_string(struct json *j, const char *key, const char *value) {
                         fprintf(j->f, "\\%c", *value);
                 else if (*value == '\n')
                         fputs("\\n", j->f);
-                else if (!utf8_is_printable(value, n)) {
-                        /* C1 controls are allowed in JSON, but do things to a terminal. */
-                        unsigned cp = n == 1 ? (unsigned char) *value : (unsigned char) value[1];
-
-                        fprintf(j->f, "\\u%04x", cp);
-                } else
+                else if (!utf8_is_printable(value, n))
+                        /* Much of it is allowed in JSON, but does things to a terminal, or hides on it. */
+                        write_code_point(j, value, n);
+                else
                         fwrite(value, 1, n, j->f);
                 value += n;
         }

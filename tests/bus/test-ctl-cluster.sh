@@ -106,7 +106,7 @@ refused() { # NAME TEXT
 at n3 set_property InSync b false
 refused 'somebody is not in sync' 'Not switched over: n3 is not in sync'
 at n2 mock Unit ssssis pacemaker.service active running success 0 ''
-refused 'Pacemaker is in charge' 'Not switched over: pacemaker.service of n2 is in charge of the roles, and would undo it.*crm resource move'
+refused 'Pacemaker is in charge' 'Not switched over: pacemaker.service of n2 is in charge of the roles, and would undo it.*crm_resource --move'
 at n2 mock Unit ssssis pacemaker.service inactive dead success 0 ''
 at n3 mock Unit ssssis confd-ha-keepalived.service active running success 0 ''
 refused 'keepalived is' 'confd-ha-keepalived.service of n3 is in charge'
