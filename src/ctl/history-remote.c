@@ -50,6 +50,8 @@ static size_t remote_words(const struct ctl *c, const struct ssh_host *h, const 
                 args[n++] = "--orders";
         if (c->only_transitions)
                 args[n++] = "--transitions";
+        if (c->all)
+                args[n++] = "--all";
         if (h->container) {
                 snprintf(buf->machine, sizeof(buf->machine), "--machine=%s", h->container);
                 args[n++] = buf->machine;

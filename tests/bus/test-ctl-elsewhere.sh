@@ -75,6 +75,9 @@ fails 'a host that never answers' 3 'system bus of silent: No answer in time' ha
 ok 'history of another host' hactl -H me@host:2222 history --lines=7 --json=pretty --no-legend -q
 is 'runs there' "$(cat "$work/ssh.args")" '-xT -o ConnectTimeout=30 -o ServerAliveInterval=10 -p 2222 -- me@host confd-hactl history --no-pager --lines=7 --json=pretty --no-legend -q'
 : >"$work/ssh.args"
+hactl -H host --since=@1.5 --until=@1795347248 -r --orders --transitions -a history >/dev/null 2>&1
+ok 'with all that was asked for' grep -q -- '--since=@1.500000 --until=@1795347248.000000 --reverse --orders --transitions --all$' "$work/ssh.args"
+: >"$work/ssh.args"
 hactl -H '[fd00::1]:22/box-1' --timeout=2.5 history >/dev/null 2>&1
 is 'history of a container over there' "$(cat "$work/ssh.args")" '-xT -o ConnectTimeout=3 -o ServerAliveInterval=10 -p 22 -- fd00::1 confd-hactl history --no-pager --lines=1000 --json=off --machine=box-1'
 : >"$work/ssh.args"

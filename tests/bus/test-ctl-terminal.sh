@@ -136,4 +136,34 @@ is 'also of states' "$(offers 'confd-hactl wait s')" 'slave slave-relay synced'
 echo 'COMP_WORDBREAKS=${COMP_WORDBREAKS//=/}' >>"$work/bashrc"
 completes 'confd-hactl --json=p\t' '<--json=pretty>'
 completes 'confd-hactl check --role=slave,ma\t' '<check><--role=slave,master>'
+
+# --- the same in zsh -------------------------------------------------------------------------------------------------
+mkdir "$work/zsh"
+cp "$SOURCE_ROOT/src/ctl/completion/_confd-hactl" "$work/zsh"
+cat >"$work/zsh/.zshrc" <<RC
+PS1='ready> '
+fpath=('$work/zsh' \$fpath)
+autoload -Uz compinit
+compinit -u -d '$work/zsh/dump'
+unsetopt zle_bracketed_paste 2>/dev/null
+zle_highlight=(none)
+setopt no_list_ambiguous no_beep
+machinectl() { printf 'box container systemd-nspawn\\n'; }
+confd-hactl() { printf 'GOT'; printf '<%s>' "\$@"; printf '\\n'; }
+RC
+typed_zsh() {
+        ZDOTDIR=$work/zsh terminal "expect ready>
+                send $1\\r
+                expect GOT<[^\\r]*>\\r
+                send exit\\r" zsh -i 2>&1 | tr -d '\r' | sed -n 's/^GOT</</p'
+}
+zsh_completes() { is "TAB in zsh: $1" "$(typed_zsh "$1")" "$2"; }
+zsh_completes 'confd-hactl be-m\tn1' '<be-master><n1>'
+zsh_completes 'confd-hactl --json=p\t' '<--json=pretty>'
+zsh_completes 'confd-hactl check --role=slave,ma\t' '<check><--role=slave,master>'
+zsh_completes 'confd-hactl --machine=b\t' '<--machine=box>'
+zsh_completes 'confd-hactl switchover n2 --dr\t' '<switchover><n2><--dry-run>'
+zsh_completes 'confd-hactl explain BadConfigu\t' '<explain><BadConfiguration>'
+zsh_completes 'confd-hactl wait none,in-s\t' '<wait><none,in-sync>'
+zsh_completes 'confd-hactl help swi\t' '<help><switchover>'
 finish
