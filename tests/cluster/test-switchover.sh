@@ -151,13 +151,13 @@ fails 'all is well' 0 'All is well.' cluster n1 n2 n3
 
 # The new master cannot be one: somebody listens on its HA port.
 be_slave n4 n1 >/dev/null
-/usr/bin/python3 -c "import socket, sys
+/usr/bin/python3 -c "import signal, socket
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(('$(address n2)', 4570))
 s.listen()
 print('listens', flush=True)
-sys.stdin.read()" >"$work/listens" < <(sleep 600) & taker=$!
+signal.pause()" >"$work/listens" & taker=$!
 tap_at_exit() { kill "$taker" 2>/dev/null; }
 wait_for grep -q listens "$work/listens"
 fails 'when it cannot become master' 1 'Not switched over: n1 is master again.' hactl switchover --yes n2 n1 n2 n3 n4
