@@ -91,7 +91,7 @@ void json_string(struct json *j, const char *key, const char *value) {
                         fprintf(j->f, "\\%c", *value);
                 else if (*value == '\n')
                         fputs("\\n", j->f);
-                else if (!utf8_is_printable(value, n))
+                else if (!utf8_is_plain(value, n))
                         /* Much of it is allowed in JSON, but does things to a terminal, or hides on it. */
                         write_code_point(j, value, n);
                 else

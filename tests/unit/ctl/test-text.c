@@ -71,6 +71,8 @@ static void test_printable(void **state) {
                 { "a\xc2\x9b", "a\\xc2\\x9b" },     /* C1 control */
                 { "a\xff", "a\\xff" },
                 { "line\nbreak", "line\\x0abreak" },
+                { "a\xe2\x80\xae" "b", "a\\xe2\\x80\\xaeb" },         /* turns what follows round */
+                { "a\xe2\x80\x8b" "b", "a\\xe2\\x80\\x8bb" },      /* has no width */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -120,6 +122,20 @@ static char *write_all(bool pretty) {
         json_end_object(&j);
         assert_int_equal(fclose(j.f), 0);
         return text;
+}
+
+/* What hides or turns text round is escaped, beyond 16 bits as two surrogates; what is only foreign stays as it is. */
+static void json_shows_what_hides(void **state) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        struct json j = { .f = open_memstream(&text, &size) };
+
+        assert_non_null(j.f);
+        json_begin_array(&j, NULL);
+        json_string(&j, NULL, "a\xe2\x80\xae" "b\xe2\x80\x8b" "c\xf3\xa0\x80\x81\xc2\x9b\xf0\x9f\x99\x82\xef\xbb\xbf");
+        json_end_array(&j);
+        assert_int_equal(fclose(j.f), 0);
+        assert_string_equal(text, "[\"a\\u202eb\\u200bc\\udb40\\udc01\\u009b\xf0\x9f\x99\x82\\ufeff\"]\n");
 }
 
 static void test_json_short(void **state) {
@@ -187,7 +203,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_timespan),    cmocka_unit_test(test_age),        cmocka_unit_test(test_timestamp),
                 cmocka_unit_test(test_printable),   cmocka_unit_test(test_short_error), cmocka_unit_test(test_states),
-                cmocka_unit_test(test_json_short),  cmocka_unit_test(test_json_pretty), cmocka_unit_test(test_json_lines),
+                cmocka_unit_test(json_shows_what_hides), cmocka_unit_test(test_json_short),  cmocka_unit_test(test_json_pretty), cmocka_unit_test(test_json_lines),
                 cmocka_unit_test(test_error_table),
         };
 
