@@ -192,51 +192,62 @@ static const struct peer_callbacks callbacks = {
         .closed = on_closed,
 };
 
-static bool same_host(const struct node_address *a, const struct node_address *b) {
-        return a->family == b->family &&
-               memcmp(&a->ip6, &b->ip6, a->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0;
+/* Where strangers come from. Who has one IPv6 address has the whole /64. */
+struct host {
+        struct remote *oldest; /* NULL: no host */
+        size_t n;
+};
+
+/* Places for them: more than there can be strangers, so that there is always a free one. */
+enum { HOSTS_MAX = 1024 };
+
+static size_t host_bytes(const struct node_address *a) {
+        return a->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr) / 2;
 }
 
-/* The oldest stranger: of that host, or of all; of those that we have had to answer nothing yet, or of all. */
-static struct remote *oldest_stranger(struct master *m, const struct node_address *host, bool silent, size_t *ret_n) {
-        struct remote *r, *oldest = NULL;
-        size_t n = 0;
+static bool same_host(const struct node_address *a, const struct node_address *b) {
+        return a->family == b->family && memcmp(&a->ip6, &b->ip6, host_bytes(a)) == 0;
+}
 
-        TAILQ_FOREACH(r, &m->remotes, remotes)
-                if (!remote_is_joined(r) && (!silent || peer_queued(r->peer) == 0) && (!host || same_host(&r->address, host))) {
-                        if (!oldest)
-                                oldest = r;
-                        n++;
-                }
-        *ret_n = n;
-        return oldest;
+static struct host *find_host(struct host hosts[static HOSTS_MAX], const struct node_address *a) {
+        const uint8_t *p = (const uint8_t *) &a->ip6;
+        uint32_t hash = 2166136261;
+
+        for (size_t i = 0; i < host_bytes(a); i++)
+                hash = (hash ^ p[i]) * 16777619;
+        while (hosts[hash % HOSTS_MAX].oldest && !same_host(&hosts[hash % HOSTS_MAX].oldest->address, a))
+                hash++;
+        return &hosts[hash % HOSTS_MAX];
 }
 
 /* Many strangers must not keep out the one that has the token. Those go first that have not said anything to which there was an
- * answer: whoever means it says that at once. Of them, or of all if there are none, the host that has the most loses its oldest. */
+ * answer: whoever means it says that at once. Of them, or of all if there are none, the host that has the most loses its oldest.
+ * This is done for each one of a flood, so it does not look at each for each. */
 static void make_room(struct master *m) {
-        struct remote *r, *oldest, *victim;
-        size_t n, most = 0;
-        bool silent;
+        struct host hosts[HOSTS_MAX] = {}, *host, *most = &hosts[0];
+        bool silent = false;
+        struct remote *r;
+        size_t n = 0;
 
-        (void) oldest_stranger(m, /* host= */ NULL, /* silent= */ false, &n);
+        TAILQ_FOREACH(r, &m->remotes, remotes)
+                if (!remote_is_joined(r)) {
+                        silent = silent || peer_queued(r->peer) == 0;
+                        n++;
+                }
         if (n < STRANGERS_MAX)
                 return;
-        victim = oldest_stranger(m, /* host= */ NULL, /* silent= */ true, &n);
-        silent = victim;
         TAILQ_FOREACH(r, &m->remotes, remotes) {
                 if (remote_is_joined(r) || (silent && peer_queued(r->peer) > 0))
                         continue;
-                oldest = oldest_stranger(m, &r->address, silent, &n);
-                if (n > most) {
-                        most = n;
-                        victim = oldest;
-                }
-                if (most > STRANGERS_MAX / 2)
-                        break;
+                host = find_host(hosts, &r->address);
+                if (!host->oldest)
+                        host->oldest = r;
+                host->n++;
+                if (host->n > most->n)
+                        most = host;
         }
-        if (victim)
-                remote_drop(victim, "");
+        if (most->oldest)
+                remote_drop(most->oldest, "");
 }
 
 int remote_new(struct master *m, int fd, const struct node_address *address) {
