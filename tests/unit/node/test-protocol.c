@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the protocol between nodes against an implementation that is not ours: node-protocol.py, written from the document. */
+/* Tests of the protocol between nodes against an implementation that is not ours: protocol.py, written from the document. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,8 +76,7 @@ static int script_end(struct script *s, struct fixture *f) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void test_it_joins_our_master(void **state) {
-        struct fixture *f = *state;
+static void joins_our_master(struct fixture *f, const char *tls) {
         struct node *a = node_new(f, 1);
         char address[NODE_ADDRESS_TEXT_MAX], big[200001], expect[TRANSACTION_ID_MAX + 8];
         struct script s;
@@ -88,7 +87,7 @@ static void test_it_joins_our_master(void **state) {
         assert_int_equal(node_set(a, "/a", "1"), 0);
         assert_int_equal(node_set(a, "/b", "2"), 0);
         node_fill(a, 1000, 10);
-        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) "openssl",
+        script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) tls,
                                          (char *) host(a, address), (char *) "4570", (char *) "py", (char *) "n1",
                                          (char *) "secret", (char *) "3", NULL });
         WAIT(f, script_wrote(&s, "admitted"));
@@ -104,7 +103,42 @@ static void test_it_joins_our_master(void **state) {
         WAIT(f, a->died == 1);
 }
 
-static void test_it_is_refused(void **state) {
+static void it_joins_our_master_by_openssl(void **state) {
+        joins_our_master(*state, "openssl");
+}
+
+static void it_joins_our_master_by_gnutls(void **state) {
+        joins_our_master(*state, "gnutls");
+}
+
+static int run_recording_py(struct script *s, struct fixture *f, const char *a, const char *b, const char *c, const char *d) {
+        script_start(s, f, (char *[]) { (char *) "python3", (char *) NODE_RECORDING_PY, (char *) a, (char *) b, (char *) c, (char *) d, NULL });
+        return script_end(s, f);
+}
+
+static void who_recorded_a_join_and_learns_the_token_reads_nothing(void **state) {
+        struct fixture *f = *state;
+        char recording[96], keylog[96];
+        struct script s;
+
+        (void) snprintf(recording, sizeof(recording), "%s/recording", f->directory);
+        (void) snprintf(keylog, sizeof(keylog), "%s/keylog", f->directory);
+        assert_int_equal(setenv("RECORDING", recording, 1), 0);
+        assert_int_equal(setenv("KEYLOG", keylog, 1), 0);
+        joins_our_master(f, "openssl");
+        unsetenv("RECORDING");
+        unsetenv("KEYLOG");
+        assert_int_equal(run_recording_py(&s, f, recording, "secret", keylog, "/fill/00000123"), 0);
+        assert_string_equal(s.output, "the token opens nothing\nthe connection's own secrets do\n");
+        assert_int_equal(run_recording_py(&s, f, recording, "Secret", keylog, "/fill/00000123"), 1); /* it does know the token */
+        /* And it could, if there were no key exchange. */
+        assert_int_equal(run_recording_py(&s, f, "control", "secret", NULL, NULL), 0);
+        assert_string_equal(s.output, "without a key exchange it does\n");
+        (void) unlink(recording);
+        (void) unlink(keylog);
+}
+
+static void refused(struct fixture *f, const char *tls) {
         static const struct {
                 const char *own, *expected, *token, *outcome;
         } cases[] = {
@@ -112,14 +146,13 @@ static void test_it_is_refused(void **state) {
                 { "py", "n7", "secret", "refused 29\n" },
                 { "n1", "n1", "secret", "refused 29\n" },
         };
-        struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         char address[NODE_ADDRESS_TEXT_MAX];
         struct script s;
 
         node_be_master(a);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) "openssl",
+                script_start(&s, f, (char *[]) { (char *) "python3", (char *) NODE_PROTOCOL_PY, (char *) "join", (char *) tls,
                                                  (char *) host(a, address), (char *) "4570", (char *) cases[i].own,
                                                  (char *) cases[i].expected, (char *) cases[i].token, (char *) "0", NULL });
                 assert_int_equal(script_end(&s, f), 0);
@@ -128,7 +161,15 @@ static void test_it_is_refused(void **state) {
         assert_int_equal(a->arrived, 0);
 }
 
-static void test_we_join_it(void **state) {
+static void it_is_refused_for_token_and_names(void **state) {
+        refused(*state, "openssl");
+}
+
+static void it_is_refused_by_gnutls_too(void **state) {
+        refused(*state, "gnutls");
+}
+
+static void we_join_it(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), m = {};
         char address[NODE_ADDRESS_TEXT_MAX];
@@ -155,7 +196,7 @@ static void test_we_join_it(void **state) {
         assert_string_equal(store_transaction_id(a->store), "py-3");
 }
 
-static void test_false_master(void **state) {
+static void a_false_master_is_known(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), m = {};
         char address[NODE_ADDRESS_TEXT_MAX];
@@ -176,10 +217,13 @@ static void test_false_master(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_it_joins_our_master, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_it_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_we_join_it, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_false_master, setup, teardown),
+                cmocka_unit_test_setup_teardown(it_joins_our_master_by_openssl, setup, teardown),
+                cmocka_unit_test_setup_teardown(it_joins_our_master_by_gnutls, setup, teardown),
+                cmocka_unit_test_setup_teardown(who_recorded_a_join_and_learns_the_token_reads_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(it_is_refused_for_token_and_names, setup, teardown),
+                cmocka_unit_test_setup_teardown(it_is_refused_by_gnutls_too, setup, teardown),
+                cmocka_unit_test_setup_teardown(we_join_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_false_master_is_known, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);
