@@ -8,7 +8,7 @@ build_packages() {
 
 package_set() {
     local p
-    for p in libconfd-ha0 libconfd-ha-dev confd-ha confd-ha-node confd-ha-exporter confd-ha-pacemaker confd-ha-keepalived \
+    for p in libconfd-ha0 libconfd-ha-dev confd-ha confd-ha-node confd-ha-exporter confd-ha-pacemaker confd-ha-keepalived cockpit-confd-ha \
         confd-ha-doc; do
         [ -e "$(echo "$PACKAGES/${p}"_*.deb)" ] || { echo "no package $p"; return 1; }
     done
@@ -134,7 +134,7 @@ purge_leaves_nothing() { # MACHINE
     machine "$m" systemctl disable --now on-master.service on-slave.service || true
     machine "$m" rm -rf /etc/credstore /etc/confd-ha/token.away /run/roles /etc/systemd/system/on-master.service \
         /etc/systemd/system/on-slave.service
-    machine "$m" dpkg --purge confd-ha confd-ha-node confd-ha-exporter confd-ha-doc libconfd-ha-dev libconfd-ha0
+    machine "$m" dpkg --purge confd-ha confd-ha-node confd-ha-exporter cockpit-confd-ha confd-ha-doc libconfd-ha-dev libconfd-ha0
     snapshot "$m" >"$MACHINES/$m/after"
     fails diff "$MACHINES/$m/before" "$MACHINES/$m/after" >"$MACHINES/$m/difference" 2>&1 || return 0
     # What the tests themselves put there is not the packages' residue.
