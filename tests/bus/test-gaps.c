@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the proof of what becomes of a BeSlave over the loss of connections and over a restart of the service, with a ConfD
  * that says slave before the data are in place. What waits for the service's own patience runs side by side: see main(). */
+#include <sys/stat.h>
+
 #include "harness.h"
 
 #define N1 "{<<\"n1\">>,{10,0,0,1}}"
@@ -238,6 +240,22 @@ static void a_damaged_file_is_no_order(void **state) {
         CHECK(f, access(in_dir(f, "run/be-slave"), F_OK) < 0);
 }
 
+/* An old one would be wrong. */
+static void a_name_that_cannot_be_kept_is_not_remembered(void **state) {
+        struct fixture *f = *state;
+
+        CALL_OK(f, "BeMaster", "s", "n1");
+        CHECK(f, access(in_dir(f, "run/node-id"), F_OK) == 0);
+        CHECK(f, mkdir(in_dir(f, "run/node-id.new"), 0700) == 0);
+        CALL_OK(f, "BeMaster", "s", "n2");
+        EXPECT(f, &f->service.trace, "*node-id: cannot be written*Is a directory*");
+        service_kill(f);
+        service_start(f);
+        service_wait_connected(f);
+        WAIT_PROPERTY(f, "State", "'master'");
+        CHECK_PROPERTY(f, "NodeId", "''");
+}
+
 /* ---- the outcome was told while nobody listened ---- */
 
 static void patient(struct fixture *f) {
@@ -346,7 +364,7 @@ int main(int argc, char *argv[]) {
               BUS_TEST(a_node_that_joins_over_a_restart_goes_on),
               BUS_TEST_STOPPED(it_ends_with_sync_timeout_sec_over_a_restart), BUS_TEST_STOPPED(the_target_waits_over_a_restart),
               BUS_TEST(a_missed_failure_shows_in_the_status), BUS_TEST(that_the_data_are_there_is_an_outcome),
-              BUS_TEST_STOPPED(a_damaged_file_is_no_order))
+              BUS_TEST_STOPPED(a_damaged_file_is_no_order), BUS_TEST(a_name_that_cannot_be_kept_is_not_remembered))
         GROUP("events", BUS_TEST_STOPPED(a_missed_success_is_asked_for))
         GROUP("timeout", BUS_TEST_STOPPED(one_that_still_copies_after_a_timeout))
         GROUP("restart", BUS_TEST_STOPPED(one_that_ended_while_the_service_was_away))
