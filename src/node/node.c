@@ -441,7 +441,7 @@ void node_reload(struct node *n, const struct node_options *options) {
         if (r < 0)
                 log_error("The configuration is refused, the old one stays: %s", error ?: strerror(-r));
         else
-                log_info("The configuration has been read again; other ticks and another schema hold for connections of nodes from now on");
+                log_info("The configuration has been read again; another schema set holds for the next join, other times from the next role on");
         notify_ready(NULL);
 }
 

@@ -255,6 +255,8 @@ struct peers *peers_free(struct peers *p) {
 
 void peers_configure(struct peers *p, const struct replication_config *config) {
         p->config = *config;
+        if (p->master)
+                master_set_schema(p->master, &config->schema);
 }
 
 void peers_set_role(struct peers *p, struct role *role) {

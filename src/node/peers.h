@@ -18,8 +18,8 @@ _must_check_ int peers_new(sd_event *event, struct store *store, const struct re
 struct peers *peers_free(struct peers *p);
 DEFINE_CLEANUP(struct peers *, peers_free)
 
-/* Other ticks, another synchronization timeout, another schema: for the connections between nodes that are made from now on. Both
- * ends of one that is there have agreed on its ticks. */
+/* Another schema: for joins from now on, either way. Other ticks, another synchronization timeout: from the next role on that is
+ * taken; both ends of a connection that is there have agreed on its ticks. */
 void peers_configure(struct peers *p, const struct replication_config *config);
 
 /* Whom to tell. Set before anything else is called. */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -342,6 +343,33 @@ static void a_hangup_reloads_and_says_what_takes_a_restart(void **state) {
         CHECK(f, f->service.pid == pid);
 }
 
+/* A schema upgrade: the master takes the new set over, and from then on those join that have it. */
+static void a_reload_of_a_master_takes_another_schema(void **state) {
+        struct child slave = { .trace.name = "slave" };
+        _cleanup_close_ int first = -EBADF, second = -EBADF;
+        struct confd_ha_node master = { .af = AF_INET };
+        struct fixture *f = *state;
+        confd_value_t id;
+
+        first = connect_ha(f, 1);
+        be_master(f, first);
+        CHECK(f, mkdir(in_dir(f, "fxs"), 0755) == 0);
+        (void) write_file(f, "fxs/a.fxs", "version 2\n");
+        (void) write_file(f, "node.conf", "[Node]\nSchemaDirectory=%s\n", in_dir(f, "fxs"));
+        start_node(f, &slave, 2, "", NULL);
+        second = connect_ha(f, 2);
+        CONFD_SET_STR(&id, "n2");
+        CONFD_SET_STR(&master.nodeid, "n1");
+        CHECK(f, inet_pton(AF_INET, address_of(f, 1), &master.addr.ip4) == 1);
+        CHECK(f, confd_ha_beslave(second, &id, &master, 1) == CONFD_ERR && confd_errno == CONFD_ERR_HA_BADFXS);
+        CHECK(f, kill(f->service.pid, SIGHUP) == 0);
+        EXPECT(f, &f->service.trace, "*has been read again*");
+        CHECK(f, confd_ha_beslave(second, &id, &master, 1) == CONFD_OK);
+        CHECK_PROPERTY(f, "State", "'master'");
+        child_end(&slave);
+        child_done(&slave);
+}
+
 /* ---- many at once, and the bus itself ---- */
 
 static void a_thousand_at_once_are_carried_out_or_told_to_wait(void **state) {
@@ -501,6 +529,7 @@ int main(void) {
                 T(who_joins_is_read_only),
                 PHASE0(changed_properties_are_told),
                 T(a_hangup_reloads_and_says_what_takes_a_restart),
+                T(a_reload_of_a_master_takes_another_schema),
                 T(a_thousand_at_once_are_carried_out_or_told_to_wait),
                 T(answers_that_nobody_takes_do_not_fill_the_memory),
                 T(it_ends_while_the_bus_is_full),

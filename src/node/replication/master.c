@@ -103,6 +103,10 @@ static void on_connection(int fd, const struct node_address *from, void *userdat
                 log_warning("Cannot take a connection of a node: %s", strerror(-r));
 }
 
+void master_set_schema(struct master *m, const struct schema *schema) {
+        m->config.schema = *schema;
+}
+
 int master_set_token(struct master *m, const struct secret *token) {
         if (token->size > TOKEN_SIZE_MAX)
                 return -EINVAL;

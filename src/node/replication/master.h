@@ -61,6 +61,9 @@ void master_set_path(struct master *m, const struct node_path *above);
 /* The name changes; the slaves stay. */
 _must_check_ int master_rename(struct master *m, const struct node_id *id);
 
+/* The schema set that later joins have to have. */
+void master_set_schema(struct master *m, const struct schema *schema);
+
 /* The token that later joins have to prove. */
 _must_check_ int master_set_token(struct master *m, const struct secret *token);
 
