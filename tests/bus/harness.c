@@ -23,7 +23,7 @@ static const char bus_config[] =
         "    <allow send_destination=\"*\"/>\n"
         "    <allow receive_sender=\"*\"/>\n"
         "  </policy>\n"
-        "  <include>%s</include>\n"
+        "%s"
         "  <limit name=\"max_connections_per_user\">1024</limit>\n"
         "  <limit name=\"max_replies_per_connection\">%d</limit>\n"
         "</busconfig>\n";
@@ -162,8 +162,9 @@ static void notify_start(struct fixture *f) {
 }
 
 void bus_start(struct fixture *f) {
-        const char *config = write_file(f, "bus.conf", bus_config, f->dir, getenv("CONFD_HA_BUS_POLICY") ?: "/dev/null",
-                                        replies_max);
+        const char *policy = getenv("CONFD_HA_BUS_POLICY");
+        const char *config = write_file(f, "bus.conf", bus_config, f->dir,
+                                        policy ? kept(f, "  <include>%s</include>\n", policy) : "", replies_max);
         const char *const argv[] = { "dbus-daemon", "--nofork", "--nopidfile", "--print-address=1",
                                      kept(f, "--config-file=%s", config), NULL };
 
