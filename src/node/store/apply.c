@@ -66,8 +66,11 @@ static int apply_batch(struct store *s, const struct job *batch) {
         TAILQ_FOREACH(j, &s->applying, queue) {
                 if (r < 0)
                         return r;
-                if (j->sequence <= state.sequence)
-                        continue; /* an attempt that seemed to fail did not */
+                if (j->sequence <= state.sequence) { /* an attempt that seemed to fail did not */
+                        if (batch->clear_log && j->log)
+                                r = write_log(g, txn, j);
+                        continue;
+                }
                 r = write_changes(g, txn, j->transaction);
                 if (r >= 0 && j->log)
                         r = write_log(g, txn, j);

@@ -73,9 +73,13 @@ static off_t segment_at(const struct redo *r, unsigned segment) {
 
 /* ---- the file ---- */
 
-static int fill(int fd, off_t from, off_t to) {
+/* Blocks that have been written need no change of the file's structure when they are synced; the one large transaction that a log
+ * is grown for is not worth writing them twice. */
+static int fill(int fd, off_t from, off_t to, bool write) {
         static const uint8_t zeros[256 * 1024];
 
+        if (!write && fallocate(fd, 0, from, to - from) >= 0)
+                from = to;
         while (from < to) {
                 ssize_t n = pwrite(fd, zeros, (size_t) MIN(to - from, (off_t) sizeof(zeros)), from);
 
@@ -127,7 +131,7 @@ static int create(struct redo *r, int directory_fd) {
                 (void) ioctl(r->fd, FS_IOC_SETFLAGS, &flags);
         }
         r->header = (struct header) { .magic = HEADER_MAGIC, .segment_size = default_segment(r->fd) };
-        k = fill(r->fd, 0, segment_at(r, 2));
+        k = fill(r->fd, 0, segment_at(r, 2), /* write= */ true);
         if (k >= 0)
                 k = write_header(r);
         if (k >= 0 && fsync(directory_fd) < 0)
@@ -208,7 +212,7 @@ int redo_grow(struct redo *r, size_t n, size_t bytes) {
         int k;
 
         r->header.segment_size = record_size(n, bytes);
-        k = fill(r->fd, end, segment_at(r, 2));
+        k = fill(r->fd, end, segment_at(r, 2), /* write= */ false);
         if (k >= 0)
                 k = begin_anew(r, r->header.generation, r->last);
         if (k < 0) {

@@ -262,6 +262,7 @@ struct store *store_free(struct store *s) {
         }
         while ((j = job_queue_pop(&s->pending)) || (j = job_queue_pop(&s->applying)))
                 job_free(j);
+        job_free(s->to_apply);
         overlay_free(s->overlay);
         generation_close(s->current);
         redo_free(s->redo);
