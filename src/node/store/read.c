@@ -220,10 +220,7 @@ int store_log_next(struct store *s, uint64_t after, struct transaction **ret, ui
 
 /* ---- snapshots ---- */
 
-struct kept_entry {
-        struct overlay_entry entry;
-        struct overlay_entry *next; /* entry.next[0] */
-};
+enum { KEPT_SIZE = sizeof(struct overlay_entry) + sizeof(struct overlay_entry *) }; /* one with its next[0] */
 
 struct store_snapshot {
         struct store *store;
@@ -231,10 +228,14 @@ struct store_snapshot {
         struct generation_state state;
         MDB_txn *txn;
         MDB_cursor *cursor;
-        struct kept_entry *kept; /* the overlay as it was, with references */
+        uint8_t *kept; /* the overlay as it was, with references */
         size_t n_kept;
         struct merge merge;
 };
+
+static struct overlay_entry *kept_entry(const struct store_snapshot *p, size_t i) {
+        return i < p->n_kept ? (struct overlay_entry *) (void *) (p->kept + i * KEPT_SIZE) : NULL;
+}
 
 static int keep_overlay(struct store *s, struct store_snapshot *p) {
         size_t n = overlay_size(s->overlay);
@@ -242,17 +243,17 @@ static int keep_overlay(struct store *s, struct store_snapshot *p) {
 
         if (n == 0)
                 return 0;
-        p->kept = calloc(n, sizeof(*p->kept));
+        p->kept = calloc(n, KEPT_SIZE);
         if (!p->kept)
                 return -ENOMEM;
         for (e = overlay_find(s->overlay, "", 0); e; e = e->next[0]) {
-                struct kept_entry *k = &p->kept[p->n_kept++];
+                struct overlay_entry *k = (struct overlay_entry *) (void *) (p->kept + p->n_kept++ * KEPT_SIZE);
 
-                memcpy(&k->entry, e, sizeof(*e));
-                (void) transaction_ref(k->entry.transaction);
-                if (p->n_kept < n)
-                        k->next = &p->kept[p->n_kept].entry;
+                memcpy(k, e, sizeof(*e));
+                (void) transaction_ref(k->transaction);
         }
+        for (size_t i = 0; i < n; i++)
+                kept_entry(p, i)->next[0] = kept_entry(p, i + 1);
         return 0;
 }
 
@@ -273,7 +274,7 @@ int store_snapshot_new(struct store *s, struct store_snapshot **ret) {
         if (r >= 0)
                 r = lmdb_error(mdb_cursor_open(p->txn, p->generation->data, &p->cursor));
         if (r >= 0)
-                r = merge_start(&p->merge, p->cursor, p->n_kept > 0 ? &p->kept[0].entry : NULL, "", 0);
+                r = merge_start(&p->merge, p->cursor, kept_entry(p, 0), "", 0);
         if (r < 0) {
                 store_snapshot_free(p);
                 return r;
@@ -285,7 +286,7 @@ int store_snapshot_new(struct store *s, struct store_snapshot **ret) {
 struct store_snapshot *store_snapshot_free(struct store_snapshot *p) {
         if (p) {
                 for (size_t i = 0; i < p->n_kept; i++)
-                        transaction_unref(p->kept[i].entry.transaction);
+                        transaction_unref(kept_entry(p, i)->transaction);
                 free(p->kept);
                 if (p->cursor)
                         mdb_cursor_close(p->cursor);
