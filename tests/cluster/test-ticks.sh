@@ -18,6 +18,16 @@ be_slave n2 n1 >/dev/null
 be_slave n3 n1 >/dev/null
 ok "data" fill n1 /k/ 20 200
 
+# As a hypervisor or a freezer does it: who slept has not listened either.
+for h in n1 n2 n3; do mark $h; done
+for h in n1 n2 n3; do stop_node $h; done
+sleep 3 # this is the pause
+for h in n1 n2 n3; do continue_node $h; done
+ok "after a pause of all for many ticks a commit goes through" put n1 /paused 1
+ok "n2 has it" same_data n1 n2
+ok "n3 has it" same_data n1 n3
+is "nobody was given up" "$(signals n1 | grep -c SlaveDied)$(signals n2 | grep -c MasterLost)$(signals n3 | grep -c MasterLost)" 000
+
 mark n1
 ok "n2's node stands still" stop_node n2
 start=$(now)

@@ -14,19 +14,24 @@ static uint64_t acknowledge_limit(const struct remote *r, uint64_t limit) {
         return r->depth > 0 ? limit + limit / TICKS_MISSED_MAX : limit;
 }
 
-/* How long one may go without progress while nobody waits for it: before it has arrived it may be busy with its disk. */
+/* Whether it has all of a copy, or of what came before END, and has to get that onto its disk: its ticks say that it is there. */
+static bool is_busy(const struct remote *r) {
+        return r->state == REMOTE_ENDED || r->state == REMOTE_ADMITTED ||
+               (r->state == REMOTE_CATCHING_UP && r->copied && !r->copy_written);
+}
+
+/* How long one may go without progress while nobody waits for it; 0: for ever. */
 static uint64_t idle_limit(const struct remote *r, uint64_t limit) {
         uint64_t sync = r->master->config.sync_timeout_usec;
 
         if (r->state == REMOTE_FOLLOWING)
                 return limit;
-        return sync > 0 ? MAX(sync, limit) : 0;
+        return is_busy(r) || sync == 0 ? 0 : MAX(sync, limit);
 }
 
 /* Whether there is anything that it could take or answer. */
 static bool owes(const struct remote *r) {
-        return peer_unsent(r->peer) > 0 || r->unacked.n > 0 || r->unsent.n > 0 || (r->copied && !r->copy_written) ||
-               (r->state >= REMOTE_COPYING && r->state < REMOTE_FOLLOWING && r->state != REMOTE_CATCHING_UP);
+        return peer_unsent(r->peer) > 0 || r->unacked.n > 0 || r->unsent.n > 0 || is_busy(r) || r->state == REMOTE_COPYING;
 }
 
 void remote_progresses(struct remote *r) {

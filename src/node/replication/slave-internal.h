@@ -53,6 +53,7 @@ struct slave {
 
         struct store_copy *copy;
         bool copied;
+        bool busy;             /* all that the master has to say until then was said: we have to get it onto the disk */
         bool swapping;         /* the outcome of the swap is awaited, whatever becomes of the connection */
         uint64_t entries;      /* of the copy, still to come */
         struct buffer stream;  /* an incomplete record of the copy */
@@ -77,6 +78,7 @@ void slave_set_timer(struct slave *s);
 void slave_tell(struct slave *s);
 void slave_await(struct slave *s, uint64_t usec); /* that the master goes on */
 void slave_arrived(struct slave *s);
+void slave_set_busy(struct slave *s, bool busy);
 
 /* slave-receive.c: one frame each. */
 void slave_on_piece(struct slave *s, const struct hop_frame *frame); /* TRANSACTION, MORE */

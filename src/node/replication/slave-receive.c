@@ -30,6 +30,7 @@ static void acknowledge_one_more(struct slave *s) {
 static bool follow_submit(struct slave *s, struct transaction *t);
 
 static void be_ready(struct slave *s) {
+        slave_set_busy(s, false);
         s->to_acknowledge = 0; /* READY says it of all of them */
         s->state = SLAVE_READY;
         peer_send(s->peer, HOP_READY, NULL, 0);
@@ -171,8 +172,10 @@ static void on_copied(int result, void *userdata) {
                 slave_malformed(s, "copy (entries out of order)");
         else if (result < 0)
                 slave_end_store(s, result);
-        else
+        else {
+                slave_set_busy(s, false);
                 peer_send(s->peer, HOP_COPIED, NULL, 0);
+        }
 }
 
 /* The great part is written to the disk now: nobody waits for us yet. */
@@ -187,6 +190,8 @@ static void copy_is_complete(struct slave *s) {
         r = store_copy_sync(s->copy, on_copied, s);
         if (r < 0)
                 slave_end_store(s, r);
+        else
+                slave_set_busy(s, true);
 }
 
 void slave_on_copy(struct slave *s, const struct hop_frame *frame) {
@@ -243,6 +248,7 @@ void slave_on_end(struct slave *s) {
                 return;
         }
         s->state = SLAVE_FINISHING;
+        slave_set_busy(s, true);
         if (!s->copy) {
                 if (LIST_EMPTY(&s->following))
                         be_ready(s);

@@ -126,9 +126,10 @@ static void send_tick(struct slave *s) {
 }
 
 /* How long the master may be silent: three ticks once we follow, the synchronization's limit before. While we ourselves do
- * not read, because the disk is slower than the network, nothing can be heard. */
+ * not read, because the disk is slower than the network, nothing can be heard, and while we are busy with it the master
+ * need not say anything. */
 static uint64_t silence_limit(const struct slave *s) {
-        if (peer_is_paused(s->peer))
+        if (peer_is_paused(s->peer) || s->busy)
                 return 0;
         return s->state >= SLAVE_IN_FORCE ? TICKS_MISSED_MAX * s->config.tick_usec : s->config.sync_timeout_usec;
 }
@@ -136,6 +137,8 @@ static uint64_t silence_limit(const struct slave *s) {
 void slave_set_timer(struct slave *s) {
         uint64_t next = USEC_INFINITY, limit = silence_limit(s), now = now_monotonic();
 
+        if (!s->timer)
+                return; /* on_accept() is still at it */
         if (s->tick_usec > 0)
                 next = s->last_tick + s->tick_usec;
         if (limit > 0)
@@ -146,6 +149,12 @@ void slave_set_timer(struct slave *s) {
         }
         (void) sd_event_source_set_time(s->timer, MAX(next, now + USEC_PER_MSEC));
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+void slave_set_busy(struct slave *s, bool busy) {
+        s->busy = busy;
+        peer_forgive(s->peer);
+        slave_set_timer(s);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
