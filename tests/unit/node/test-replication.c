@@ -634,7 +634,7 @@ static void test_crash_in_copy(void **state) {
         whole = now_monotonic() - whole; /* how long it takes, about */
         node_be_none(b);
         node_close(b);
-        for (int i = 0; i < 40; i++) {
+        for (int i = 0; i < 24; i++) {
                 uint64_t until;
                 pid_t pid;
 
