@@ -110,6 +110,7 @@ static void on_refused(struct request *request, int r, const struct failure *fai
 
 static void carry_out(struct request *q) {
         q->since = now_monotonic();
+        journal_order_accepted(q->journal);
         q->act(q);
 }
 

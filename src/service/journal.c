@@ -14,6 +14,7 @@ struct journal {
         sd_event_source *timer; /* for the refusals that are not told */
         struct refusals refusals;
         size_t n_asking;
+        uint64_t no_units_until; /* systemd does not answer */
         struct journal_order *orders; /* those that have not been written */
         enum failure_kind outage;     /* what was last said of one; SUCCESS when connected */
 };
@@ -133,6 +134,10 @@ static void write_order(struct journal_order *o) {
         journal_order_free(o);
 }
 
+static bool is_late(sd_bus_message *m) {
+        return sd_bus_error_has_names(sd_bus_message_get_error(m), SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
+}
+
 static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct journal_order *o = userdata;
         _cleanup_free_ char *unit = NULL;
@@ -140,6 +145,9 @@ static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         o->asking = sd_bus_slot_unref(o->asking);
         o->journal->n_asking--;
+        /* The bus still counts the question among those that we have open: not one more each time. */
+        if (is_late(m))
+                o->journal->no_units_until = usec_add(now_monotonic(), JOURNAL_NO_UNITS_USEC);
         if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) >= 0 &&
             sd_bus_path_decode(path, "/org/freedesktop/systemd1/unit", &unit) > 0)
                 o->unit = TAKE_PTR(unit);
@@ -152,6 +160,9 @@ static int ask_unit(struct journal_order *o) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
+        if (!o->caller.known || o->caller.pid <= 0 || o->asking || o->journal->n_asking >= JOURNAL_UNITS_MAX ||
+            now_monotonic() < o->journal->no_units_until)
+                return 0;
         r = sd_bus_message_new_method_call(o->journal->bus, &m, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                            "org.freedesktop.systemd1.Manager", "GetUnitByPID");
         if (r >= 0)
@@ -188,7 +199,10 @@ void journal_order_caller(struct journal_order *o, const struct caller *caller) 
         if (!o)
                 return;
         o->caller = *caller;
-        if (caller->known && caller->pid > 0 && !o->asking && o->journal->n_asking < JOURNAL_UNITS_MAX)
+}
+
+void journal_order_accepted(struct journal_order *o) {
+        if (o)
                 (void) ask_unit(o);
 }
 
@@ -246,9 +260,10 @@ static bool may_tell(struct journal *j, const struct caller *caller) {
 void journal_order_refused(struct journal_order *o, const struct failure *failure) {
         if (!o)
                 return;
-        if (may_tell(o->journal, &o->caller))
+        if (may_tell(o->journal, &o->caller)) {
+                (void) ask_unit(o);
                 journal_order_end(o, failure);
-        else
+        } else
                 journal_order_free(o);
 }
 

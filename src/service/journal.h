@@ -14,8 +14,10 @@
 /* How long systemd may take to tell the unit of a caller before the entry is written without. */
 #define JOURNAL_UNIT_USEC (2 * UINT64_C(1000000))
 
-/* So many units are asked for at a time; what comes while they are is written without. */
+/* So many units are asked for at a time, and none for a while when systemd has not answered; what comes then is written
+ * without. */
 enum { JOURNAL_UNITS_MAX = 8 };
+#define JOURNAL_NO_UNITS_USEC (30 * UINT64_C(1000000))
 
 struct journal;
 struct journal_order;
@@ -29,8 +31,11 @@ DEFINE_CLEANUP(struct journal *, journal_free)
  * the others take. */
 struct journal_order *journal_order_begin(struct journal *j, const char *method, const struct authorize_details *details);
 
-/* Who gave it; its unit is asked for. */
+/* Who gave it. */
 void journal_order_caller(struct journal_order *o, const struct caller *caller);
+
+/* Who may. Its unit is asked for: systemd is not troubled for those who may not, but for the few whose entries are written. */
+void journal_order_accepted(struct journal_order *o);
 
 /* Its end. The entry is written at once, or as soon as the unit is known. */
 void journal_order_end(struct journal_order *o, const struct failure *failure);

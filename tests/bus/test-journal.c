@@ -78,6 +78,7 @@ static void denied_orders_are_told_few_and_counted(void **state) {
         const char *line;
 
         with_journal(f);
+        systemd_start(f);
         for (int i = 0; i < 30; i++)
                 CALL_FAILS_AS(f, client_new(f, NOBODY), "org.freedesktop.DBus.Error.AccessDenied", "BeMaster", "s", "n9");
         line = JOURNAL_EXPECT(f, CONFD_HA_MSG_REFUSALS);
@@ -86,6 +87,8 @@ static void denied_orders_are_told_few_and_counted(void **state) {
         HAS(f, line, "CONFD_HA_SENDER_UID=65534");
         CHECK(f, strstr(line, "{CONFD_HA_DURATION_USEC="));
         CHECK(f, trace_count(&f->journal.trace, DENIED) == 5);
+        /* Nor is systemd asked about each. */
+        CHECK(f, trace_count(&f->systemd.trace, "GetUnitByPID *") == 5);
         /* Another user's, and what was carried out, are told. */
         CALL_FAILS_AS(f, client_new(f, OTHER_USER), "org.freedesktop.DBus.Error.AccessDenied", "BeMaster", "s", "n8");
         line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER_FAILED);
@@ -144,6 +147,11 @@ static void a_silent_systemd_leaves_the_unit_out(void **state) {
         line = JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
         HAS(f, line, "CONFD_HA_SENDER_UID=0");
         HAS_NOT(f, line, "CONFD_HA_SENDER_UNIT");
+        /* Questions that are not answered do not pile up at the bus. */
+        trace_skip(&f->systemd.trace);
+        CALL_OK(f, "BeMaster", "s", "n2");
+        JOURNAL_EXPECT(f, CONFD_HA_MSG_ORDER);
+        CHECK(f, trace_count(&f->systemd.trace, "GetUnitByPID *") == 1);
 }
 
 static void transitions_and_losses_are_entries(void **state) {
