@@ -103,6 +103,32 @@ static int json_value(struct json *j, const char *key, sd_bus_message *m, unsign
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* A value within a structure: what is in a list is separated by blanks, a structure there is in parentheses. */
+static int print_inner(sd_bus_message *m, unsigned depth) {
+        const char *contents;
+        char type;
+        int r;
+
+        r = sd_bus_message_peek_type(m, &type, &contents);
+        if (r <= 0)
+                return r < 0 ? r : -EBADMSG;
+        if (type != 'a' && type != 'r')
+                return print_basic(m, type);
+        if (depth >= DEPTH_MAX)
+                return -E2BIG;
+        r = sd_bus_message_enter_container(m, type, contents);
+        if (type == 'r')
+                putchar('(');
+        for (size_t i = 0; r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0; i++) {
+                if (i > 0)
+                        putchar(' ');
+                r = print_inner(m, depth + 1);
+        }
+        if (type == 'r')
+                putchar(')');
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 /* A value in a line: the members of a structure side by side. */
 static int print_line(const char *name, sd_bus_message *m) {
         const char *contents;
@@ -118,10 +144,10 @@ static int print_line(const char *name, sd_bus_message *m) {
                 r = print_basic(m, type);
         else {
                 r = sd_bus_message_enter_container(m, 'r', contents);
-                for (size_t i = 0; r >= 0 && (r = sd_bus_message_peek_type(m, &type, NULL)) > 0; i++) {
+                for (size_t i = 0; r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0; i++) {
                         if (i > 0)
                                 putchar('\t');
-                        r = print_basic(m, type);
+                        r = print_inner(m, 0);
                 }
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);

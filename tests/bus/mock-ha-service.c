@@ -52,6 +52,7 @@ static struct property {
         { "LastError", "(sst)", NULL },
         { "StateSince", "t", NULL },
         { "Transitions", "t", NULL },
+        { "Orders", "(ata(sstat))", NULL },
         { "NodeSlaves", "a(sstttt)", NULL },
 };
 
@@ -100,6 +101,9 @@ static int append_value(sd_bus_message *reply, struct property *p) {
                 return sd_bus_message_append(reply, "(sssts)", "", "", "", UINT64_C(0), "");
         if (streq(p->signature, "a(ssut)"))
                 return sd_bus_message_append(reply, "a(ssut)", 0);
+        if (streq(p->signature, "(ata(sstat))"))
+                return sd_bus_message_append(reply, "(ata(sstat))", 2, UINT64_C(10), UINT64_C(20), 1, "BeMaster", "ok",
+                                             UINT64_C(3), 3, UINT64_C(1), UINT64_C(2), UINT64_C(2));
         if (streq(p->signature, "a(sstttt)"))
                 return sd_bus_message_append(reply, "a(sstttt)", 0);
         if (streq(p->signature, "(sst)"))
@@ -472,6 +476,7 @@ static const sd_bus_vtable ha_vtable[] = {
         PROPERTY("LastError", "(sst)"),
         PROPERTY("StateSince", "t"),
         PROPERTY("Transitions", "t"),
+        PROPERTY("Orders", "(ata(sstat))"),
         SD_BUS_VTABLE_END
 };
 

@@ -275,10 +275,11 @@ fails 'explain of control characters' 1 'no\\x1berror' hactl explain $'no\eerror
 play_master
 set_property LastError '(sst)' $E.Closed $'a\ttab' 7
 hactl show >"$work/show"
-ok 'show has all properties' test "$(sed 's/=.*//' "$work/show" | sort -u | wc -l)" = 18
+ok 'show has all properties' test "$(sed 's/=.*//' "$work/show" | sort -u | wc -l)" = 19
 ok 'as they are on the bus' grep -qx 'State=master' "$work/show"
 ok 'a line for each of a list, the members side by side' grep -qx $'Slaves=n3\tfd00::3' "$work/show"
 ok 'words have no tabs' grep -qx "LastError=$E.Closed"$'\t'"a\\\\x09tab"$'\t7' "$work/show"
+ok 'what is within a member is in its place' grep -qx $'Orders=10 20\t(BeMaster ok 3 1 2 2)' "$work/show"
 ok 'an empty list is there' grep -qx 'Inhibitors=' "$work/show"
 says 'one property is its bare value' 0 master hactl show -P State
 says 'a truth' 0 yes hactl show --property=InSync
@@ -286,7 +287,7 @@ says 'two have their names' 0 'State=master
 NodeId=n1' hactl show -P NodeId -P State
 says 'an empty list has no lines' 0 '' hactl show -P Inhibitors
 json 'as JSON' 0 'j["State"] == "master" and j["Slaves"] == [["n2", "10.0.0.2"], ["n3", "fd00::3"]] and j["InSync"] is True and
-  j["LastError"][2] == 7 and j["LastInSync"][0] == "master"' hactl show --json=pretty
+  j["Orders"] == [[10, 20], [["BeMaster", "ok", 3, [1, 2, 2]]]] and j["LastError"][2] == 7 and j["LastInSync"][0] == "master"' hactl show --json=pretty
 json 'one of them' 0 'j == {"Transitions": 3}' hactl show --json=short -P Transitions
 fails 'a property that is none' 1 "no property 'Nonsense'" hactl show -P Nonsense
 

@@ -7,6 +7,9 @@ set -u
 . "$(dirname "$0")/cluster.sh"
 
 up 3
+ok 'show prints every property of the service' test "$(ctl n1 show | sed 's/=.*//' | sort -u)" = "$(sed -n \
+        's/.*<property name="\([^"]*\)".*/\1/p' "$top/dbus/org.confd.HA.xml" | sort)"
+ok 'also as JSON' /usr/bin/python3 -m json.tool <(ctl n1 show --json=short)
 be_master n1 >/dev/null
 ok 'a master is in sync' ctl n1 wait in-sync
 fails 'a wait that is over' 1 'not reached within 1s' ctl n2 --timeout=1 wait in-sync

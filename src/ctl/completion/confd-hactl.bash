@@ -45,7 +45,7 @@ _confd_hactl() {
                 WithUpgrade BadVersion BadConfig Aborted NotInSync Inhibited AccessDenied BadConfiguration Secret Protocol
                 Superseded Displaced Failed'
         local -r properties='Version State NodeId Master Slaves Connected EventsConnected Synchronizing InSync LastInSync
-                Inhibitors Targets ConfdAddress ConfdVersion ProtocolVersion LastError StateSince Transitions'
+                Inhibitors Targets ConfdAddress ConfdVersion ProtocolVersion LastError StateSince Transitions Orders'
         local verb='' n_args=0 i option
 
         _init_completion -n = 2>/dev/null || _get_comp_words_by_ref -n = cur prev words cword
