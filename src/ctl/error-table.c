@@ -120,11 +120,11 @@ const struct error_entry error_table[] = {
           "Are you on the right bus? DBUS_SYSTEM_BUS_ADDRESS and --address choose it." },
         { DBUS("InvalidArgs"), 0, NULL,
           "An argument is not as it must be.",
-          "Node ids are 1 to 127 bytes of UTF-8 without control characters; a master's address is an IPv4 or IPv6 "
+          "Node ids are 1 to 127 bytes of UTF-8 without control or invisible characters; a master's address is an IPv4 or IPv6 "
           "address without port or name (names need AllowAddressStrings=yes)." },
         { DBUS("LimitsExceeded"), 0, NULL,
-          "Too many orders wait already: 16 of one sender, or 256 in all.",
-          "Something gives orders faster than ConfD takes them: 'confd-hactl history' shows who." },
+          "Too many calls wait already: 16 orders of one connection, 64 of one user or 256 in all, or 64, 512 or 4096 questions.",
+          "Something gives orders, or asks, faster than ConfD answers: 'confd-hactl history --all' shows who." },
         { DBUS("ServiceUnknown"), 0, NULL,
           "Nobody owns the name org.confd.HA, and the bus cannot start the service.",
           "Is confd-ha installed and enabled, and are you on the right bus? systemctl status confd-ha.service" },
@@ -185,6 +185,13 @@ const struct error_entry error_table[] = {
         { NODE("Uncertain"), 0, NULL, "The reference node cannot say what becomes of this transaction: some node may have it.",
           "Read the data at the master before writing again." },
         { NODE("Busy"), 0, NULL, "The reference node cannot take this transaction now.", "Try again in a moment." },
+        { NODE("NotReady"), 0, NULL, "The reference node is in a start phase below 2, in which it takes no writes yet.",
+          "confd-ha-phase2.service moves it on once it has a role; by hand: busctl call org.confd.HANode /org/confd/HANode "
+          "org.confd.HANode SetPhase u 2" },
+        { NODE("Uncertain"), 0, NULL,
+          "What became of the transaction is not certain: it is stored here and perhaps nowhere else, or not here and perhaps at "
+          "slaves that were given it. The message says which.",
+          "Read at the present master ('confd-hactl cluster' names it) whether it is there, and write it again if not." },
         { NODE("ReadOnly"), 0, NULL, "The reference node is a slave, or is joining, and takes no writes.",
           "Write at the master: 'confd-hactl status' names it." },
 };
