@@ -44,6 +44,20 @@ ok 'all checks hold' ctl n2 check --ready --in-sync --wanted=slave --role=slave,
 ok 'a list of states' ctl n2 wait none,slave
 is 'status shows the age of its tick' "$(ctl n1 status | grep -c 'n2 .*last tick .* ago')" 1
 
+# An inhibitor: while its command runs, and no longer, however it ends.
+is 'a command that runs under an inhibitor sees it' "$(ctl n1 inhibit --who=apt --why='an upgrade' confd-hactl inhibitors --no-legend |
+        sed 's/  */ /g; s/ [^ ]* just now//')" 'apt an upgrade'
+DBUS_SYSTEM_BUS_ADDRESS=unix:path=$c/n1/bus "$BUILD/src/ctl/confd-hactl" inhibit --who=backup sleep 600 >/dev/null 2>&1 &
+holder=$!
+inhibited() { [ -n "$(ctl n1 show -P Inhibitors)" ]; }
+eventually 'another one lasts' inhibited
+fails 'orders are refused' 1 'Inhibited: backup inhibits orders' ctl n1 be-none
+fails 'unless they are wanted all the same' 0 'This node is master' ctl n1 be-master n1 --ignore-inhibitors
+kill -KILL "$holder"
+free() { ! inhibited; }
+eventually 'its end frees them, however it comes' free
+wait "$holder" 2>/dev/null
+
 # take-over: only where the data was in sync to the end.
 fails 'a node that never was' 1 'take-over n3 failed: NotInSync' ctl n3 take-over n3 n1
 ok 'an order that ends the sync' ctl n2 be-none
