@@ -8,6 +8,7 @@
 
 #include "basic/escape.h"
 #include "service/bus-errors.h"
+#include "service/sandbox.h"
 
 enum { OF_CONNECTION = 1 << 0, CAUSE = 1 << 1 };
 
@@ -216,6 +217,11 @@ struct failure failure_from_connection(const char *which, const char *address, c
                 return from_connection(which, address, result, FAILURE_NOT_CONNECTED, "; look whether ConfD hangs");
         case -ECONNREFUSED:
         case -ENOENT:
+                if (strncmp(address, "unix:", 5) == 0 && sandbox_hides(address + 5))
+                        return from_connection(which, address, result, FAILURE_NOT_CONNECTED,
+                                               "; look whether ConfD runs; the sandbox of confd-ha.service hides /home, /root, "
+                                               "/run/user, /tmp and /var/tmp: a socket there needs the drop-in "
+                                               "confd-socket.conf, see confd-had(8)");
                 return from_connection(which, address, result, FAILURE_NOT_CONNECTED,
                                        "; look whether ConfD runs, and at Address= in the configuration");
         default:

@@ -7,6 +7,7 @@
 #include "basic/secret-sources.h"
 #include "basic/time-util.h"
 #include "service/config.h"
+#include "service/sandbox.h"
 
 #define DEFAULT_FILE CONFD_HA_SYSCONFDIR "/confd-ha/confd-ha.conf"
 #define DEFAULT_TOKEN_FILE CONFD_HA_SYSCONFDIR "/confd-ha/token"
@@ -115,25 +116,15 @@ static int source_read(struct source *s, struct secret *ret) {
         return isempty(s->file) ? -ENOENT : secret_read_file(s->file, s->max, s->strip_newline, ret);
 }
 
-/* confd-ha.service hides these from the service, or has its own. */
-static bool is_hidden_by_sandbox(const char *path) {
-        static const char *const hidden[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
-
-        for (size_t i = 0; i < ELEMENTSOF(hidden); i++)
-                if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
-                        return true;
-        return false;
-}
-
 static const char *why_unreadable(int r, const struct source *s, const char *too_long) {
         switch (r) {
         case -ENOENT:
-                return is_hidden_by_sandbox(s->path) ? "there is no such file, or the sandbox of confd-ha.service hides it (/home, "
+                return sandbox_hides(s->path) ? "there is no such file, or the sandbox of confd-ha.service hides it (/home, "
                                                        "/root, /run/user, /tmp and /var/tmp: move the file, or see confd-had(8) "
                                                        "for a drop-in)"
                                                      : "there is no such file";
         case -EACCES:
-                return is_hidden_by_sandbox(s->path) ? "the service may not read it, or the sandbox of confd-ha.service hides it "
+                return sandbox_hides(s->path) ? "the service may not read it, or the sandbox of confd-ha.service hides it "
                                                        "(/home, /root, /run/user, /tmp and /var/tmp: move the file, or see "
                                                        "confd-had(8) for a drop-in)"
                                                      : "the service may not read it (chgrp confd-ha it, chmod 640 it, and let the "

@@ -100,6 +100,24 @@ static void what_becomes_of_connections(void **unused) {
         }
 }
 
+static void a_socket_that_the_sandbox_hides_is_told_so(void **unused) {
+        static const struct {
+                const char *address;
+                bool hidden;
+        } table[] = {
+                { "unix:/tmp/confd.sock", true }, { "unix:/run/user/1000/confd.sock", true }, { "unix:/home/a/confd.sock", true },
+                { "unix:/run/confd/ipc.sock", false }, { "127.0.0.1:4565", false },
+        };
+        const struct confd_ha_result none = { .error = -ENOENT, .confd_code = 24, .message = "" };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                struct failure f = failure_from_connection("HA", table[i].address, &none);
+
+                assert_int_equal(strstr(f.message, "confd-socket.conf") != NULL, table[i].hidden);
+                failure_done(&f);
+        }
+}
+
 static void names_are_distinct(void **unused) {
         assert_null(failure_kind_to_name(SUCCESS));
         for (enum failure_kind i = SUCCESS + 1; i < FAILURE_KINDS; i++) {
@@ -279,6 +297,7 @@ int main(void) {
                 cmocka_unit_test(lost_masters),
                 cmocka_unit_test(what_becomes_of_orders),
                 cmocka_unit_test(what_becomes_of_connections),
+                cmocka_unit_test(a_socket_that_the_sandbox_hides_is_told_so),
                 cmocka_unit_test(names_are_distinct),
                 cmocka_unit_test(versions),
                 cmocka_unit_test(master_addresses),
