@@ -2,67 +2,8 @@
 /* Owns the state machine of the role. */
 #include <assert.h>
 #include <stdio.h>
-#include <sys/queue.h>
 
-#include "node/role.h"
-
-enum step_type {
-        STEP_ORDER,
-        STEP_START_JOIN, /* the second half of a be slave: what was there before has been left and told */
-        STEP_JOINED,
-        STEP_JOIN_FAILED,
-        STEP_MASTER_LOST,
-        STEP_ARRIVED,
-        STEP_DIED,
-};
-
-struct step {
-        TAILQ_ENTRY(step) steps;
-        enum step_type type;
-        uint64_t epoch;      /* of following or serving, when this was reported: stale if the role has moved on since */
-        uint64_t controller; /* STEP_ORDER */
-        struct role_order order;
-        int code;            /* also: copied */
-        struct role_node node;
-        char *why;
-};
-TAILQ_HEAD(step_queue, step);
-
-struct queued_event {
-        TAILQ_ENTRY(queued_event) events;
-        struct role_event event;
-};
-
-struct role {
-        const struct role_peer_ops *peer_ops;
-        void *peers;
-        const struct role_ops *ops;
-        void *userdata;
-
-        unsigned phase;
-        enum confd_ha_status_state state;
-        struct node_id id;
-        struct role_node master;            /* as slave, as relay, and while joining */
-        struct role_node *slaves;           /* as master and relay; room for ROLE_SLAVES_MAX */
-        unsigned n_slaves;
-
-        /* The be slave that is under way. */
-        bool joining;
-        bool settling;                      /* its outcome is due, and orders wait for it */
-        bool join_wait;
-        bool join_heard;                    /* its controller is still there for the reply */
-        uint64_t join_controller;
-
-        struct step_queue steps;
-        struct step_queue behind;           /* orders of join_controller that wait for the reply before theirs */
-        unsigned n_steps, n_orders;
-        uint64_t follow_epoch, serve_epoch;
-
-        TAILQ_HEAD(, queued_event) events;
-        bool held;
-        bool hold_told;                     /* what ops->hold() last said */
-        bool running;
-};
+#include "node/role-internal.h"
 
 /* ---- small things ---- */
 
@@ -106,10 +47,6 @@ static int find_slave(const struct role *role, const struct node_id *id) {
 static void remove_slave(struct role *role, unsigned i) {
         memmove(role->slaves + i, role->slaves + i + 1, (role->n_slaves - i - 1) * sizeof(*role->slaves));
         role->n_slaves--;
-}
-
-static bool follows(const struct role *role) {
-        return role->state == CONFD_HA_STATE_SLAVE || role->state == CONFD_HA_STATE_SLAVE_RELAY;
 }
 
 static bool serves(const struct role *role) {
@@ -678,47 +615,4 @@ int role_set_phase(struct role *role, unsigned phase) {
         role->phase = phase;
         role->ops->changed(role->userdata);
         return 0;
-}
-
-/* ---- views ---- */
-
-unsigned role_get_phase(const struct role *role) {
-        return role->phase;
-}
-
-enum confd_ha_status_state role_get_state(const struct role *role) {
-        return role->state;
-}
-
-const char *role_state_to_string(enum confd_ha_status_state state) {
-        static const char *const names[] = {
-                [CONFD_HA_STATE_NONE] = "none",
-                [CONFD_HA_STATE_SLAVE] = "slave",
-                [CONFD_HA_STATE_MASTER] = "master",
-                [CONFD_HA_STATE_SLAVE_RELAY] = "slave-relay",
-        };
-
-        return names[state];
-}
-
-unsigned role_get_n_nodes(const struct role *role) {
-        return (follows(role) ? 1 : 0) + role->n_slaves;
-}
-
-const struct role_node *role_get_node(const struct role *role, unsigned i) {
-        if (follows(role))
-                return i == 0 ? &role->master : &role->slaves[i - 1];
-        return &role->slaves[i];
-}
-
-bool role_is_joining(const struct role *role) {
-        return role->joining;
-}
-
-bool role_is_writable(const struct role *role) {
-        return role->state == CONFD_HA_STATE_MASTER || (role->state == CONFD_HA_STATE_NONE && !role->joining);
-}
-
-const struct node_id *role_get_id(const struct role *role) {
-        return &role->id;
 }
