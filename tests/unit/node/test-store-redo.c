@@ -178,7 +178,7 @@ static void a_power_failure_drops_or_tears_only_what_was_not_acknowledged(void *
                 n = count_found(f, (const char *const *) ids);
                 assert_true(n == COMMITS - 1 || n == COMMITS);
                 lost += n < COMMITS;
-                if (trial % 40 == 0) { /* the store as a whole, and that it goes on from there */
+                if (trial % 100 == 0) { /* the store as a whole, and that it goes on from there */
                         char key[32];
 
                         open_store(f);
