@@ -167,12 +167,6 @@ static void follow(void *userdata, const struct node_id *id, const struct role_n
         }
 }
 
-static bool give_up(void *userdata) {
-        struct peers *p = userdata;
-
-        return !p->slave || slave_give_up(p->slave);
-}
-
 static void unfollow(void *userdata) {
         struct peers *p = userdata;
 
@@ -191,7 +185,6 @@ const struct role_peer_ops peers_role_ops = {
         .unserve = unserve,
         .drop = drop,
         .follow = follow,
-        .give_up = give_up,
         .unfollow = unfollow,
         .hold = hold,
 };

@@ -374,25 +374,6 @@ static void take_report(struct role *role, struct step *s) {
         }
 }
 
-/* An order that would end a join whose outcome is certain already, but not told: which data there is must not be left open. */
-static bool outcome_is_due(const struct role *role, const struct step *s) {
-        return s->type == STEP_ORDER && is_role_order(&s->order) && s->order.type != HA_ORDER_BERELAY && role->joining &&
-               role->peer_ops->give_up && !role->peer_ops->give_up(role->peers);
-}
-
-/* The outcome goes before everything else, if it is there. */
-static bool put_outcome_first(struct role *role) {
-        struct step *s;
-
-        TAILQ_FOREACH(s, &role->steps, steps)
-                if ((s->type == STEP_JOINED || s->type == STEP_JOIN_FAILED) && s->epoch == role->follow_epoch) {
-                        TAILQ_REMOVE(&role->steps, s, steps);
-                        TAILQ_INSERT_HEAD(&role->steps, s, steps);
-                        return true;
-                }
-        return false;
-}
-
 /* Takes the steps that may be taken. Called anew from inside an action it does nothing: the outer call goes on. */
 static void run(struct role *role) {
         if (role->running)
@@ -410,11 +391,6 @@ static void run(struct role *role) {
                 is_status = first->type == STEP_ORDER && first->order.type == HA_ORDER_STATUS;
                 if ((role->held || role->settling) && !is_status)
                         break;
-                if (outcome_is_due(role, first)) {
-                        if (!put_outcome_first(role))
-                                break;
-                        continue;
-                }
                 TAILQ_REMOVE(&role->steps, first, steps);
                 if (first->type == STEP_ORDER && somebody_waits(role) && first->controller == role->join_controller &&
                     !is_role_order(&first->order)) {

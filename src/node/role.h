@@ -66,9 +66,6 @@ struct role_peer_ops {
         void (*drop)(void *userdata, const struct node_id *id);
         /* Joins that master; the outcome is role_joined() or role_join_failed(), later perhaps role_master_lost(). */
         void (*follow)(void *userdata, const struct node_id *id, const struct role_node *master);
-        /* Before a join is ended by another order. False: the master's data is being put in place of ours, and the outcome, which comes
-         * soon, is awaited first. NULL: it can always be ended. */
-        bool (*give_up)(void *userdata);
         /* Ends a join or stops to follow; none of the three comes any more. */
         void (*unfollow)(void *userdata);
         /* Whether steps wait for an acknowledgement: a slave should not be admitted meanwhile. */

@@ -463,13 +463,6 @@ struct slave *slave_free(struct slave *s) {
         return NULL;
 }
 
-bool slave_give_up(struct slave *s) {
-        if (s->in_force)
-                return false;
-        /* At SLAVE_OVER it may be on its way, too: then the copy is still there. */
-        return !s->copy || store_copy_cancel_swap(s->copy);
-}
-
 bool slave_is_joined(const struct slave *s) {
         return s->joined && s->state == SLAVE_FOLLOWING;
 }

@@ -50,10 +50,6 @@ _must_check_ int slave_new(sd_event *event, struct store *store, const struct re
 struct slave *slave_free(struct slave *s);
 DEFINE_CLEANUP(struct slave *, slave_free)
 
-/* Before it is freed while it joins: gives up putting the master's data in place of ours, if that has not begun. False: it has, or
- * is done, and `joined` or `failed` comes soon; who frees it before that does not know which data there is. */
-bool slave_give_up(struct slave *s);
-
 /* A joined slave can be relayed from. It stays when the token changes, which was only for the proof. */
 bool slave_is_joined(const struct slave *s);
 const struct node_path *slave_path(const struct slave *s);

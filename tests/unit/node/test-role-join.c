@@ -10,7 +10,6 @@
 
 struct fixture {
         struct role *role;
-        bool may_give_up;
         char trace[512];
 };
 
@@ -33,12 +32,6 @@ static void op_drop(void *userdata, const struct node_id *id) {
 
 static void op_follow(void *userdata, const struct node_id *id, const struct role_node *master) {
         trace(userdata, "follow");
-}
-
-static bool op_give_up(void *userdata) {
-        struct fixture *f = userdata;
-
-        return f->may_give_up;
 }
 
 static void op_unfollow(void *userdata) {
@@ -64,7 +57,6 @@ static const struct role_peer_ops peer_ops = {
         .unserve = op_nothing,
         .drop = op_drop,
         .follow = op_follow,
-        .give_up = op_give_up,
         .unfollow = op_unfollow,
         .hold = op_hold,
 };
@@ -111,7 +103,6 @@ static int teardown(void **state) {
 static void a_join_that_can_be_given_up_is_ended_by_an_order(void **state) {
         struct fixture *f = *state;
 
-        f->may_give_up = true;
         submit(f, HA_ORDER_BENONE);
         expect(f, "unfollow 2:71 3:0");
 }
@@ -119,6 +110,7 @@ static void a_join_that_can_be_given_up_is_ended_by_an_order(void **state) {
 static void an_order_waits_for_the_outcome_of_a_swap_that_has_begun(void **state) {
         struct fixture *f = *state;
 
+        role_join_settles(f->role);
         submit(f, HA_ORDER_BENONE);
         submit(f, HA_ORDER_STATUS); /* behind it */
         expect(f, "");
@@ -129,6 +121,7 @@ static void an_order_waits_for_the_outcome_of_a_swap_that_has_begun(void **state
 static void an_order_waits_for_the_failure_of_a_swap_that_has_begun(void **state) {
         struct fixture *f = *state;
 
+        role_join_settles(f->role);
         submit(f, HA_ORDER_BEMASTER);
         expect(f, "");
         role_join_failed(f->role, CONFD_ERR_HA_CLOSED, "no space");
