@@ -12,7 +12,8 @@
 #define CONFD_HA_MSG_ORDER "6b3ffd57a2444c118fec5fc864a7c8c7"
 /* warning. It failed, or was refused: the same, with RESULT=full error name and ERROR=its message. */
 #define CONFD_HA_MSG_ORDER_FAILED "4390bb7ba5b04396ab235fc31309befb"
-/* warning. Another call, a Status or a change of the log, was refused because too many wait: METHOD, RESULT, ERROR, sender. */
+/* warning. Another call, a Status or a change of the log, was refused because too many wait, or an order came as a signal:
+ * METHOD, RESULT, ERROR, sender. */
 #define CONFD_HA_MSG_CALL_REFUSED "f9049b0f933e4c26980d9771bff3882d"
 /* warning. So many more calls of one user (of several, without SENDER_UID) were denied or refused, or their callers went away,
  * and have no entries of their own: COUNT, DURATION_USEC=in what time, SENDER_UID. */

@@ -9,13 +9,14 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/bus.h"
+#include "service/bus-strays.h"
 #include "service/convert.h"
 #include "service/inhibitors.h"
 #include "service/statistics.h"
 
 struct bus {
         sd_bus *bus;
-        sd_bus_slot *object;
+        sd_bus_slot *object, *strays;
         const struct state *state;
         struct callers *callers;
         struct authorizer *authorizer;
@@ -664,7 +665,9 @@ static const sd_bus_vtable vtable[] = {
 };
 
 int bus_register(struct bus *b) {
-        return sd_bus_add_object_vtable(b->bus, &b->object, BUS_PATH, BUS_INTERFACE, vtable, b);
+        int r = bus_strays_watch(b->bus, &b->strays, b->journal);
+
+        return r < 0 ? r : sd_bus_add_object_vtable(b->bus, &b->object, BUS_PATH, BUS_INTERFACE, vtable, b);
 }
 
 int bus_new(struct bus **ret, sd_bus *sd, const struct state *state, struct callers *callers, struct authorizer *authorizer,
@@ -692,6 +695,7 @@ struct bus *bus_free(struct bus *b) {
         if (!b)
                 return NULL;
         sd_bus_slot_unref(b->object);
+        sd_bus_slot_unref(b->strays);
         inhibitors_free(b->inhibitors);
         sd_bus_unref(b->bus);
         statistics_done(&b->statistics);

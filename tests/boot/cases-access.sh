@@ -78,7 +78,7 @@ inhibiting() {
     inhibited() { contains "$(property n1 Inhibitors)" upgrade >/dev/null; }
     wait_for 5 inhibited && "$@" || rc=$?
     n1 pkill -xf "sleep 60" # of this machine alone
-    wait $pid
+    wait $pid || true # it ended by that signal
     free_again() { equal "a(ssut) 0" "$(property n1 Inhibitors)" >/dev/null; }
     wait_for 5 free_again && return $rc
 }
@@ -106,7 +106,7 @@ inhibitors_and_polkit() {
 who_does_not_stay_for_the_reply() {
     local line
     n1 dbus-send --system --dest=org.confd.HA /org/confd/HA org.confd.HA.BeMaster string:n1
-    told() { line=$(n1 journalctl -b -u confd-ha.service -g 'print-reply' -o cat -n 1) && [ -n "$line" ]; }
+    told() { line=$(n1 journalctl -b -u confd-ha.service -g 'print-reply' -o cat | tail -n 1) && [ -n "$line" ]; }
     wait_for 5 told
     contains "$line" BeMaster
     state_is n1 none

@@ -136,6 +136,23 @@ static void a_caller_who_does_not_stay_is_told_why(void **state) {
         CHECK(f, strstr(line, "--print-reply"));
 }
 
+/* As dbus-send sends it by itself. */
+static void an_order_that_comes_as_a_signal_is_told(void **state) {
+        struct fixture *f = *state;
+        sd_bus_message *m = NULL;
+        const char *line;
+
+        with_journal(f);
+        CHECK(f, sd_bus_message_new_signal(f->root->bus, &m, HAD_PATH, HAD_INTERFACE, "BeMaster") >= 0);
+        CHECK(f, sd_bus_message_append(m, "s", "n1") >= 0);
+        CHECK(f, sd_bus_send_to(f->root->bus, m, HAD_NAME, NULL) >= 0);
+        sd_bus_message_unref(m);
+        line = JOURNAL_EXPECT(f, CONFD_HA_MSG_CALL_REFUSED);
+        HAS(f, line, "CONFD_HA_METHOD=BeMaster");
+        CHECK(f, strstr(line, "--print-reply"));
+        CHECK(f, sim_count(f, "{order,{1,*") == 0);
+}
+
 static void a_silent_systemd_leaves_the_unit_out(void **state) {
         struct fixture *f = *state;
         const char *line;
@@ -291,6 +308,7 @@ int main(void) {
                 BUS_TEST_STOPPED(denied_orders_are_told_few_and_counted),
                 BUS_TEST_STOPPED(calls_past_a_limit_are_entries),
                 BUS_TEST_STOPPED(a_caller_who_does_not_stay_is_told_why),
+                BUS_TEST_STOPPED(an_order_that_comes_as_a_signal_is_told),
                 BUS_TEST_STOPPED(a_silent_systemd_leaves_the_unit_out),
                 BUS_TEST_STOPPED(transitions_and_losses_are_entries),
                 BUS_TEST_STOPPED(an_outage_is_one_entry),
