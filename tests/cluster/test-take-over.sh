@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Three hosts: who may take over from a lost master, and over what that is remembered.
+# Three hosts: who may take over from a lost master, and over what that is remembered; a copy outlives the service.
 # shellcheck disable=SC2317 # cases name their commands
 set -u
 # shellcheck source=tests/cluster/cluster.sh
@@ -56,4 +56,16 @@ eventually "it is connected" state_is n1 none
 ok "it knows whose data it had, and that it was away" last_in_sync_is n1 "\"slave\" \"n2\" \"$(address n2)\" \"outage\""
 ok "so it may not take over" refused n1 n2 "an outage here ended it"
 
+
+# The service is restarted while its node copies, as by an upgrade. A node that joins says none, like one that has failed.
+ok "more data" fill n2 /large/ 300 100000
+watch n1
+ok "n1 is told to follow" ctl n1 be-slave n1 n2 "$(address n2)" --no-wait
+ok "its service is killed meanwhile" "$hosts" kill "$c/n1" service
+ok "and comes back" "$hosts" start "$c/n1" service
+eventually "it tells how the order ended" saw n1 "BeSlaveResult"
+is "once" "$(signals n1 | grep -c BeSlaveResult)" 1
+ok "and how n1 is called" ha_is n1 NodeId 's "n1"'
+ok "n1 is in sync" ha_is n1 InSync "b true"
+ok "with n2's data" same_data n1 n2
 finish
