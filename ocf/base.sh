@@ -56,7 +56,7 @@ finish() { # STATUS [STATE-REACHED]
 # ---- the marker, and the lock of those who change ConfD's role ----
 
 marker_read() { # 1 without one
-    role='' lost='' unfollowed='' cold='' frozen=''
+    role='' lost='' unfollowed='' cold='' frozen='' process=''
     [ -e "$MARKER" ] || return 1
     local key value
     while IFS='=' read -r key value; do
@@ -67,6 +67,7 @@ marker_read() { # 1 without one
         unfollowed) unfollowed=$value ;;
         cold) cold=$value ;;
         frozen) frozen=$value ;;
+        process) process=$value ;;
         confd_unit) [ "$ACTION" != look ] || OCF_RESKEY_confd_unit=$value ;;
         address) [ "$ACTION" != look ] || OCF_RESKEY_address=$value ;;
         timeout) [ "$ACTION" != look ] || OCF_RESKEY_timeout=$value ;;
@@ -76,6 +77,7 @@ marker_read() { # 1 without one
 
 marker_write() { # of the variables; a rename, so that readers without the lock see a whole one
     printf '%s\n' "node=$NODE" "role=$role" "lost=$lost" "unfollowed=$unfollowed" "cold=$cold" "frozen=$frozen" \
+        "process=$process" \
         "confd_unit=$OCF_RESKEY_confd_unit" "address=$OCF_RESKEY_address" "timeout=$OCF_RESKEY_timeout" \
         >"$MARKER.$$" && mv -f "$MARKER.$$" "$MARKER"
 }

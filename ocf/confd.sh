@@ -110,6 +110,20 @@ ask_transaction() {
     transaction=${transaction%\"}
 }
 
+# ConfD's main process, as systemd knows it; 0 if it is not running.
+find_process() {
+    found_process=$(bounded 200 systemctl show -P MainPID "$OCF_RESKEY_confd_unit" 2>/dev/null) || found_process=0
+    [ -n "$found_process" ] || found_process=0
+}
+
+# Whether the ConfD that was promoted still runs. If it does, a lost connection is the service's affair, which may have been
+# started anew a moment ago; the role goes only with the process.
+is_same_process() {
+    [ -n "$process" ] && [ "$process" != 0 ] || return 1
+    find_process
+    [ "$found_process" = "$process" ]
+}
+
 # The last resort for a ConfD that cannot be asked to give up its role. What comes back is none.
 kill_confd() {
     local reason=$1 before after=''

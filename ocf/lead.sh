@@ -64,10 +64,13 @@ look_at_lost_role() {
     ask_membership && [ "$quorate" = yes ] || return 0
     ask_configuration && [ "$maintenance" = no ] || return 0
     ask_scores
+    # A demote holds the lock from its order to its word in the marker.
+    lock
     marker_read && [ "$role" = promoted ] || return 0
     now
     lost=$cs
     marker_write
+    unlock
     for pair in $scores; do
         n=${pair%=*}
         case $pair in
@@ -104,6 +107,7 @@ look() {
         3-*-confd)
             # Lost with its process, or another client has displaced the service: that one is for an administrator.
             case $json in *Error.Displaced*) exit $AGAIN ;; esac
+            ! is_same_process || exit $AGAIN
             look_at_lost_role
             exit
             ;;

@@ -4,7 +4,8 @@
 # acknowledged while its machine had the virtual address. To be sourced by test-framework.
 
 # fault NAME WHAT [--but-loser] BREAK MEND: BREAK and MEND are functions, called with the master's and a slave's name. The case
-# ends when all nodes are settled again. SAME=yes: the master has to stay the one it was. SETTLE: seconds for that.
+# ends when all nodes are settled again. SAME=yes: the master has to stay the one it was. SETTLE: seconds for that. LIMIT: for how
+# many seconds at most a patient writer may be kept waiting.
 fault() {
     local name=$1 what=$2 but_loser=no broken slave old t
     shift 2
@@ -33,6 +34,10 @@ fault() {
     wait_for 20 acknowledged_since "$name-vip" "$(now_s)"
     stop_writers
     echo "$what | $(stall "$name-vip" "$t")" | tee -a "$MACHINES/times"
+    [ -z "${LIMIT:-}" ] || stall "$name-vip2" "$t" | awk -v limit="$LIMIT" '{ exit !($1 <= limit) }' || {
+        echo "a patient writer waited $(stall "$name-vip2" "$t") s, more than $LIMIT"
+        return 1
+    }
     if [ $but_loser = yes ]; then
         check_data "$name" --but "$old" "$broken" $NODES
         # What the loser accepted after the cut is reported.
@@ -42,7 +47,10 @@ fault() {
         }
         return 0
     fi
-    check_data "$name" $NODES
+    check_data "$name" $NODES || {
+        how_it_stands
+        return 1
+    }
 }
 
 # Some writes more in the state that the fault has made, so that the way back has something to lose.

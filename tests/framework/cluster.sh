@@ -18,6 +18,24 @@ ring() { # NODE: its address
 prefix_length() { if [ $FAMILY = ipv6 ]; then echo 64; else echo 24; fi; }
 vip() { if [ $FAMILY = ipv6 ]; then echo fd77::200; else echo 10.77.0.200; fi; }
 
+# MUTANT: an agent with a fault, to see that the tests find it.
+mutate() { # ROOT
+    local lib=$1/usr/lib/ocf/lib/confd-ha agent=$1/usr/lib/ocf/resource.d/confd-ha/confd-ha before
+    before=$(cat "$lib"/*.sh "$agent" | cksum)
+    case ${MUTANT:-} in
+    '') return 0 ;;
+    freshness) # promotes whoever is there, and lets everybody offer itself
+        sed -i 's/order take-over "$NODE" "$old_master"/order be-master "$NODE"/; s/^        is_in "$NODE" "$set_nodes" ||$/        true ||/' "$agent"
+        # shellcheck disable=SC2016 # for the agent
+        echo 'cold_score() { cold=0 score=$SCORE_WAS_IN_SYNC score_why="whatever its data"; }' >>"$lib/follow.sh"
+        ;;
+    slave-dead) # forgets to tell ConfD of a slave that is gone
+        sed -i 's/if order slave-dead "$n"; then/if true; then/' "$lib/lead.sh"
+        ;;
+    esac
+    [ "$before" != "$(cat "$lib"/*.sh "$agent" | cksum)" ] && sh -n "$lib/follow.sh" && sh -n "$agent"
+}
+
 # What is installed once, for all machines: Meson's installation and the helpers of these tests.
 make_base() {
     local root=$MACHINES/base/root prefix
@@ -42,6 +60,7 @@ RestartSec=200ms
 [Install]
 WantedBy=multi-user.target
 END
+    mutate "$root"
     umount "$root"
     # What machine_cleanup would take for a machine.
     mv "$MACHINES/base" "$MACHINES/.base"

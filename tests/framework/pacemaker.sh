@@ -7,10 +7,11 @@ framework_stands() {
         [ -e "$MACHINES/$n/init.pid" ] || continue
         MACHINE_TIMEOUT=10 machine "$n" crm_mon -1 -n -A -f 2>/dev/null | sed -n '/Node List/,$p' && break
     done
+    # What the agent and the nodes said, of all machines, in the order of time.
     for n in $NODES; do
-        [ ! -e "$MACHINES/$n/init.pid" ] || MACHINE_TIMEOUT=10 machine "$n" journalctl -b --no-pager -o short-precise \
-            -t 'confd-ha(confd)' -n 25 | cut -c 8-220
-    done
+        [ ! -e "$MACHINES/$n/init.pid" ] || MACHINE_TIMEOUT=20 machine "$n" journalctl -b --no-pager -o short-precise \
+            -t 'confd-ha(confd)' -t confd-ha-node -t confd-had -n "${LINES_EACH:-25}"
+    done | sort | cut -c 8-240
 }
 
 write_corosync() { # NODE
