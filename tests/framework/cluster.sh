@@ -191,11 +191,27 @@ stall() {
         END { if (have) printf "%.2f\n", most; else print "never" }' "$MACHINES/writes-$1"
 }
 
-# What was acknowledged and is not in FILE (a dump), of writers with names that begin with NAME, but by HOST after TIME.
+# What was acknowledged and is not in FILE (a dump), of writers with names that begin with NAME, but by HOST after TIME. What was
+# written at a machine counts while that had the virtual address: between two acknowledgements through the address that it gave.
+# (A slave that has lost its master is none, and takes writes of its own until it follows again.)
 lost_writes() { # NAME FILE [HOST TIME]
-    cat "$MACHINES"/writes-"$1"-* | awk -v host="${3:-}" -v from="${4:-0}" -v dump="$2" '
+    local f
+    for f in "$MACHINES"/writes-"$1"-*; do
+        case $f in *-vip | *-vip2) sed 's/$/ V/' "$f" ;; *) sed 's/$/ L/' "$f" ;; esac
+    done | sort -n | awk -v host="${3:-}" -v from="${4:-0}" -v dump="$2" '
         BEGIN { while ((getline line < dump) > 0) { split(line, f, "\t"); have[f[1]] = f[2] } }
-        $2 == "ok" && !($5 == host && $1 >= from) && have[$3] != "\"" $4 "\"" { print }'
+        function judge(t, key, value, who, line) {
+            if (!(who == host && t >= from) && have[key] != "\"" value "\"") print line
+        }
+        $2 != "ok" { next }
+        $NF == "V" {
+            for (i = 0; i < n; i++) if (who[i] == $5 && holder == $5) judge(t[i], key[i], value[i], who[i], line[i])
+            n = 0
+            holder = $5
+            judge($1, $3, $4, $5, $0)
+            next
+        }
+        { t[n] = $1; key[n] = $3; value[n] = $4; who[n] = $5; line[n++] = $0 }'
 }
 
 dump() { machine "$1" /usr/local/bin/node-data dump; }
