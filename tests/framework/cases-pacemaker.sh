@@ -184,3 +184,39 @@ wrong_token() {
     check_data token $NODES
 }
 crm_mon_one() { MACHINE_TIMEOUT=10 machine "$1" crm_mon -1 -f 2>/dev/null; }
+
+# ---- the agent by itself, on one of the machines ----
+
+agent() { machine n1 env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=other "$@"; }
+AGENT=/usr/lib/ocf/resource.d/confd-ha/confd-ha
+
+meta_data_is_valid() {
+    agent $AGENT meta-data >"$MACHINES/meta-data.xml"
+    xmllint --noout --relaxng /usr/share/resource-agents/metadata.rng "$MACHINES/meta-data.xml"
+}
+
+# status ACTION WANTED [SETTING...]: the exit status that the cluster goes by
+status() {
+    local action=$1 wanted=$2 got=0
+    shift 2
+    agent "$@" $AGENT "$action" >/dev/null 2>&1 || got=$?
+    equal "$wanted" "$got"
+}
+parameters_are_checked() {
+    status validate-all 0
+    status validate-all 6 OCF_RESKEY_timeout=soon
+    status validate-all 6 OCF_RESKEY_timeout=0
+    status validate-all 6 OCF_RESKEY_confd_unit=/bin/sh
+    status validate-all 6 OCF_RESKEY_address=n1.example
+    status validate-all 0 OCF_RESKEY_address=fd77::1
+    status validate-all 6 OCF_RESKEY_CRM_meta_promoted_max=2
+    status nonsense 3
+}
+# State none is both "stopped" and "started, without a master": only the agent's own marker tells.
+probe_of_what_was_not_started() {
+    status monitor 7 OCF_RESKEY_CRM_meta_interval=0
+    status monitor 7 OCF_RESKEY_CRM_meta_interval=10000
+    status notify 0 OCF_RESKEY_CRM_meta_notify_type=pre OCF_RESKEY_CRM_meta_notify_operation=stop
+    status notify 0 OCF_RESKEY_CRM_meta_notify_type=post OCF_RESKEY_CRM_meta_notify_operation=stop
+    status promote 7
+}
