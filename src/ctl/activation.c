@@ -99,7 +99,8 @@ char *activation_failure(struct ctl *c) {
         if (!streq(u.active, "failed"))
                 return NULL;
         status = u.status == 78 ? " (bad configuration)" : "";
-        if (!isempty(u.text)) {
+        /* The last words of what ended by itself; of what was killed they tell of better days. */
+        if (!isempty(u.text) && u.status != 0 && (streq(u.result, "exit-code") || streq(u.result, "start-limit-hit"))) {
                 _cleanup_free_ char *text = text_printable(u.text);
 
                 n = asprintf(&words, UNIT " has failed: %s", text ?: "?");

@@ -88,9 +88,18 @@ static int run(const char *config_file) {
         sigset_t signals;
         int r;
 
+        r = sd_event_new(&event);
+        if (r >= 0)
+                r = notify_attach_event(event);
+        if (r < 0) {
+                log_error("Cannot make an event loop: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
         r = config_load(&config, config_file, &error);
         if (r < 0) {
                 log_error("%s", error ?: strerror(-r));
+                /* systemd keeps it, for whoever asks why the unit has failed. */
+                notify_status(error ?: strerror(-r));
                 return EX_CONFIG;
         }
         (void) sigemptyset(&signals);
@@ -99,11 +108,7 @@ static int run(const char *config_file) {
         (void) sigaddset(&signals, SIGHUP);
         (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = notify_attach_event(event);
-        if (r >= 0)
-                r = log_attach_event(event);
+        r = log_attach_event(event);
         if (r < 0) {
                 config_free(config);
                 log_error("Cannot make an event loop: %s", strerror(-r));

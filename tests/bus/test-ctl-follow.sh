@@ -327,6 +327,9 @@ fails 'with where to look' 3 'journalctl -u confd-ha.service -n 20' hactl status
 json 'in JSON, too' 3 '"has failed" in j["message"] and "journalctl" in j["advice"]' hactl --json=short be-none
 mock Unit ssssis confd-ha.service failed failed exit-code 78 '/etc/confd-ha/confd-ha.conf:3: bad value'
 fails 'in its own words, where it left some' 3 'has failed: /etc/confd-ha/confd-ha.conf:3: bad value' hactl reload
+mock Unit ssssis confd-ha.service failed failed oom-kill 0 'master, ConfD 8.2.5'
+fails 'but not with what it said in better days' 3 'has failed: oom-kill' hactl reload
+mock Unit ssssis confd-ha.service failed failed exit-code 78 '/etc/confd-ha/confd-ha.conf:3: bad value'
 says 'check is as ever' 2 'unknown: the service does not run' hactl check
 ok 'and nothing was started for it' test ! -e "$work/was-activated"
 fails 'wait looks once' 3 'confd-ha.conf:3: bad value' hactl --timeout=0 wait master

@@ -335,6 +335,12 @@ ends_with(78, 'no socket', 'a file where the IPC socket belongs is for a person 
 ends_with(78, 'file/data', 'a data directory that cannot be is for a person to mend', f'--data={work}/file/data')
 ends_with(78, 'damaged', 'a damaged store is for a person to mend', f'--data={work}/damaged')
 
+(work / 'bad.conf').write_text('[ConfD]\nRequestTimeoutSec=soon\n')
+process = subprocess.run([PROGRAMS['confd-had'], f'--config={work}/bad.conf'], stderr=subprocess.DEVNULL, timeout=PATIENCE,
+                         env={**os.environ, 'NOTIFY_SOCKET': f'{work}/manager'})
+is_so('a service with a bad configuration tells the manager which line it is',
+      process.returncode == 78 and told(f'STATUS={work}/bad.conf:2: '.encode()))
+
 shutil.rmtree(work)
 print(f'1..{count}')
 sys.exit(failed > 0)
