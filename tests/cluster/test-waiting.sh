@@ -15,7 +15,7 @@ ok 'a master is in sync' ctl n1 wait in-sync
 fails 'a wait that is over' 1 'not reached within 1s' ctl n2 --timeout=1 wait in-sync
 
 # An order that fails: whoever waits hears it, before and after.
-on n2 confd-hactl wait in-sync >/dev/null 2>"$work/waiting" & waiting=$!
+on n2 confd-hactl --timeout="$DEADLINE" wait in-sync >/dev/null 2>"$work/waiting" & waiting=$!
 asked() { ctl n1 wait none --timeout=0 || :; [ "$(on n2 busctl list | grep -c confd-hactl)" -ge 1 ]; }
 wait_for asked
 mark=$(ctl n2 be-slave --no-wait --json=short n2 wrong "$(address n1)" | /usr/bin/python3 -c 'import json, sys
@@ -32,7 +32,7 @@ fails 'check tells the same' 1 'its data is not in place' ctl n2 check --in-sync
 fails 'and that it is not on the way' 1 'not on the way to slave' ctl n2 check --wanted=slave
 
 # One that succeeds.
-on n1 confd-hactl wait slave n2 >"$work/arrived" 2>&1 & arrived=$!
+on n1 confd-hactl --timeout="$DEADLINE" wait slave n2 >"$work/arrived" 2>&1 & arrived=$!
 mark=$(ctl n2 be-slave --no-wait --json=short n2 n1 "$(address n1)" | /usr/bin/python3 -c 'import json, sys
 print(json.load(sys.stdin)["mark"])')
 ok 'an order that succeeds' ctl n2 wait in-sync --mark="$mark"
