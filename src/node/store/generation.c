@@ -146,26 +146,39 @@ static int open_databases(struct generation *g, bool create) {
 
 /* LMDB keeps its readers in a file of its own, sparse and mapped: on a full disk the first touch of one of its pages would be a
  * SIGBUS. Only one process has the store open, so it lies in memory: the name that LMDB opens is a link to it, for a moment. */
-static int lock_in_memory(int directory_fd, const char *name, int *ret) {
+static int lock_in_memory(int *ret) {
         _cleanup_close_ int fd = memfd_create("confd-ha-node-readers", MFD_CLOEXEC);
-        char target[64];
 
-        if (fd < 0)
+        if (fd < 0 || fallocate(fd, 0, 0, LOCK_SIZE) < 0)
                 return -errno;
-        if (fallocate(fd, 0, 0, LOCK_SIZE) < 0)
-                return -errno;
-        if (unlinkat(directory_fd, name, 0) < 0 && errno != ENOENT)
-                return -errno;
-        (void) snprintf(target, sizeof(target), "/proc/self/fd/%d", fd);
-        if (symlinkat(target, directory_fd, name) < 0)
-                return lmdb_error(errno);
         *ret = TAKE_FD(fd);
         return 0;
 }
 
+static int open_files(MDB_env *env, const char *path) {
+        return lmdb_error(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600));
+}
+
+/* A full disk may not even have room for that name: then both names lie in memory. */
+static int open_elsewhere(MDB_env *env, int directory_fd, const char *file, const char *lock_target) {
+        char directory[] = "/dev/shm/confd-ha-node-XXXXXX", target[FILE_NAME_SIZE + 40], data[64], lock[64];
+        int r;
+
+        if (!mkdtemp(directory))
+                return lmdb_error(errno);
+        (void) snprintf(target, sizeof(target), "/proc/self/fd/%d/%s", directory_fd, file);
+        (void) snprintf(data, sizeof(data), "%s/store", directory);
+        (void) snprintf(lock, sizeof(lock), "%s/store-lock", directory);
+        r = symlink(target, data) < 0 || symlink(lock_target, lock) < 0 ? lmdb_error(errno) : open_files(env, data);
+        (void) unlink(data);
+        (void) unlink(lock);
+        (void) rmdir(directory);
+        return r;
+}
+
 static int open_env(struct generation *g, int directory_fd, const char *path, const char *file, size_t map) {
+        char lock_name[FILE_NAME_SIZE + 8], lock_target[40];
         _cleanup_close_ int lock = -EBADF;
-        char lock_name[FILE_NAME_SIZE + 8];
         int r;
 
         r = lmdb_error(mdb_env_create(&g->env));
@@ -175,13 +188,17 @@ static int open_env(struct generation *g, int directory_fd, const char *path, co
                 r = lmdb_error(mdb_env_set_maxreaders(g->env, SNAPSHOTS_MAX));
         if (r >= 0)
                 r = lmdb_error(mdb_env_set_mapsize(g->env, map));
+        if (r >= 0)
+                r = lock_in_memory(&lock);
         if (r < 0)
                 return r;
+        (void) snprintf(lock_target, sizeof(lock_target), "/proc/self/fd/%d", lock);
         (void) snprintf(lock_name, sizeof(lock_name), "%s-lock", file);
-        r = lock_in_memory(directory_fd, lock_name, &lock);
-        if (r < 0)
-                return r;
-        r = lmdb_error(mdb_env_open(g->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600));
+        if (unlinkat(directory_fd, lock_name, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (symlinkat(lock_target, directory_fd, lock_name) < 0)
+                return lmdb_error(errno) == -ENOSPC ? open_elsewhere(g->env, directory_fd, file, lock_target) : -errno;
+        r = open_files(g->env, path);
         (void) unlinkat(directory_fd, lock_name, 0);
         return r;
 }

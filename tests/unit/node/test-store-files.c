@@ -482,6 +482,36 @@ static void on_full_disk(struct fixture *f) {
         close_store(f);
 }
 
+static void without_an_inode(struct fixture *f) {
+        char path[192];
+        int fd;
+
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        for (unsigned i = 0;; i++) {
+                (void) snprintf(path, sizeof(path), "%s/filler-%u", f->directory, i);
+                fd = open(path, O_WRONLY | O_CREAT, 0600);
+                if (fd < 0)
+                        break;
+                close(fd);
+        }
+        assert_int_equal(errno, ENOSPC);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(commit(f, "/a", "2"), 0);
+        close_store(f);
+}
+
+/* Where not one more file can be made. */
+static void a_full_disk_does_not_keep_it_from_starting(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        (void) in_tmpfs(without_an_inode, f, "size=4m,nr_inodes=20");
+        open_store(f);
+}
+
 static void no_touch_of_a_full_disk_kills(void **state) {
         struct fixture *f = *state;
 
@@ -500,6 +530,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(without_current_nothing_is_started_and_nothing_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_that_was_interrupted_is_ended_or_taken_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_cannot_be_looked_over_is_opened_and_named_by_its_own_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_does_not_keep_it_from_starting, setup, teardown),
                 cmocka_unit_test_setup_teardown(no_touch_of_a_full_disk_kills, setup, teardown),
         };
 
