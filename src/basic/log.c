@@ -70,11 +70,13 @@ const char *log_level_to_string(int level) {
 /* Whether standard error is a stream of the journal's own, as $JOURNAL_STREAM says and systemd sets it up. */
 static bool stderr_is_journal_stream(void) {
         const char *stream = getenv("JOURNAL_STREAM");
-        uintmax_t device, inode;
+        char here[2 * sizeof("18446744073709551615")];
         struct stat st;
 
-        return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) >= 0 &&
-               st.st_dev == device && st.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
+        return streq(stream, here);
 }
 
 /* Errors of a program that ends right afterwards. journald asks for the unit of an entry by the sender's process id, in

@@ -16,4 +16,4 @@ _must_check_ int probe_start(struct probe **ret, sd_event *event, const char *ad
 struct probe *probe_free(struct probe *p);
 DEFINE_CLEANUP(struct probe *, probe_free)
 
-#define PROBE_USEC (1000 * 1000)
+#define PROBE_USEC UINT64_C(1000000)

@@ -251,7 +251,7 @@ static int ask_bus(struct authorization *a);
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct authorization *a = userdata;
         bool late = sd_bus_error_has_names(sd_bus_message_get_error(m), SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT);
-        struct caller caller;
+        struct caller caller = {};
         int r;
 
         a->call = sd_bus_slot_unref(a->call);

@@ -191,6 +191,7 @@ void controller_order(struct controller *c, const struct order_request *request,
                 done(userdata, &f);
                 return;
         }
+        /* Without a failure there is an order. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         order->deadline = usec_add(now_monotonic(), c->config->request_timeout);
         order->attempt = link_attempts(c->link);
         if (ended) {

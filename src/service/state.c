@@ -309,8 +309,8 @@ static int set_peers(struct state *s, enum ha_state state, const struct node_lis
                 skip = 1;
 
         address = master->address;
-        if (s->ordered_id && master != &nobody && streq(master->id, s->ordered_id))
-                address = s->ordered_address ?: address;
+        if (s->ordered_id && s->ordered_address && master != &nobody && streq(master->id, s->ordered_id))
+                address = s->ordered_address;
         r = set_string(s, &s->master_id, master->id, CHANGED_MASTER);
         q = set_string(s, &s->master_address, address, CHANGED_MASTER);
         if (r >= 0)

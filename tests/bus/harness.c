@@ -368,7 +368,7 @@ void service_start_with(struct fixture *f, const char *const arguments[]) {
                 fprintf(stderr, "# CONFD_HAD has to name the program under test\n");
                 abort();
         }
-        for (size_t i = 0; arguments[i] && i < ELEMENTSOF(argv) - 2; i++)
+        for (size_t i = 0; i < ELEMENTSOF(argv) - 2 && arguments[i]; i++)
                 argv[i + 1] = arguments[i];
         env[n++] = kept(f, "DBUS_SYSTEM_BUS_ADDRESS=%s", f->bus_address);
         env[n++] = kept(f, "RUNTIME_DIRECTORY=%s/run", f->dir);

@@ -410,7 +410,7 @@ static int read_name(const uint8_t **p, const uint8_t *end, struct node_id *ret)
 }
 
 static int await_names(struct hop *h) {
-        struct hop_frame frame;
+        struct hop_frame frame = {};
         const uint8_t *p, *end;
         int r;
 

@@ -317,6 +317,7 @@ static void send_transaction(struct remote *r) {
         }
         r->current_sent += part;
         if (r->current_sent == size) {
+                /* It is there as long as there is a transaction. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
                 r->current_entry->end = peer_queued(r->peer);
                 r->current_entry = NULL;
                 r->current = transaction_unref(r->current);

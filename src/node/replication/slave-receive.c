@@ -109,7 +109,7 @@ static void on_transaction(struct slave *s) {
 
         r = transaction_from_data(buffer_head(&s->incoming), buffer_size(&s->incoming), &t);
         buffer_clear(&s->incoming);
-        if (s->incoming.allocated > 1024 * 1024)
+        if (s->incoming.allocated > (size_t) 1024 * 1024)
                 buffer_shrink(&s->incoming);
         s->incoming_size = 0;
         if (r < 0) {

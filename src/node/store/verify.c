@@ -118,6 +118,7 @@ static int open_file(const char *path, MDB_env **ret) {
         struct stat st;
         int rc;
 
+        *ret = NULL;
         rc = stat(path, &st) < 0 ? errno : mdb_env_create(ret);
         if (rc == 0)
                 rc = mdb_env_set_assert(*ret, on_assert);
