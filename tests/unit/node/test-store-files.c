@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the store's directory: locked, full, damaged. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -503,6 +505,77 @@ static void without_an_inode(struct fixture *f) {
         close_store(f);
 }
 
+static unsigned refused;
+
+/* What is refused is refused for want of space, whatever the file system made of it, and what was acknowledged is there. */
+static void fill_with_commits(struct fixture *f) {
+        char *value = malloc(100001), key[32], id[TRANSACTION_ID_MAX + 1], path[192];
+        uint64_t entries;
+
+        open_store(f);
+        (void) snprintf(path, sizeof(path), "%s/filler", f->directory);
+        for (unsigned round = 0; round < 3; round++) {
+                fill_the_disk(f);
+                for (unsigned i = 0, n = 0; i < 400 && n < 20; i++) {
+                        int r, size = 1000 + (int) (i * 7919 % 99000);
+
+                        memset(value, 'v', (size_t) size);
+                        value[size] = 0;
+                        (void) snprintf(key, sizeof(key), "/%u/%u", round, i);
+                        r = commit(f, key, value);
+                        assert_true(r == 0 || r == -ENOSPC);
+                        n += r < 0;
+                        refused += r < 0;
+                }
+                entries = store_entries(f->store);
+                strcpy(id, store_transaction_id(f->store));
+                close_store(f);
+                open_store(f);
+                assert_int_equal(store_entries(f->store), entries);
+                assert_string_equal(store_transaction_id(f->store), id);
+                assert_int_equal(unlink(path), 0);
+        }
+        assert_true(refused > 0);
+        close_store(f);
+        free(value);
+}
+
+static void fill_file_system(struct fixture *f, const char *make, const char *size) {
+        char image[] = "/tmp/test-node-store-image-XXXXXX", command[512];
+        int fd = mkstemp(image), status;
+        pid_t pid;
+
+        assert_true(fd >= 0);
+        close(fd);
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                (void) snprintf(command, sizeof(command), "truncate -s %s %s && %s %s && mount -o loop %s %s", size, image, make, image,
+                                image, f->directory);
+                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                    !freopen("/dev/null", "w", stderr) || system(command) != 0)
+                        _exit(77);
+                fill_with_commits(f);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        (void) unlink(image);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+                print_message("# skipped: this machine cannot do %s and mount that\n", make);
+        else
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void a_full_file_system_of_any_kind_is_called_full_and_loses_nothing(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        fill_file_system(f, "mkfs.ext4 -q", "24M");
+        fill_file_system(f, "mkfs.btrfs -q", "120M");
+        (void) in_tmpfs(fill_with_commits, f, "size=8m");
+        open_store(f);
+}
+
 /* Where not one more file can be made. */
 static void a_full_disk_does_not_keep_it_from_starting(void **state) {
         struct fixture *f = *state;
@@ -530,6 +603,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(without_current_nothing_is_started_and_nothing_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_that_was_interrupted_is_ended_or_taken_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_cannot_be_looked_over_is_opened_and_named_by_its_own_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_file_system_of_any_kind_is_called_full_and_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_does_not_keep_it_from_starting, setup, teardown),
                 cmocka_unit_test_setup_teardown(no_touch_of_a_full_disk_kills, setup, teardown),
         };
