@@ -87,7 +87,7 @@ static bool patience_is_over(struct remote *r) {
         uint64_t now = now_monotonic(), behind = r->unsent.bytes + r->log_bytes;
         uint64_t patience = MAX(TICKS_MISSED_MAX * r->master->config.tick_usec, CATCH_UP_SEC * USEC_PER_SEC);
 
-        if (now - r->catching_up_since > patience)
+        if (now - r->catching_up_since > patience || (r->looked > 0 && behind > r->looked_behind + BACKLOG_BYTES_MAX))
                 return true;
         if (r->looked == 0 || now - r->looked < CATCH_UP_LOOK_SEC * USEC_PER_SEC) {
                 if (r->looked == 0) {
