@@ -592,28 +592,8 @@ void bus_emit_signal(struct bus *b, const struct signal *g) {
 static int property_orders(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *m,
                            void *userdata, sd_bus_error *error) {
         const struct bus *b = userdata;
-        const struct statistics *s = &b->statistics;
-        int r;
 
-        r = sd_bus_message_open_container(m, 'r', "ata(sstat)");
-        if (r >= 0)
-                r = sd_bus_message_append_array(m, 't', statistics_bounds, sizeof(statistics_bounds));
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sstat)");
-        for (size_t i = 0; i < s->n_rows && r >= 0; i++) {
-                const struct statistics_row *row = s->rows + i;
-
-                r = sd_bus_message_open_container(m, 'r', "sstat");
-                if (r >= 0)
-                        r = sd_bus_message_append(m, "sst", row->kind, row->outcome, row->sum_usec);
-                if (r >= 0)
-                        r = sd_bus_message_append_array(m, 't', row->counts, sizeof(row->counts));
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
-        }
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        return append_statistics(m, &b->statistics);
 }
 
 static const sd_bus_vtable vtable[] = {

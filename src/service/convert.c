@@ -106,3 +106,27 @@ const char *format_confd_version(uint32_t version, char buf[static 16]) {
                 p += sprintf(p, "%s%u", p == buf ? "" : ".", version >> 24);
         return buf;
 }
+
+int append_statistics(sd_bus_message *m, const struct statistics *s) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'r', "ata(sstat)");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 't', statistics_bounds, sizeof(statistics_bounds));
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sstat)");
+        for (size_t i = 0; i < s->n_rows && r >= 0; i++) {
+                const struct statistics_row *row = s->rows + i;
+
+                r = sd_bus_message_open_container(m, 'r', "sstat");
+                if (r >= 0)
+                        r = sd_bus_message_append(m, "sst", row->kind, row->outcome, row->sum_usec);
+                if (r >= 0)
+                        r = sd_bus_message_append_array(m, 't', row->counts, sizeof(row->counts));
+                if (r >= 0)
+                        r = sd_bus_message_close_container(m);
+        }
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <confd_ha_client.h>
+#include <systemd/sd-bus.h>
 
 #include "basic/util.h"
 #include "service/nodes.h"
 #include "service/state.h"
+#include "service/statistics.h"
 
 enum { ADDRESS_STRING_MAX = 127 };
 
@@ -29,3 +31,6 @@ char *format_address(const struct confd_ha_term *address);
 
 /* 0x08020500 is "8.2.5", 0 is "". buf has to hold 16 bytes. */
 const char *format_confd_version(uint32_t version, char buf[static 16]);
+
+/* The value of the property Orders. What sd-bus says. */
+_must_check_ int append_statistics(sd_bus_message *m, const struct statistics *s);

@@ -9,12 +9,29 @@ static void same(const uint8_t *p, size_t n, const uint8_t *q, size_t m) {
                 abort();
 }
 
+static void one_transaction(const uint8_t *data, size_t size) {
+        struct transaction *t;
+        size_t pos = 0, n = 0;
+        struct change c;
+
+        if (transaction_from_data(data, size, &t) < 0)
+                return;
+        while (transaction_next(t, &pos, &c) > 0) {
+                if (!key_is_valid(c.key, c.key_size) || c.value_size > VALUE_SIZE_MAX)
+                        abort();
+                n++;
+        }
+        if (n != transaction_changes(t))
+                abort();
+        same(data, size, transaction_data(t), transaction_size(t));
+        transaction_unref(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t buf[MESSAGE_SIZE_MAX];
         struct accept_message accept;
         struct join_message join;
         struct node_path path;
-        struct transaction *t;
         enum ha_error code;
         size_t key, value, whole;
         uint64_t acknowledged;
@@ -70,20 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 }
                 break;
         default:
-                if (transaction_from_data(data, size, &t) >= 0) {
-                        size_t pos = 0, n = 0;
-                        struct change c;
-
-                        while (transaction_next(t, &pos, &c) > 0) {
-                                if (!key_is_valid(c.key, c.key_size) || c.value_size > VALUE_SIZE_MAX)
-                                        abort();
-                                n++;
-                        }
-                        if (n != transaction_changes(t))
-                                abort();
-                        same(data, size, transaction_data(t), transaction_size(t));
-                        transaction_unref(t);
-                }
+                one_transaction(data, size);
         }
         return 0;
 }

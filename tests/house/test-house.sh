@@ -21,8 +21,11 @@ is "every file that can has its licence" "$(all '' | grep -vE \
         xargs awk 'FNR <= 5 && /SPDX-License-Identifier: Apache-2\.0/ { ok[FILENAME] }
                 END { for (i = 1; i < ARGC; i++) if (!(ARGV[i] in ok)) print ARGV[i] }')" ""
 
-is "no file is longer than 800 lines" "$(all '\.(c|h|sh|py|erl|md|in)$|^(check|quickstart)$|^tools/' |
-        xargs awk 'FNR == 801 { print FILENAME }')" ""
+is "no file is longer than 700 lines" "$(all '\.(c|h|sh|py|erl|js|css|md|in)$|^(check|quickstart)$|^(tools|ocf)/' |
+        xargs awk 'FNR == 701 { print FILENAME }')" ""
+is "no function is longer than 70 lines" "$(all '\.[ch]$' | xargs awk '
+        /^[A-Za-z_].*\{$/ && !/^(struct|enum|union|static const|const|typedef|extern)/ { start = FNR; name = $0 }
+        /^}/ && start { if (FNR - start >= 70) print FILENAME ": " name; start = 0 }')" ""
 
 # includes PREFIX: what the files of a directory and all below it include of ours, and of libraries.
 includes() { all "^$1.*\.[ch]\$" | xargs -r grep -hoE '^#include +["<][^">]+' | sed -E 's/^#include +["<]//' | sort -u; }

@@ -41,6 +41,38 @@ static void assert_useless(int fd) {
         assert_failed(confd_ha_benone(fd), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
 }
 
+static void check_status_of_every_kind(const struct confd_ha_status *status) {
+        char text[INET6_ADDRSTRLEN];
+
+        assert_int_equal(status->state, CONFD_HA_STATE_SLAVE_RELAY);
+        assert_int_equal(status->num_nodes, 7);
+        assert_int_equal(status->nodes[0].nodeid.type, C_BUF);
+        assert_int_equal(CONFD_GET_BUFSIZE(&status->nodes[0].nodeid), 2);
+        assert_ptr_equal(CONFD_GET_BUFPTR(&status->nodes[0].nodeid), status->nodes[0].buf);
+        assert_string_equal((char *) CONFD_GET_BUFPTR(&status->nodes[0].nodeid), "n1");
+        assert_int_equal(status->nodes[0].af, AF_INET);
+        assert_int_equal(status->nodes[0].addr.ip4.s_addr, inet_addr("10.0.0.1"));
+        assert_int_equal(status->nodes[1].nodeid.type, C_BUF);
+        assert_string_equal(status->nodes[1].buf, "n4");
+        assert_int_equal(status->nodes[1].af, AF_INET6);
+        assert_string_equal(inet_ntop(AF_INET6, &status->nodes[1].addr.ip6, text, sizeof(text)), "fd00::4");
+        assert_int_equal(status->nodes[2].nodeid.type, C_UINT64);
+        assert_true(CONFD_GET_UINT64(&status->nodes[2].nodeid) == UINT64_MAX);
+        assert_int_equal(status->nodes[2].af, AF_UNSPEC);
+        assert_ptr_equal(status->nodes[2].addr.str, status->nodes[2].addr_buf);
+        assert_string_equal(status->nodes[2].addr.str, "h:1");
+        assert_int_equal(status->nodes[3].nodeid.type, C_INT32);
+        assert_int_equal(CONFD_GET_INT32(&status->nodes[3].nodeid), 7);
+        assert_string_equal(status->nodes[3].addr.str, "host");
+        assert_int_equal(status->nodes[4].nodeid.type, C_BINARY);
+        assert_int_equal(CONFD_GET_BINARY_SIZE(&status->nodes[4].nodeid), 2);
+        assert_memory_equal(CONFD_GET_BINARY_PTR(&status->nodes[4].nodeid), "\0\1", 2);
+        assert_string_equal(status->nodes[4].addr.str, "");
+        assert_int_equal(status->nodes[5].nodeid.type, C_BOOL);
+        assert_string_equal(status->nodes[5].addr.str, "hi");
+        assert_int_equal(status->nodes[6].nodeid.type, C_IPV4);
+}
+
 static void test_every_order(void **state) {
         static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
 
@@ -49,7 +81,6 @@ static void test_every_order(void **state) {
                 struct confd_ha_node master = { .af = AF_INET };
                 confd_value_t id;
                 struct server s;
-                char text[INET6_ADDRSTRLEN];
                 int fd;
 
                 server_start(&s, families[i]);
@@ -79,33 +110,7 @@ static void test_every_order(void **state) {
 
                 if (confd_ha_status(fd, &status) != CONFD_OK)
                         fail_msg("%s", confd_lasterr());
-                assert_int_equal(status.state, CONFD_HA_STATE_SLAVE_RELAY);
-                assert_int_equal(status.num_nodes, 7);
-                assert_int_equal(status.nodes[0].nodeid.type, C_BUF);
-                assert_int_equal(CONFD_GET_BUFSIZE(&status.nodes[0].nodeid), 2);
-                assert_ptr_equal(CONFD_GET_BUFPTR(&status.nodes[0].nodeid), status.nodes[0].buf);
-                assert_string_equal((char *) CONFD_GET_BUFPTR(&status.nodes[0].nodeid), "n1");
-                assert_int_equal(status.nodes[0].af, AF_INET);
-                assert_int_equal(status.nodes[0].addr.ip4.s_addr, inet_addr("10.0.0.1"));
-                assert_int_equal(status.nodes[1].nodeid.type, C_BUF);
-                assert_string_equal(status.nodes[1].buf, "n4");
-                assert_int_equal(status.nodes[1].af, AF_INET6);
-                assert_string_equal(inet_ntop(AF_INET6, &status.nodes[1].addr.ip6, text, sizeof(text)), "fd00::4");
-                assert_int_equal(status.nodes[2].nodeid.type, C_UINT64);
-                assert_true(CONFD_GET_UINT64(&status.nodes[2].nodeid) == UINT64_MAX);
-                assert_int_equal(status.nodes[2].af, AF_UNSPEC);
-                assert_ptr_equal(status.nodes[2].addr.str, status.nodes[2].addr_buf);
-                assert_string_equal(status.nodes[2].addr.str, "h:1");
-                assert_int_equal(status.nodes[3].nodeid.type, C_INT32);
-                assert_int_equal(CONFD_GET_INT32(&status.nodes[3].nodeid), 7);
-                assert_string_equal(status.nodes[3].addr.str, "host");
-                assert_int_equal(status.nodes[4].nodeid.type, C_BINARY);
-                assert_int_equal(CONFD_GET_BINARY_SIZE(&status.nodes[4].nodeid), 2);
-                assert_memory_equal(CONFD_GET_BINARY_PTR(&status.nodes[4].nodeid), "\0\1", 2);
-                assert_string_equal(status.nodes[4].addr.str, "");
-                assert_int_equal(status.nodes[5].nodeid.type, C_BOOL);
-                assert_string_equal(status.nodes[5].addr.str, "hi");
-                assert_int_equal(status.nodes[6].nodeid.type, C_IPV4);
+                check_status_of_every_kind(&status);
                 assert_int_equal(confd_ha_get_status(fd, &status), CONFD_OK);
                 assert_int_equal(status.state, CONFD_HA_STATE_NONE);
                 assert_int_equal(status.num_nodes, 0);
