@@ -182,8 +182,6 @@ const struct error_entry error_table[] = {
           "Values have at most 8 MiB, a transaction at most 16 MiB." },
         { NODE("NoSpace"), 0, NULL, "The reference node's disk is full; nothing was changed.",
           "df of its DataDirectory=; during a copy it needs twice the space of its data." },
-        { NODE("Uncertain"), 0, NULL, "The reference node cannot say what becomes of this transaction: some node may have it.",
-          "Read the data at the master before writing again." },
         { NODE("Busy"), 0, NULL, "The reference node cannot take this transaction now.", "Try again in a moment." },
         { NODE("NotReady"), 0, NULL, "The reference node is in a start phase below 2, in which it takes no writes yet.",
           "confd-ha-phase2.service moves it on once it has a role; by hand: busctl call org.confd.HANode /org/confd/HANode "
