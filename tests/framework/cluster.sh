@@ -178,7 +178,9 @@ start_writers() { # NAME: through the virtual address, and at each node. They en
     for n in $NODES; do writer "$1-$n" "$(ring "$n")" 2; done
 }
 stop_writers() {
-    [ ${#writers[@]} = 0 ] || kill "${writers[@]}" 2>/dev/null || true
+    # Without names "wait" would wait for everybody, machines too.
+    [ ${#writers[@]} -gt 0 ] || return 0
+    kill "${writers[@]}" 2>/dev/null || true
     wait "${writers[@]}" 2>/dev/null || true
     writers=()
 }
@@ -199,9 +201,9 @@ lost_writes() { # NAME FILE [HOST TIME]
     for f in "$MACHINES"/writes-"$1"-*; do
         case $f in *-vip | *-vip2) sed 's/$/ V/' "$f" ;; *) sed 's/$/ L/' "$f" ;; esac
     done | sort -n | awk -v host="${3:-}" -v from="${4:-0}" -v dump="$2" '
-        BEGIN { while ((getline line < dump) > 0) { split(line, f, "\t"); have[f[1]] = f[2] } }
-        function judge(t, key, value, who, line) {
-            if (!(who == host && t >= from) && have[key] != "\"" value "\"") print line
+        BEGIN { while ((getline row < dump) > 0) { split(row, f, "\t"); have[f[1]] = f[2] } }
+        function judge(time, name, wrote, by, all) {
+            if (!(by == host && time >= from) && have[name] != "\"" wrote "\"") print all
         }
         $2 != "ok" { next }
         $NF == "V" {
@@ -225,14 +227,15 @@ check_data() { # NAME [--but HOST TIME] NODE...
         shift 3
     }
     for n; do
-        dump "$n" >"$MACHINES/dump-$n"
+        dump "$n" >"$MACHINES/dump-$n" || return 1
         cmp "$MACHINES/dump-$1" "$MACHINES/dump-$n" || {
             echo "the data of $1 and $n differ"
             diff "$MACHINES/dump-$1" "$MACHINES/dump-$n" | head -n 20
             return 1
         }
     done
-    lost=$(lost_writes "$name" "$MACHINES/dump-$1" "${but[@]}")
+    # Called where a failure alone ends nothing.
+    lost=$(lost_writes "$name" "$MACHINES/dump-$1" "${but[@]}") || return 1
     [ -z "$lost" ] || {
         echo "acknowledged and lost: $(echo "$lost" | wc -l), as:"
         echo "$lost" | head -n 10
