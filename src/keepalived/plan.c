@@ -14,11 +14,12 @@ static struct plan later(enum step step, uint64_t at) {
 }
 
 /* A BeSlave ends what this node could still prove of its own data: were the master to be found dead by it, nobody could
- * take over. So who may take over looks first whether there is a master at the other side. */
-static struct plan follow(const struct wishes *w, const struct node_view *n, const struct progress *p) {
+ * take over; and one that fails anyway could cross an administrator's order. So it looks first whether there is a master at
+ * the other side. */
+static struct plan follow(const struct node_view *n, const struct progress *p) {
         if (n->follows_peer || n->synchronizing)
                 return (struct plan) {};
-        return later(plan_may_take_over(w, n) ? STEP_PROBE_PEER : STEP_FOLLOW, p->follow_again_usec);
+        return later(STEP_PROBE_PEER, p->follow_again_usec);
 }
 
 struct plan plan_next(const struct wishes *w, const struct node_view *n, const struct progress *p) {
@@ -40,7 +41,7 @@ struct plan plan_next(const struct wishes *w, const struct node_view *n, const s
                  * may be for want of data, and then this is what mends it. */
                 if (n->state == STATE_MASTER || n->state == STATE_RELAY)
                         return later(STEP_BE_NONE, p->none_again_usec);
-                return follow(w, n, p);
+                return follow(n, p);
         case WISH_STOP:
                 if (n->state != STATE_NONE || n->synchronizing)
                         return later(STEP_BE_NONE, p->none_again_usec);

@@ -21,7 +21,7 @@ struct node_view {
 enum step {
         STEP_NOTHING,
         STEP_TAKE_OVER,
-        STEP_FOLLOW,       /* BeSlave */
+        STEP_FOLLOW,       /* BeSlave; not planned, but what the next leads to */
         STEP_PROBE_PEER,   /* does the peer's ConfD listen as a master does? if so, follow */
         STEP_BE_NONE,
         STEP_SLAVE_DEAD

@@ -150,8 +150,8 @@ static void on_probed(bool listens, void *userdata) {
 
         w->probe = probe_free(w->probe);
         /* The wish or the role may be another by now. */
-        if (listens && (w->wishes.role == WISH_BACKUP || w->wishes.role == WISH_FAULT) && w->view.state == STATE_NONE &&
-            w->under_way == STEP_NOTHING)
+        if (listens && (w->wishes.role == WISH_BACKUP || w->wishes.role == WISH_FAULT) && !w->view.synchronizing &&
+            w->view.state != STATE_MASTER && w->under_way == STEP_NOTHING)
                 (void) order(w, STEP_FOLLOW);
         else
                 w->progress.follow_again_usec = usec_add(now_monotonic(), RETRY_REFUSED_USEC);

@@ -37,6 +37,21 @@ forget() {
         : >"$work/calls"
 }
 
+# Somebody at the peer's HA port, as at a master's.
+cat >"$work/listener" <<'END'
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen(8)
+while True:
+    s.accept()[0].close()
+END
+listen() {
+        /usr/bin/python3 "$work/listener" "$port" &
+        listener=$!
+        pids+=("$listener")
+}
 start_mock
 set_property Connected b true
 set_property NodeId s n2
@@ -47,6 +62,9 @@ pids+=("$worker")
 wait_for busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --auto-start=no get-property org.confd.HA /org/confd/HA org.confd.HA State
 
 ok "a wish is stored" wish BACKUP
+ok "nobody listens at the peer" wait_for grep -q "wishes BACKUP" "$work/worker.log"
+is "and nothing is ordered" "$(calls | grep -c BeSlave)" 0
+listen
 eventually "a backup without data follows the peer" called 'BeSlave n2 n1 127.0.0.1 no'
 forget
 mock Fail sss BeSlave "" ""
@@ -54,6 +72,7 @@ mock Emit ssas BeSlaveResult ss 2 org.confd.HA.Error.Connect refused
 eventually "a peer that is not master yet is tried again" called 'BeSlave n2 n1'
 fails "a node that has no data is not fit to be master" 1 "not that of the last master" keepalived check
 
+kill "$listener"
 set_property Master '(ss)' n1 127.0.0.1
 set_property InSync b true
 set_property LastInSync '(sssts)' slave n1 127.0.0.1 0 lasts
@@ -70,13 +89,9 @@ ok "who lost its master is fit to be master" keepalived check
 ok "a worker that has looked for the peer" wait_for grep -q "ConfD is none" "$work/worker.log"
 is "has given no order" "$(calls | grep -c BeSlave)" 0
 # Somebody listens there again: it is followed.
-/usr/bin/python3 -c 'import socket, sys
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(8)
-while True: s.accept()[0].close()' "$port" &
-listener=$!
-pids+=("$listener")
+listen
 eventually "a peer that listens is followed" called 'BeSlave n2 n1'
-kill $listener
+kill "$listener"
 ok "after a be-slave was begun, this node is not fit" eval '! keepalived check'
 
 set_property Master '(ss)' n1 127.0.0.1
@@ -144,6 +159,7 @@ fails "words that keepalived does not use" 64 "no state of keepalived" keepalive
 
 # Its service goes and comes back: the wish is kept.
 set_property LastInSync '(sssts)' "" "" "" 0 ""
+listen
 wish BACKUP
 mock Leave
 mock Return

@@ -38,9 +38,9 @@ static void a_backup_that_is_master_gives_that_up_first(void **unused) {
         assert_int_equal(next(WISH_STOP, node(STATE_MASTER)), STEP_BE_NONE);
 }
 
-static void a_backup_without_anything_to_prove_follows(void **unused) {
-        assert_int_equal(next(WISH_BACKUP, node(STATE_NONE)), STEP_FOLLOW);
-        assert_int_equal(next(WISH_FAULT, node(STATE_NONE)), STEP_FOLLOW);
+static void a_backup_without_anything_to_prove_looks_for_a_master(void **unused) {
+        assert_int_equal(next(WISH_BACKUP, node(STATE_NONE)), STEP_PROBE_PEER);
+        assert_int_equal(next(WISH_FAULT, node(STATE_NONE)), STEP_PROBE_PEER);
 }
 
 /* A BeSlave would end what it can prove, just when it may have to take over. */
@@ -60,7 +60,7 @@ static void a_stale_backup_follows_whatever_it_once_was(void **unused) {
         struct progress p = {};
 
         n.lost_master = true;
-        assert_int_equal(plan_next(&w, &n, &p).step, STEP_FOLLOW);
+        assert_int_equal(plan_next(&w, &n, &p).step, STEP_PROBE_PEER);
         assert_false(plan_may_take_over(&w, &n));
         n.in_sync = true;
         assert_true(plan_may_take_over(&w, &n));
@@ -78,7 +78,7 @@ static void who_follows_or_joins_is_left_alone(void **unused) {
 }
 
 static void a_slave_of_somebody_else_follows_the_peer(void **unused) {
-        assert_int_equal(next(WISH_BACKUP, node(STATE_SLAVE)), STEP_FOLLOW);
+        assert_int_equal(next(WISH_BACKUP, node(STATE_SLAVE)), STEP_PROBE_PEER);
 }
 
 static void a_silent_peer_is_dead_only_at_the_master_that_has_it(void **unused) {
@@ -190,7 +190,7 @@ int main(void) {
                 cmocka_unit_test(nothing_is_done_before_keepalived_has_told),
                 cmocka_unit_test(a_master_wish_takes_over_and_is_kept),
                 cmocka_unit_test(a_backup_that_is_master_gives_that_up_first),
-                cmocka_unit_test(a_backup_without_anything_to_prove_follows),
+                cmocka_unit_test(a_backup_without_anything_to_prove_looks_for_a_master),
                 cmocka_unit_test(a_backup_that_lost_its_master_looks_before_it_follows),
                 cmocka_unit_test(a_stale_backup_follows_whatever_it_once_was),
                 cmocka_unit_test(who_follows_or_joins_is_left_alone),
