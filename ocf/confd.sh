@@ -81,8 +81,11 @@ ask_patiently() { # CENTISECONDS [confd]
 }
 
 order() { # VERB ARGUMENT...: sets $words; returns as ask does
-    local rc
-    words=$(bounded $((OCF_RESKEY_timeout * 100 + 100)) confd-hactl --json=short --timeout="$OCF_RESKEY_timeout" "$@" 2>&1)
+    local rc ignoring=
+    # An inhibitor is for people and their scripts; who wants the cluster manager to wait has maintenance-mode.
+    [ "$1" = slave-dead ] || ignoring=--ignore-inhibitors
+    words=$(bounded $((OCF_RESKEY_timeout * 100 + 100)) \
+        confd-hactl --json=short --timeout="$OCF_RESKEY_timeout" $ignoring "$@" 2>&1)
     rc=$?
     case $rc-$words in
     0-*) return 0 ;;

@@ -23,11 +23,19 @@ DEADLINE = float(os.environ.get("DEADLINE", "30"))
 
 class Terminal:
     def __init__(self, command):
+        waits, go = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Not before the settings have been looked at, which the program may change at once.
+            os.read(waits, 1)
+            os.close(waits)
+            os.close(go)
             os.execvp(command[0], command)
         self.resize(24, 80)
         self.settings = termios.tcgetattr(self.fd)
+        os.write(go, b".")
+        os.close(go)
+        os.close(waits)
         self.output = b""
         self.seen = 0
         self.open = True
