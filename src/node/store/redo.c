@@ -450,8 +450,12 @@ int redo_recover(struct redo *r, uint64_t generation, const struct generation_st
                 older = 1;
         r->last = there[older] ? first[older].previous : r->header.base;
         k = read_segment(r, older, &data, &found, q);
-        if (k >= 0 && there[!older])
+        if (k >= 0 && there[!older]) {
+                /* An older one that ends too soon was being used again, and so all of it had been applied. */
+                if (!found)
+                        r->last = first[!older].previous;
                 k = read_segment(r, !older, &data, &found, q);
+        }
         if (k >= 0)
                 k = look_behind(r);
         if (k < 0)

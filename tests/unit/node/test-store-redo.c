@@ -359,10 +359,92 @@ static void reads_see_what_is_not_applied_yet(void **state) {
         assert_value(f, "/h", "3");
 }
 
+/* ---- a log by itself ---- */
+
+static struct job *new_job(const char *key, size_t size) {
+        struct job *j = job_new(JOB_COMMIT);
+        char *value = malloc(size + 1);
+        static uint64_t sequence;
+
+        assert_non_null(value);
+        assert_non_null(j);
+        memset(value, 'v', size);
+        value[size] = 0;
+        j->transaction = one(key, value);
+        j->bytes = transaction_size(j->transaction);
+        j->sequence = ++sequence;
+        free(value);
+        return j;
+}
+
+/* The state of data that has it. */
+static struct generation_state log_one(struct redo *redo, const char *key, size_t size, uint64_t applied) {
+        struct generation_state state = {};
+        struct job *j = new_job(key, size);
+
+        assert_int_equal(redo_room(redo, 1, j->bytes, applied), 1);
+        assert_int_equal(redo_write(redo, j, 1), 0);
+        state.sequence = j->sequence;
+        strcpy(state.transaction_id, transaction_id(j->transaction));
+        job_free(j);
+        return state;
+}
+
+static struct redo *recover(int fd, const struct generation_state *data, size_t expected) {
+        struct job_queue q = TAILQ_HEAD_INITIALIZER(q);
+        struct redo *redo;
+        struct job *j;
+        size_t n = 0;
+
+        assert_int_equal(redo_open(fd, &redo), 0);
+        assert_int_equal(redo_recover(redo, 1, data, &q), 0);
+        for (; (j = job_queue_pop(&q)); n++)
+                job_free(j);
+        assert_int_equal(n, expected);
+        return redo;
+}
+
+/* What is then written over is not needed any more; but its first record, of one block, may be all that is left of it. */
+static void a_power_failure_at_the_beginning_of_a_segment_used_again_loses_nothing(void **state) {
+        enum { BIG = 1000 * 1000 };
+        struct generation_state data = {}, unapplied = {};
+        struct fixture *f = *state;
+        struct redo *redo;
+        size_t size;
+        uint8_t *before;
+        int fd;
+
+        close_store(f);
+        rename_file(f, "redo", "put-away");
+        fd = open(f->directory, O_RDONLY | O_DIRECTORY);
+        redo = recover(fd, &data, 0);
+        assert_int_equal(redo_reset(redo, 1, &data), 0);
+        (void) log_one(redo, "/first", 10, 0);
+        data = log_one(redo, "/second", 10, 0);
+        while (redo_room(redo, 1, BIG + 100, 0) > 0) /* until both segments are full */
+                data = log_one(redo, "/more", BIG, 0);
+        before = read_redo(f, &size);
+        unapplied = log_one(redo, "/last", BIG, data.sequence);
+        assert_true(unapplied.sequence > data.sequence);
+        redo_free(redo);
+        redo_free(recover(fd, &data, 1));
+        write_redo(f, before + REDO_BLOCK, REDO_BLOCK, REDO_BLOCK);
+        redo = recover(fd, &data, 0);
+        assert_int_equal(redo_last(redo), data.sequence);
+        (void) log_one(redo, "/again", BIG, data.sequence);
+        redo_free(redo);
+        redo_free(recover(fd, &data, 1));
+        close(fd);
+        free(before);
+        rename_file(f, "put-away", "redo");
+        open_store(f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_cut_at_any_byte_leaves_the_whole_transactions_before_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_power_failure_drops_or_tears_only_what_was_not_acknowledged, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_power_failure_at_the_beginning_of_a_segment_used_again_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_damaged_before_its_end_is_no_power_failure, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_log_is_not_applied_to_other_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_was_acknowledged_is_there_after_many_turns_of_the_segments, setup, teardown),
