@@ -78,8 +78,12 @@ static off_t segment_at(const struct redo *r, unsigned segment) {
 static int fill(int fd, off_t from, off_t to, bool write) {
         static const uint8_t zeros[256 * 1024];
 
-        if (!write && fallocate(fd, 0, from, to - from) >= 0)
-                from = to;
+        if (!write) {
+                if (fallocate(fd, 0, from, to - from) >= 0)
+                        from = to;
+                else if (errno != EOPNOTSUPP && errno != ENOSYS)
+                        return redo_error(errno); /* and not what is left of the disk taken from others, for a moment */
+        }
         while (from < to) {
                 ssize_t n = pwrite(fd, zeros, (size_t) MIN(to - from, (off_t) sizeof(zeros)), from);
 
@@ -217,7 +221,8 @@ int redo_grow(struct redo *r, size_t n, size_t bytes) {
                 k = begin_anew(r, r->header.generation, r->last);
         if (k < 0) {
                 r->header.segment_size = before;
-                (void) !ftruncate(r->fd, end);
+                if (k != -ENOTRECOVERABLE) /* the header on the disk may be the new one */
+                        (void) !ftruncate(r->fd, end);
         }
         return k;
 }

@@ -15,7 +15,7 @@ enum { META_PAGES = 2 * 4096 };
 
 /* How often a call fails with EIO from now on; and only for a file whose name has that in it. */
 static struct {
-        atomic_int sync, meta, write;
+        atomic_int sync, data_sync, meta, write;
         const char *file;
 } faults = { .file = "" };
 
@@ -40,7 +40,7 @@ static bool fails(atomic_int *left, int fd) {
 }
 
 _ours_ int fdatasync(int fd) {
-        return fails(&faults.sync, fd) ? -1 : (int) syscall(SYS_fdatasync, fd);
+        return fails(&faults.sync, fd) || fails(&faults.data_sync, fd) ? -1 : (int) syscall(SYS_fdatasync, fd);
 }
 
 _ours_ int fsync(int fd) {
@@ -159,6 +159,27 @@ static void a_disk_that_fails_for_good_ends_it(void **state) {
         assert_int_equal(commit(f, "/c", "4"), 0);
 }
 
+/* Which of its two beginnings is on the disk is not known: either has to fit it. */
+static void a_log_that_could_not_be_made_larger_is_taken_at_the_next_start(void **state) {
+        char *big = malloc(VALUE_SIZE_MAX + 1);
+        struct fixture *f = *state;
+        bool failed = false;
+
+        memset(big, 'v', VALUE_SIZE_MAX);
+        big[VALUE_SIZE_MAX] = 0;
+        store_set_failed_callback(f->store, on_failed, &failed);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        faults.file = "/redo";
+        atomic_store(&faults.data_sync, 1);
+        assert_int_equal(commit(f, "/big", big), -ENOTRECOVERABLE);
+        run_until(f->event, &failed);
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_value(f, "/big", NULL);
+        assert_int_equal(commit(f, "/big", big), 0);
+        free(big);
+}
+
 /* The name of what is in force has to be durable before what it replaces is removed. */
 static void a_swap_whose_directory_cannot_be_synced_leaves_the_old_data(void **state) {
         struct fixture *f = *state;
@@ -226,6 +247,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_file_that_cannot_be_written_any_more_ends_it_and_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_commit_whose_sync_fails_is_nowhere, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_disk_that_fails_for_good_ends_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_log_that_could_not_be_made_larger_is_taken_at_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_whose_directory_cannot_be_synced_leaves_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_snapshot_is_let_go_before_a_commit_is_refused, setup, teardown),
         };
