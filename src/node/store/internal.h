@@ -67,6 +67,7 @@ struct store {
         bool running;
         struct redo *redo;
         uint64_t number; /* of the generation in force */
+        size_t alone;    /* of the next jobs, each is tried alone */
         struct broken_chain {
                 uint64_t chain;
                 int error;

@@ -101,11 +101,18 @@ static void commit_alone(struct store *s, struct job *j) {
                 chain_break(s, j->chain, j->result);
 }
 
-/* Runs the commit at the head of the queue and those right behind it. Returns how many jobs were done. */
+/* Runs the commit at the head of the queue and those right behind it. Returns how many jobs were done. Those that are tried alone
+ * are handed back one by one: each may need the room that the loop gets for it by applying the ones before. */
 static size_t run_commits(struct store *s, struct job *first) {
         size_t n = 0, bytes = 0;
         bool broken = false;
         struct job *j;
+
+        if (s->alone > 0) {
+                s->alone--;
+                commit_alone(s, first);
+                return 1;
+        }
 
         for (j = first; j && j->kind == JOB_COMMIT && n < REDO_GROUP_MAX && (n == 0 || (bytes + j->bytes <= STORE_GROUP_BYTES_MAX && redo_fits(s->redo, n + 1, bytes + j->bytes)));
              j = TAILQ_NEXT(j, queue)) {
@@ -115,10 +122,9 @@ static size_t run_commits(struct store *s, struct job *first) {
         }
         if (!broken && n > 1 && commit_jobs(s, first, n, bytes) >= 0)
                 return n; /* their results are 0 as they are */
-        j = first;
-        for (size_t i = 0; i < n; i++, j = TAILQ_NEXT(j, queue))
-                commit_alone(s, j);
-        return n;
+        s->alone = n - 1;
+        commit_alone(s, first);
+        return 1;
 }
 
 static void run(struct store *s, struct job *j) {

@@ -241,6 +241,56 @@ static void a_snapshot_is_let_go_before_a_commit_is_refused(void **state) {
         open_store(f);
 }
 
+static void count_done(int result, struct transaction *t, void *userdata) {
+        size_t *n = userdata;
+
+        n[result < 0]++;
+}
+
+/* Each alone takes a block of the redo log, which has room for a few dozen there: more than those that share an fsync. */
+static void commit_many_alone(struct fixture *f) {
+        enum { MANY = 1000 };
+        struct transaction *t[MANY], *big;
+        char key[32], *value = malloc(VALUE_SIZE_MAX + 1);
+        uint64_t broken, deadline;
+        struct outcome o = {};
+        size_t done[2] = {};
+
+        memset(value, 'v', VALUE_SIZE_MAX);
+        value[VALUE_SIZE_MAX] = 0;
+        open_store(f);
+        broken = store_chain_new(f->store);
+        big = one("/big", value);
+        assert_int_equal(store_commit_chained(f->store, broken, big, on_commit, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, -ENOSPC);
+        for (size_t i = 0; i < MANY; i++) {
+                (void) snprintf(key, sizeof(key), "/key/%zu", i);
+                t[i] = one(key, "1");
+        }
+        for (size_t i = 0; i < MANY; i++)
+                assert_int_equal(store_commit_chained(f->store, i % 2 ? broken : 0, t[i], count_done, done), 0);
+        for (deadline = now_monotonic() + DEADLINE_USEC; done[0] + done[1] < MANY;) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 100 * 1000) >= 0);
+        }
+        assert_int_equal(done[0], MANY / 2);
+        assert_int_equal(store_entries(f->store), MANY / 2);
+        for (size_t i = 0; i < MANY; i++)
+                transaction_unref(t[i]);
+        transaction_unref(big);
+        free(value);
+        close_store(f);
+}
+
+static void many_that_are_tried_alone_wait_for_no_room_that_they_take_themselves(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        (void) in_tmpfs(commit_many_alone, f, "size=4m");
+        open_store(f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(an_error_in_the_page_that_tells_the_others_is_survived, setup, teardown),
@@ -250,6 +300,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_log_that_could_not_be_made_larger_is_taken_at_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_whose_directory_cannot_be_synced_leaves_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_snapshot_is_let_go_before_a_commit_is_refused, setup, teardown),
+                cmocka_unit_test_setup_teardown(many_that_are_tried_alone_wait_for_no_room_that_they_take_themselves, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("node-store-faults", tests, NULL, NULL);
