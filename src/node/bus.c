@@ -65,6 +65,9 @@ static int set_commit_error(sd_bus_error *error, int r) {
         case COMMIT_MAYBE_ONLY_HERE:
                 return fail(error, ERROR_PREFIX "Uncertain", "The transaction is stored here, but perhaps nowhere else: the role ended "
                             "before all slaves had it; read the data again, from whoever is master then");
+        case -ENOTRECOVERABLE:
+                return fail(error, ERROR_PREFIX "Uncertain", "The store has failed: only its next start shows whether the transaction is "
+                            "stored; read the data again, from whoever is master then");
         case -ENOSPC:
         case -EDQUOT:
         case -EFBIG:
