@@ -80,6 +80,7 @@ static int overlay_change(struct overlay *o, const struct change *c, struct tran
         *ret_new = !e || key_compare(e->key, e->key_size, c->key, c->key_size) != 0;
         if (*ret_new) {
                 height = random_height(o);
+                /* Places for pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
                 e = calloc(1, sizeof(*e) + height * sizeof(e->next[0]));
                 if (!e)
                         return -ENOMEM;
