@@ -44,7 +44,9 @@ answer = json.load(urllib.request.urlopen(sys.argv[1] + "/master"))
 assert answer["answer"] is True and answer["state"] == "master" and answer["node_id"] == "n1", answer' "$url1"
 
 # --- metrics ---
-curl -s "$url1/metrics" >"$work/metrics"
+# Orders are told by no signal: until the service is asked again, a second later at most, they are those of the last time.
+counts_order() { curl -s "$url1/metrics" >"$work/metrics" && grep -q 'orders_total{order="BeMaster",outcome="ok"} 1' "$work/metrics"; }
+eventually "the order is counted" counts_order
 ok "promtool has nothing to say of the metrics" promtool check metrics <"$work/metrics"
 ok "the OpenMetrics parser reads what is for it, and finds the numbers" /usr/bin/python3 - "$url1" <<'PY'
 import sys, urllib.request
