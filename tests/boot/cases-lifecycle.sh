@@ -225,7 +225,8 @@ node_reloads_and_comes_back() {
 }
 
 what_a_person_has_to_mend_is_not_tried_again() {
-    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-data.conf; n1 systemctl restart confd-ha-node.service' EXIT
+    # A directory of the administrator's own, which no purge removes.
+    trap 'n1 rm -f /etc/confd-ha/node.conf.d/z-data.conf; n1 systemctl restart confd-ha-node.service; n1 rm -rf /srv/confd-ha-node' EXIT
     n1 install -d -o confd-ha-node -m 700 /srv/confd-ha-node
     printf '[Node]\nDataDirectory=/srv/confd-ha-node\n' | write n1 /etc/confd-ha/node.conf.d/z-data.conf 644
     fails n1 systemctl restart confd-ha-node.service
