@@ -15,6 +15,7 @@
 
 #include "basic/time-util.h"
 #include "fixture.h"
+#include "scratch.h"
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
         return remove(path);
@@ -23,8 +24,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 struct fixture *fixture_new(void) {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        strcpy(f->directory, "/tmp/test-node-XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
+        assert_true(scratch_directory("test-node", f->directory, sizeof(f->directory)));
         assert_int_equal(sd_event_new(&f->event), 0);
         f->token.data = (uint8_t *) strdup("secret");
         f->token.size = 6;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "scratch.h"
 #include "store-fixture.h"
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
@@ -33,8 +34,7 @@ void close_store(struct fixture *f) {
 int setup(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        strcpy(f->directory, "/tmp/test-node-store-XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
+        assert_true(scratch_directory("test-node-store", f->directory, sizeof(f->directory)));
         open_store(f);
         *state = f;
         return 0;
