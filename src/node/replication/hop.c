@@ -459,6 +459,20 @@ int hop_next(struct hop *h, struct hop_frame *ret) {
 
 /* ---- what is known ---- */
 
+enum hop_progress hop_progress(const struct hop *h) {
+        switch (h->state) {
+        case AWAIT_CLIENT_HELLO:
+                return HOP_GREETED;
+        case HANDSHAKE: /* begun with a whole ClientHello, and over unless its binder was right */
+        case AWAIT_NAMES:
+                return HOP_PROVEN;
+        case OPEN:
+                return HOP_KNOWN;
+        default:
+                return buffer_size(&h->in) > 0 ? HOP_BEGUN : HOP_SILENT;
+        }
+}
+
 bool hop_is_authenticated(const struct hop *h) {
         return h->authenticated;
 }

@@ -85,6 +85,16 @@ struct hop_frame {
 };
 _must_check_ int hop_next(struct hop *h, struct hop_frame *ret);
 
+/* Serving side: how far the other has come, as its bytes show. It only grows, until the connection is over. */
+enum hop_progress {
+        HOP_SILENT,  /* nothing came */
+        HOP_BEGUN,   /* some of the greeting */
+        HOP_GREETED, /* all of it, but no whole ClientHello */
+        HOP_PROVEN,  /* it has the token */
+        HOP_KNOWN,   /* authenticated */
+};
+enum hop_progress hop_progress(const struct hop *h);
+
 /* Both sides have proven themselves and told their names. Stays so when the connection is over. */
 bool hop_is_authenticated(const struct hop *h);
 const struct node_id *hop_peer(const struct hop *h);     /* the other's name, proven once authenticated */

@@ -159,6 +159,9 @@ void remote_drop(struct remote *r, const char *why); /* logs, reports the death 
 void remote_drop_all(struct master *m); /* silently */
 void remote_bury(struct master *m);      /* frees those that are gone */
 
+/* master-strangers.c */
+void strangers_make_room(struct master *m); /* for one more */
+
 /* master-join.c: its way to a slave that has arrived. */
 void remote_on_join(struct remote *r, const struct hop_frame *frame);
 void remote_on_copied(struct remote *r);

@@ -192,70 +192,12 @@ static const struct peer_callbacks callbacks = {
         .closed = on_closed,
 };
 
-/* Where strangers come from. Who has one IPv6 address has the whole /64. */
-struct host {
-        struct remote *oldest; /* NULL: no host */
-        size_t n;
-};
-
-/* Places for them: more than there can be strangers, so that there is always a free one. */
-enum { HOSTS_MAX = 1024 };
-
-static size_t host_bytes(const struct node_address *a) {
-        return a->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr) / 2;
-}
-
-static bool same_host(const struct node_address *a, const struct node_address *b) {
-        return a->family == b->family && memcmp(&a->ip6, &b->ip6, host_bytes(a)) == 0;
-}
-
-static struct host *find_host(struct host hosts[static HOSTS_MAX], const struct node_address *a) {
-        const uint8_t *p = (const uint8_t *) &a->ip6;
-        uint32_t hash = 2166136261;
-
-        for (size_t i = 0; i < host_bytes(a); i++)
-                hash = (hash ^ p[i]) * 16777619;
-        while (hosts[hash % HOSTS_MAX].oldest && !same_host(&hosts[hash % HOSTS_MAX].oldest->address, a))
-                hash++;
-        return &hosts[hash % HOSTS_MAX];
-}
-
-/* Many strangers must not keep out the one that has the token. Those go first that have not said anything to which there was an
- * answer: whoever means it says that at once. Of them, or of all if there are none, the host that has the most loses its oldest.
- * This is done for each one of a flood, so it does not look at each for each. */
-static void make_room(struct master *m) {
-        struct host hosts[HOSTS_MAX] = {}, *host, *most = &hosts[0];
-        bool silent = false;
-        struct remote *r;
-        size_t n = 0;
-
-        TAILQ_FOREACH(r, &m->remotes, remotes)
-                if (!remote_is_joined(r)) {
-                        silent = silent || peer_queued(r->peer) == 0;
-                        n++;
-                }
-        if (n < STRANGERS_MAX)
-                return;
-        TAILQ_FOREACH(r, &m->remotes, remotes) {
-                if (remote_is_joined(r) || (silent && peer_queued(r->peer) > 0))
-                        continue;
-                host = find_host(hosts, &r->address);
-                if (!host->oldest)
-                        host->oldest = r;
-                host->n++;
-                if (host->n > most->n)
-                        most = host;
-        }
-        if (most->oldest)
-                remote_drop(most->oldest, "");
-}
-
 int remote_new(struct master *m, int fd, const struct node_address *address) {
         struct remote *r;
         struct hop *hop;
         int k;
 
-        make_room(m);
+        strangers_make_room(m);
         r = calloc(1, sizeof(*r));
         if (!r) {
                 safe_close(fd);

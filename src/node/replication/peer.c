@@ -11,7 +11,11 @@
 #include "node/replication/peer.h"
 
 /* So much is read before other sources of the loop get their turn. */
-enum { READ_BUDGET = 256 * 1024, KEEP_OUTPUT = 64 * 1024 };
+enum {
+        READ_BUDGET = 256 * 1024,
+        KEEP_OUTPUT = 64 * 1024,
+        JUNK_MAX = 16 * 1024, /* from a refused one: more than was under way when it was refused */
+};
 
 struct peer {
         unsigned refs; /* the owner's and one while a callback runs */
@@ -33,6 +37,9 @@ struct peer {
         enum ha_error code;
         char *reason;
         uint64_t last_input;
+        enum hop_progress progress;
+        uint64_t last_step;
+        size_t junk;         /* that came after the refusal */
         uint64_t written;    /* bytes, to the socket */
 };
 
@@ -171,7 +178,21 @@ static bool discard_input(struct peer *p) {
                 end(p, p->code, p->reason ?: "refused");
                 return false;
         }
+        p->junk += n > 0 ? (size_t) n : 0;
+        if (p->junk > JUNK_MAX) {
+                end(p, p->code, p->reason ?: "refused");
+                return false;
+        }
         return true;
+}
+
+static void note_progress(struct peer *p) {
+        enum hop_progress progress = hop_progress(p->hop);
+
+        if (progress > p->progress) {
+                p->progress = progress;
+                p->last_step = p->last_input;
+        }
 }
 
 static bool read_input(struct peer *p) {
@@ -207,6 +228,7 @@ static bool read_input(struct peer *p) {
                 spent += (size_t) n;
                 if (!process(p) && (p->dead || p->over))
                         return false;
+                note_progress(p);
         }
         return true;
 }
@@ -305,7 +327,7 @@ int peer_new(sd_event *event, int fd, bool connecting, struct hop *hop, const st
         p->callbacks = *callbacks;
         p->userdata = userdata;
         p->connecting = connecting;
-        p->last_input = now_monotonic();
+        p->last_input = p->last_step = now_monotonic();
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         p->events = connecting ? EPOLLOUT : EPOLLIN;
         r = sd_event_add_io(event, &p->io, fd, p->events, on_io, p);
@@ -405,6 +427,14 @@ void peer_refuse(struct peer *p, enum ha_error code, const char *reason) {
         p->reason = strdup(reason);
         flush(p);
         set_events(p);
+}
+
+enum hop_progress peer_progress(const struct peer *p) {
+        return p->progress;
+}
+
+uint64_t peer_last_step(const struct peer *p) {
+        return p->last_step;
 }
 
 uint64_t peer_last_input(const struct peer *p) {

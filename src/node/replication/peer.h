@@ -56,8 +56,12 @@ void peer_resume(struct peer *p);
 bool peer_is_paused(const struct peer *p);
 
 /* Sends a refusal and what else is in the output, ends our direction, and waits for the other side to close (`closed` tells it;
- * the caller limits the time). */
+ * the caller limits the time), or to say more than anybody does who has not heard it yet. */
 void peer_refuse(struct peer *p, enum ha_error code, const char *reason);
+
+/* Serving side: how far it came, and when it last came further (monotonic; at first, when it was made). */
+enum hop_progress peer_progress(const struct peer *p);
+uint64_t peer_last_step(const struct peer *p);
 
 /* When bytes last came (monotonic); and that this be now, because until now we could not have noticed. */
 uint64_t peer_last_input(const struct peer *p);

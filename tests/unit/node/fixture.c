@@ -388,6 +388,7 @@ pid_t fork_slave(struct fixture *f, unsigned number, struct node *master, bool r
                         if (sd_event_run(f->event, UINT64_MAX) < 0)
                                 _exit(99);
         } while (rejoin);
+        fprintf(stderr, "# %s: %s\n", n->name, n->reason);
         n->store = store_free(n->store);
         _exit(n->code);
 }

@@ -22,6 +22,7 @@ enum {
         OPEN_MAX = STRANGERS_MAX + 80, /* at a time: more than the master keeps */
         PATIENCE_SEC = 4 * STRANGER_SEC, /* for it to get rid of one, on a busy machine */
         MEMORY_MAX = 32 * 1024 * 1024,
+        COMMIT_USEC_MAX = 50 * 1000, /* or twice of what it takes in peace: the flood's own process takes a processor */
         FLOOD = 7, /* its place among the children */
 };
 
@@ -170,6 +171,31 @@ static int on_turn(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* What commits take, in the middle of them. */
+struct times {
+        uint64_t all[65536];
+        size_t n;
+};
+
+static void timed_commit(struct node *n, struct times *t) {
+        uint64_t begin = now_monotonic();
+
+        assert_int_equal(node_set(n, "/key", t->n % 2 ? "1" : "2"), 0);
+        if (t->n < ELEMENTSOF(t->all))
+                t->all[t->n++] = now_monotonic() - begin;
+}
+
+static int compare_times(const void *a, const void *b) {
+        const uint64_t *x = a, *y = b;
+
+        return *x < *y ? -1 : *x > *y;
+}
+
+static uint64_t median(struct times *t) {
+        qsort(t->all, t->n, sizeof(t->all[0]), compare_times);
+        return t->n > 0 ? t->all[t->n / 2] : 0;
+}
+
 static pid_t start_flood(struct fixture *f, struct node *master, int *ret_go) {
         int go[2];
         pid_t pid;
@@ -191,9 +217,9 @@ static pid_t start_flood(struct fixture *f, struct node *master, int *ret_go) {
 static void ten_thousand_strangers_cost_little_and_keep_nobody_out(void **state) {
         struct fixture *f = fixture_new();
         struct node *a = node_new(f, 1);
+        static struct times in_peace, in_flood;
         size_t idle, most = 0;
-        uint64_t longest = 0, begin, flood_begin;
-        unsigned commits = 0;
+        uint64_t begin;
         bool rightful = false;
         int status = 0, go;
         sd_event_source *post;
@@ -204,30 +230,29 @@ static void ten_thousand_strangers_cost_little_and_keep_nobody_out(void **state)
         node_be_master(a);
         fork_slave(f, 2, a, /* rejoin= */ false, 0);
         WAIT(f, a->arrived == 1);
-        for (int i = 0; i < 20; i++)
-                assert_int_equal(node_set(a, "/idle", "1"), 0);
+        for (int i = 0; i < 100; i++)
+                timed_commit(a, &in_peace);
         idle = allocated();
         assert_int_equal(sd_event_add_post(f->event, &post, on_turn, &most), 0);
-        flood_begin = now_monotonic();
+        begin = now_monotonic();
         assert_int_equal(write(go, "x", 1), 1);
         while (waitpid(pid, &status, WNOHANG) == 0) {
-                begin = now_monotonic();
-                assert_int_equal(node_set(a, "/busy", commits++ % 2 ? "1" : "2"), 0);
-                longest = MAX(longest, now_monotonic() - begin);
-                assert_true(begin - flood_begin < 250 * USEC_PER_SEC);
-                if (!rightful && begin - flood_begin > USEC_PER_SEC) {
-                        /* Somebody who has the token comes in the middle of it, and comes again if the crowd has pushed him out
-                         * before he could prove it. */
+                timed_commit(a, &in_flood);
+                assert_true(now_monotonic() - begin < 250 * USEC_PER_SEC);
+                if (!rightful && now_monotonic() - begin > USEC_PER_SEC) {
+                        /* Somebody who has the token comes in the middle of it, once. */
                         rightful = true;
-                        fork_slave(f, 3, a, /* rejoin= */ true, 0);
+                        fork_slave(f, 3, a, /* rejoin= */ false, 0);
                 }
         }
         f->children[FLOOD] = 0;
-        print_message("# %zu KiB over idle, %u commits, the longest took %.0f ms, %.1f s in all\n",
-                      (MAX(most, idle) - idle) / 1024, commits, (double) longest / 1000, (double) (now_monotonic() - flood_begin) / 1e6);
+        print_message("# %zu KiB over idle; %zu commits, in the median %llu us, and %llu us before; %.1f s in all\n",
+                      (MAX(most, idle) - idle) / 1024, in_flood.n, (unsigned long long) median(&in_flood),
+                      (unsigned long long) median(&in_peace), (double) (now_monotonic() - begin) / 1e6);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
         assert_true(most < idle + MEMORY_MAX);
+        assert_true(median(&in_flood) <= MAX(2 * median(&in_peace), (uint64_t) COMMIT_USEC_MAX));
         assert_true(rightful);
         WAIT(f, a->arrived == 2);
         assert_int_equal(a->died, 0);
@@ -236,8 +261,156 @@ static void ten_thousand_strangers_cost_little_and_keep_nobody_out(void **state)
         fixture_free(f);
 }
 
+/* ---- who goes ---- */
+
+/* Strangers of this process: their sockets, by the order in which they came. */
+struct crowd {
+        struct fixture *f;
+        struct node *master;
+        int fds[2 * STRANGERS_MAX];
+        size_t n;
+};
+
+/* One from host `host`; it says the first `n` bytes of HELLO. Returns when the master has answered a whole one, or has at least had
+ * time to see it. */
+static int comes(struct crowd *c, unsigned host, size_t n) {
+        static const uint8_t hello[] = { 0, 0, 0, 13, HOP_HELLO, 'C', 'O', 'N', 'F', 'D', '-', 'H', 'A', 0, 2, 0, 2 };
+        struct node_address from = c->master->config.ha_address;
+        struct sockaddr_storage sa;
+        socklen_t size;
+        char byte;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0 && c->n < ELEMENTSOF(c->fds));
+        from.ip4.s_addr = htonl(ntohl(from.ip4.s_addr) + 64 + host);
+        from.port = 0;
+        assert_int_equal(node_address_to_sockaddr(&from, 0, &sa, &size), 0);
+        assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int) { 1 }, sizeof(int)), 0);
+        assert_int_equal(bind(fd, (struct sockaddr *) &sa, size), 0);
+        assert_int_equal(node_address_to_sockaddr(&c->master->config.ha_address, FIXTURE_PORT, &sa, &size), 0);
+        if (connect(fd, (struct sockaddr *) &sa, size) < 0)
+                assert_int_equal(errno, EINPROGRESS);
+        if (n > 0)
+                assert_int_equal(send(fd, hello, MIN(n, sizeof(hello)), MSG_NOSIGNAL), MIN(n, sizeof(hello)));
+        c->fds[c->n++] = fd;
+        if (n >= sizeof(hello))
+                WAIT(c->f, recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+        else
+                for (int i = 0; i < 4; i++)
+                        assert_true(sd_event_run(c->f->event, 0) >= 0);
+        return fd;
+}
+
+static bool was_sent_away(int fd) {
+        char buf[256];
+        ssize_t n;
+
+        do
+                n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+        while (n > 0);
+        return n == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+static void go_home(struct crowd *c) {
+        while (c->n > 0)
+                close(c->fds[--c->n]);
+        node_be_none(c->master);
+        fixture_free(c->f);
+}
+
+static void crowd_init(struct crowd *c) {
+        c->n = 0;
+        c->f = fixture_new();
+        c->master = node_new(c->f, 1);
+        node_be_master(c->master);
+}
+
+enum { SAYS_NOTHING = 0, SAYS_HALF = 8, SAYS_HELLO = 17, HOSTS = 1, MANY_HOSTS = 128 };
+
+/* He has said nothing yet, and all others have said more: he is let go on, from wherever they come. */
+static void who_has_just_come_stays_among_those_who_have_said_more(void **state) {
+        static const unsigned hosts[] = { HOSTS, MANY_HOSTS };
+        static struct crowd c;
+
+        for (size_t i = 0; i < ELEMENTSOF(hosts); i++) {
+                int newcomer;
+
+                crowd_init(&c);
+                for (unsigned k = 0; k < STRANGERS_MAX; k++)
+                        comes(&c, 1 + k % hosts[i], SAYS_HELLO);
+                newcomer = comes(&c, 0, SAYS_NOTHING);
+                for (unsigned k = 0; k < 32; k++)
+                        comes(&c, 1 + k % hosts[i], SAYS_HELLO);
+                assert_false(was_sent_away(newcomer));
+                assert_true(was_sent_away(c.fds[0]));
+                go_home(&c);
+        }
+}
+
+/* Nobody who comes and says less pushes him out, not from his own address either. */
+static void who_was_greeted_stays_among_those_who_say_less(void **state) {
+        static const size_t say[] = { SAYS_NOTHING, SAYS_HALF };
+        static struct crowd c;
+
+        for (size_t i = 0; i < ELEMENTSOF(say); i++) {
+                int greeted;
+
+                crowd_init(&c);
+                greeted = comes(&c, 0, SAYS_HELLO);
+                for (unsigned k = 0; k < STRANGERS_MAX + 64; k++)
+                        comes(&c, 0, say[i]);
+                assert_false(was_sent_away(greeted));
+                assert_true(was_sent_away(c.fds[1]));
+                go_home(&c);
+        }
+}
+
+/* Of those that have come equally far the host that has the most loses the one that stands still for the longest. */
+static void the_host_with_the_most_loses_its_slowest(void **state) {
+        static struct crowd c;
+        int alone;
+
+        crowd_init(&c);
+        alone = comes(&c, 0, SAYS_HELLO);
+        for (unsigned k = 0; k < STRANGERS_MAX - 1; k++)
+                comes(&c, 1 + (k >= 100), SAYS_HELLO);
+        comes(&c, 3, SAYS_HELLO);
+        assert_false(was_sent_away(alone));
+        assert_false(was_sent_away(c.fds[1]));
+        assert_true(was_sent_away(c.fds[101]));
+        assert_false(was_sent_away(c.fds[102]));
+        go_home(&c);
+}
+
+/* As a node of the former protocol that goes on with what it would have said: it is let to hear why, and not to say all it likes. */
+static void a_refused_one_says_so_much_and_no_more(void **state) {
+        static const uint8_t old[] = { 0, 0, 0, 13, HOP_HELLO, 'C', 'O', 'N', 'F', 'D', '-', 'H', 'A', 0, 1, 0, 1 };
+        static const uint8_t junk[4096];
+        static struct crowd c;
+        size_t said = 0;
+        uint64_t begin;
+        ssize_t n;
+        int fd;
+
+        crowd_init(&c);
+        fd = comes(&c, 0, SAYS_NOTHING);
+        assert_int_equal(send(fd, old, sizeof(old), 0), sizeof(old));
+        begin = now_monotonic();
+        while ((n = send(fd, junk, sizeof(junk), MSG_NOSIGNAL)) > 0 || errno == EAGAIN) {
+                said += n > 0 ? (size_t) n : 0;
+                assert_true(now_monotonic() - begin < STRANGER_SEC * USEC_PER_SEC / 2);
+                assert_true(sd_event_run(c.f->event, 0) >= 0);
+        }
+        assert_true(said < 16 * 1024 * 1024); /* most of it was never read */
+        go_home(&c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(who_has_just_come_stays_among_those_who_have_said_more),
+                cmocka_unit_test(who_was_greeted_stays_among_those_who_say_less),
+                cmocka_unit_test(the_host_with_the_most_loses_its_slowest),
+                cmocka_unit_test(a_refused_one_says_so_much_and_no_more),
                 cmocka_unit_test(ten_thousand_strangers_cost_little_and_keep_nobody_out),
         };
 
