@@ -51,11 +51,12 @@ static void set_timer(sd_event_source *s, uint64_t when) {
 
 /* Between half of the delay and all of it, so that many services do not knock at the same time. */
 static uint64_t jitter(uint64_t delay) {
+        uint64_t least = delay / 2;
         uint32_t random = 0;
 
         if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
                 random = (uint32_t) now_monotonic();
-        return delay / 2 + (uint64_t) ((double) (delay - delay / 2) * random / UINT32_MAX);
+        return least + (uint64_t) ((double) (delay - least) * random / UINT32_MAX);
 }
 
 static uint64_t next_delay(const struct link *l, uint64_t *delay) {
