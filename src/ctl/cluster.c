@@ -40,7 +40,7 @@ int cluster_open(struct cluster *cluster, struct ctl *c, char **hosts, uint64_t 
                 n++;
         n = MAX(n, (size_t) 1);
         *cluster = (struct cluster) { .c = c };
-        cluster->members = calloc(n, sizeof(*cluster->members));
+        cluster->members = calloc(n, sizeof(struct member *));
         r = cluster->members ? sd_event_new(&cluster->event) : -ENOMEM;
         for (; r >= 0 && cluster->n_members < n; cluster->n_members += r >= 0)
                 r = member_new(cluster->members + cluster->n_members, c, hosts ? hosts[cluster->n_members] : NULL,

@@ -58,6 +58,7 @@ static enum ctl_exit watch_it(struct ctl *c, struct cluster *cluster, live_draw_
         r = live_run(v.live);
         live_free(v.live);
         cluster->changed = NULL;
+        cluster->userdata = NULL;
         if (r < 0)
                 complain(c, CTL_ERROR_FAILED, NULL, "Cannot go on: %s", strerror(-r));
         return r < 0 ? CTL_FAILED : CTL_DONE;
