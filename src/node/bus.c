@@ -24,6 +24,9 @@ struct node_bus {
         sd_bus *bus;
         sd_event_source *reconnect;
         sd_event_source *emit;
+        sd_event_source *emit_again;
+        sd_event_source *patience; /* of the start, with a bus that does not answer */
+        bool started; /* it has been told what came of the start */
         bool refused; /* the name, when we came back */
         struct bus_reads *reads;
         unsigned n_applies;
@@ -399,6 +402,20 @@ void node_bus_changed(struct node_bus *b) {
                 log_debug("D-Bus: cannot schedule PropertiesChanged");
 }
 
+static int on_emit_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        node_bus_changed(userdata);
+        return 0;
+}
+
+/* A bus that takes nothing is told later, of what is so then: word of each commit would fill the memory. */
+static bool must_wait(struct node_bus *b) {
+        uint64_t queued = 0;
+
+        return b->bus && sd_bus_get_n_queued_write(b->bus, &queued) >= 0 && queued >= BUS_EMIT_QUEUED_MAX &&
+               sd_event_source_set_time_relative(b->emit_again, BUS_EMIT_AGAIN_USEC) >= 0 &&
+               sd_event_source_set_enabled(b->emit_again, SD_EVENT_ONESHOT) >= 0;
+}
+
 static int on_emit(sd_event_source *source, void *userdata) {
         struct node_bus *b = userdata;
         const char *state = b->ops->state(b->userdata);
@@ -408,6 +425,8 @@ static int on_emit(sd_event_source *source, void *userdata) {
         char *names[5];
         size_t n = 0;
 
+        if (must_wait(b))
+                return 0;
         if (!b->state || !streq(b->state, state))
                 names[n++] = (char *) "State";
         if (!b->transaction_id || !streq(b->transaction_id, transaction_id))
@@ -463,23 +482,52 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return 0;
 }
 
+/* What came of the start, once. */
+static void started(struct node_bus *b, int r, const char *why) {
+        _cleanup_free_ char *text = NULL;
+
+        b->started = true;
+        (void) sd_event_source_set_enabled(b->patience, SD_EVENT_OFF);
+        if (why && asprintf(&text, "Cannot take the bus name %s: %s (does another node run, and does the bus policy allow it?)",
+                            b->name, why) < 0)
+                text = NULL;
+        b->ops->started(r, text, b->userdata);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct node_bus *b = userdata;
+
+        log_warning("D-Bus: the bus does not answer; the node goes on, its data is not offered until it does");
+        started(b, 0, NULL);
+        return 0;
+}
+
+/* While nobody has been told that the node is there, a refusal is its end; later it is tried again every second, and said once. */
+static void on_refused(struct node_bus *b, const char *why) {
+        if (!b->started) {
+                started(b, -EEXIST, why);
+                return;
+        }
+        if (!b->refused)
+                log_error("D-Bus: cannot take the name %s: %s", b->name, why);
+        b->refused = true;
+        reconnect_later(b);
+}
+
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         enum { PRIMARY_OWNER = 1, ALREADY_OWNER = 4 };
         struct node_bus *b = userdata;
-        const char *why = NULL;
         uint32_t result;
 
-        if (sd_bus_message_is_method_error(m, NULL))
-                why = sd_bus_message_get_error(m)->message ?: sd_bus_message_get_error(m)->name;
+        if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY))
+                reconnect_later(b); /* nobody has refused anything */
+        else if (sd_bus_message_is_method_error(m, NULL))
+                on_refused(b, sd_bus_message_get_error(m)->message ?: sd_bus_message_get_error(m)->name);
         else if (sd_bus_message_read(m, "u", &result) < 0 || (result != PRIMARY_OWNER && result != ALREADY_OWNER))
-                why = "it belongs to somebody else; does another node run?"; /* an answer, no error */
-        if (why) {
-                /* Tried again every second; said once. */
-                if (!b->refused)
-                        log_error("D-Bus: cannot take the name %s: %s", b->name, why);
-                b->refused = true;
-                reconnect_later(b);
-        } else {
+                on_refused(b, "it belongs to somebody else; does another node run?"); /* an answer, no error */
+        else if (!b->started)
+                started(b, 0, NULL);
+        else {
                 b->refused = false;
                 log_notice("D-Bus: data is offered as %s again", b->name);
         }
@@ -501,6 +549,8 @@ static int open_bus(struct node_bus *b) {
                                         "Disconnected", on_disconnected, b);
         if (r >= 0)
                 r = sd_bus_attach_event(bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = sd_bus_request_name_async(bus, NULL, b->name, 0, on_name, b);
         if (r < 0)
                 return r;
         b->bus = TAKE_PTR(bus);
@@ -514,8 +564,6 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
         bus_reads_clear(b->reads);
         b->bus = sd_bus_close_unref(b->bus);
         r = open_bus(b);
-        if (r >= 0)
-                r = sd_bus_request_name_async(b->bus, NULL, b->name, 0, on_name, b);
         if (r < 0) {
                 log_debug("D-Bus: cannot connect to the bus: %s", strerror(-r));
                 reconnect_later(b);
@@ -543,22 +591,23 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         if (r >= 0)
                 r = sd_event_add_defer(event, &b->emit, on_emit, b);
         if (r >= 0)
+                r = sd_event_add_time_relative(event, &b->emit_again, CLOCK_MONOTONIC, 0, 0, on_emit_again, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->emit_again, SD_EVENT_OFF);
+        if (r >= 0)
                 r = sd_event_add_time_relative(event, &b->reconnect, CLOCK_MONOTONIC, 0, 0, on_reconnect, b);
         if (r >= 0)
                 r = sd_event_source_set_enabled(b->reconnect, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &b->patience, CLOCK_MONOTONIC, BUS_PATIENCE_SEC * USEC_PER_SEC, 0, on_patience, b);
         if (r < 0)
                 return r;
         r = open_bus(b);
-        if (r < 0) {
+        if (r == -EAGAIN) /* it does not even take connections: it hangs */
+                reconnect_later(b);
+        else if (r < 0) {
                 if (asprintf(ret_error, "Cannot connect to the system bus: %s (BusName= empty runs without it)",
                              strerror(-r)) < 0)
-                        *ret_error = NULL;
-                return r;
-        }
-        r = sd_bus_request_name(b->bus, name, 0);
-        if (r < 0) {
-                if (asprintf(ret_error, "Cannot take the bus name %s: %s (does another node run, and does the bus policy "
-                             "allow it?)", name, strerror(-r)) < 0)
                         *ret_error = NULL;
                 return r;
         }
@@ -577,7 +626,9 @@ struct node_bus *node_bus_free(struct node_bus *b) {
                 a->bus = NULL;
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
+        sd_event_source_disable_unref(b->emit_again);
         sd_event_source_disable_unref(b->reconnect);
+        sd_event_source_disable_unref(b->patience);
         bus_flush(b->bus);
         sd_bus_close_unref(b->bus);
         sd_event_unref(b->event);

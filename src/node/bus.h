@@ -13,11 +13,16 @@
 enum {
         BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */
         BUS_RECONNECT_SEC = 1,
+        BUS_PATIENCE_SEC = 5,    /* how long the start waits for the name */
+        BUS_EMIT_QUEUED_MAX = 64, /* messages on their way; with more, PropertiesChanged waits */
+        BUS_EMIT_AGAIN_USEC = 100000,
 };
 
 struct node_bus;
 
 struct node_bus_ops {
+        /* Once, from the loop: the name is held, or the bus does not answer and is waited for (0), or it cannot be had, and why. */
+        void (*started)(int error, const char *why, void *userdata);
         const char *(*state)(void *userdata);
         unsigned (*phase)(void *userdata);
         /* As peers_slaves(). */
@@ -28,7 +33,7 @@ struct node_bus_ops {
         int (*commit)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
 };
 
-/* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), registers the object, takes the name. When the bus goes
+/* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), registers the object, asks for the name. When the bus goes
  * away later, the node keeps its role and its data, and comes back to the bus when there is one again: what replicates must
  * not fall with what only looks at it. On an error *ret_error is a message (free it). */
 _must_check_ int node_bus_new(sd_event *event, const char *name, struct store *store, const struct node_bus_ops *ops,

@@ -84,7 +84,7 @@ static int run(const struct node_options *options, const struct node_config *con
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, &reload);
         if (r >= 0) {
-                notify_ready(NULL);
+                node_start(node);
                 r = sd_event_loop(event);
         }
         notify_stopping("Stopping");
@@ -92,7 +92,7 @@ static int run(const struct node_options *options, const struct node_config *con
                 log_error("The event loop failed: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
-        return EXIT_SUCCESS;
+        return r;
 }
 
 int main(int argc, char *argv[]) {

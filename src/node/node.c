@@ -22,6 +22,7 @@ struct node {
         struct node_bus *bus;
 
         /* What was last logged and told to the service manager. */
+        bool ready;
         enum confd_ha_status_state state;
         bool joining;
         unsigned phase;
@@ -192,7 +193,20 @@ static void bus_slaves(master_slave_fn fn, void *fn_userdata, void *userdata) {
         peers_slaves(n->peers, fn, fn_userdata);
 }
 
+static void bus_started(int error, const char *why, void *userdata) {
+        struct node *n = userdata;
+
+        if (error < 0) {
+                log_error("Cannot start: %s", why ?: strerror(-error));
+                (void) sd_event_exit(n->event, EXIT_FAILURE);
+                return;
+        }
+        n->ready = true;
+        notify_ready(NULL);
+}
+
 static const struct node_bus_ops bus_ops = {
+        .started = bus_started,
         .state = bus_state,
         .phase = bus_phase,
         .slaves = bus_slaves,
@@ -355,6 +369,13 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
         return 0;
 }
 
+void node_start(struct node *n) {
+        if (n->bus)
+                return;
+        n->ready = true;
+        notify_ready(NULL);
+}
+
 /* Peers and clients first, so that nobody is told of an end that is only ours; the store last, with what it still has
  * to write. */
 struct node *node_free(struct node *n) {
@@ -436,13 +457,16 @@ void node_reload(struct node *n, const struct node_options *options) {
         _cleanup_free_ char *error = NULL;
         int r;
 
-        notify_reloading();
+        /* Not before it is ready, which is what the one would be told who waits for that. */
+        if (n->ready)
+                notify_reloading();
         r = reload(n, options, &error);
         if (r < 0)
                 log_error("The configuration is refused, the old one stays: %s", error ?: strerror(-r));
         else
                 log_info("The configuration has been read again; another schema set holds for the next join, other times from the next role on");
-        notify_ready(NULL);
+        if (n->ready)
+                notify_ready(NULL);
 }
 
 void node_next_phase(struct node *n) {

@@ -8,12 +8,15 @@
 
 struct node;
 
-/* Opens the data, listens, takes the bus name, and is ready when this returns; config is borrowed for as long as the node is
+/* Opens the data, listens, asks for the bus name; config is borrowed for as long as the node is
  * there. On an error *ret_error is a message that says what failed and what to look at (free it): -EINVAL for what only a person
  * can mend. */
 _must_check_ int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error);
 struct node *node_free(struct node *n);
 DEFINE_CLEANUP(struct node *, node_free)
+
+/* The loop is about to run. The service manager hears READY=1 at once, or when the bus has given its name. */
+void node_start(struct node *n);
 
 /* Reads the configuration again, and takes over what can change while the node runs; says in the log what that is not. What is
  * wrong changes nothing. */

@@ -500,6 +500,23 @@ static void a_name_that_is_lost_to_another_is_taken_when_it_is_free(void **state
         check_value(f, "/a", "1");
 }
 
+/* What replicates does not wait for what only looks at it. */
+static void a_bus_that_hangs_keeps_no_node_from_its_start(void **state) {
+        struct fixture *f = *state;
+        int sock;
+
+        CHECK(f, service_stop(f) == 0);
+        CHECK(f, kill(f->daemon.pid, SIGSTOP) == 0);
+        start_node(f, &f->service, 1, NAME, NULL);
+        sock = connect_ha(f, 1);
+        be_master(f, sock);
+        EXPECT(f, &f->service.trace, "*the bus does not answer*");
+        CHECK(f, kill(f->daemon.pid, SIGCONT) == 0);
+        service_wait_name(f);
+        CHECK_PROPERTY(f, "State", "'master'");
+        safe_close(sock);
+}
+
 static void data_survives_a_crash(void **state) {
         struct fixture *f = *state;
 
@@ -536,6 +553,7 @@ int main(void) {
                 T(a_name_that_is_taken_is_an_error),
                 T(a_bus_that_comes_back_is_found_again),
                 T(a_name_that_is_lost_to_another_is_taken_when_it_is_free),
+                T(a_bus_that_hangs_keeps_no_node_from_its_start),
                 T(data_survives_a_crash),
         };
 
