@@ -245,12 +245,15 @@ static bool is_for_a_person(int error) {
         }
 }
 
-static int load_access(struct node *n, const char *path, char **ret_error) {
+/* Of the file that was named at the start. */
+static int load_access(const struct node_config *config, struct secret *ret, char **ret_error) {
+        _cleanup_secret_ struct secret access = {};
+        const char *path = config->access_file;
         int r;
 
         if (isempty(path))
                 return 0;
-        r = secret_read_file(path, IPC_ACCESS_SECRET_MAX, /* strip_newline= */ false, &n->access);
+        r = secret_read_file(path, IPC_ACCESS_SECRET_MAX, /* strip_newline= */ false, &access);
         if (r == -EPERM)
                 return fail(ret_error, -EINVAL, "AccessFile=%s: others than its owner and group may read or write it: chmod o= %s",
                             path, path);
@@ -258,9 +261,12 @@ static int load_access(struct node *n, const char *path, char **ret_error) {
                 return fail(ret_error, -EINVAL, "AccessFile=%s: longer than %d bytes", path, (int) IPC_ACCESS_SECRET_MAX);
         if (r < 0)
                 return fail(ret_error, -EINVAL, "AccessFile=%s: cannot read it: %s", path, strerror(-r));
-        if (n->access.size == 0)
+        if (access.size == 0)
                 return fail(ret_error, -EINVAL, "AccessFile=%s: it is empty; to make a secret: openssl rand -hex 32 > %s",
                             path, path);
+        secret_done(ret);
+        *ret = access;
+        access = (struct secret) {};
         return 0;
 }
 
@@ -346,7 +352,7 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
         n->config = config;
         n->state = CONFD_HA_STATE_NONE;
         n->phase = config->start_phase;
-        r = load_access(n, config->access_file, ret_error);
+        r = load_access(config, &n->access, ret_error);
         if (r >= 0)
                 r = load_replication(config, &replication, ret_error);
         if (r >= 0)
@@ -440,6 +446,9 @@ static int reload(struct node *n, const struct node_options *options, char **ret
                 return r;
         say_what_needs_a_restart(n->config, &c);
         r = load_replication(&c, &replication, ret_error);
+        /* The secret last, so that what is refused changes nothing. Who is connected has proven the old one, and stays. */
+        if (r >= 0)
+                r = load_access(n->config, &n->access, ret_error);
         if (r < 0)
                 return r;
         /* Where the node listens stays as it is. */

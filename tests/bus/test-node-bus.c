@@ -343,6 +343,49 @@ static void a_hangup_reloads_and_says_what_takes_a_restart(void **state) {
         CHECK(f, f->service.pid == pid);
 }
 
+/* As a client whose access file is that one. */
+static int connects(struct fixture *f, const char *access_file) {
+        struct sockaddr_un un = { .sun_family = AF_UNIX };
+        int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+        (void) snprintf(un.sun_path, sizeof(un.sun_path), "%s/n1.ipc", f->dir);
+        CHECK(f, setenv("CONFD_IPC_ACCESS_FILE", access_file, 1) == 0);
+        r = confd_ha_connect(sock, (struct sockaddr *) &un, sizeof(un), "token") == CONFD_OK ? CONFD_OK : confd_errno;
+        CHECK(f, unsetenv("CONFD_IPC_ACCESS_FILE") == 0);
+        safe_close(sock);
+        return r;
+}
+
+static const char *secret_file(struct fixture *f, const char *name, const char *text) {
+        const char *path = write_file(f, name, "%s", text);
+
+        CHECK(f, chmod(path, 0600) == 0);
+        return path;
+}
+
+static void a_hangup_reads_the_access_secret_again(void **state) {
+        struct fixture *f = *state;
+        const char *access = secret_file(f, "access", "one"), *one = secret_file(f, "one", "one"), *two = secret_file(f, "two", "two");
+
+        CHECK(f, service_stop(f) == 0);
+        (void) write_file(f, "node.conf", "[Node]\nAccessFile=%s\n", access);
+        start_node(f, &f->service, 1, NAME, NULL);
+        service_wait_name(f);
+        CHECK(f, connects(f, one) == CONFD_OK);
+        CHECK(f, connects(f, two) == CONFD_ERR_ACCESS_DENIED);
+        access = secret_file(f, "access", "two");
+        CHECK(f, connects(f, one) == CONFD_OK);
+        CHECK(f, kill(f->service.pid, SIGHUP) == 0);
+        EXPECT(f, &f->service.trace, "*has been read again*");
+        CHECK(f, connects(f, one) == CONFD_ERR_ACCESS_DENIED);
+        CHECK(f, connects(f, two) == CONFD_OK);
+        /* One that others may read is no secret. */
+        CHECK(f, chmod(secret_file(f, "access", "one"), 0644) == 0);
+        CHECK(f, kill(f->service.pid, SIGHUP) == 0);
+        EXPECT(f, &f->service.trace, "*refused, the old one stays: AccessFile=*chmod o=*");
+        CHECK(f, connects(f, two) == CONFD_OK);
+}
+
 /* A schema upgrade: the master takes the new set over, and from then on those join that have it. */
 static void a_reload_of_a_master_takes_another_schema(void **state) {
         struct child slave = { .trace.name = "slave" };
@@ -546,6 +589,7 @@ int main(void) {
                 T(who_joins_is_read_only),
                 PHASE0(changed_properties_are_told),
                 T(a_hangup_reloads_and_says_what_takes_a_restart),
+                T(a_hangup_reads_the_access_secret_again),
                 T(a_reload_of_a_master_takes_another_schema),
                 T(a_thousand_at_once_are_carried_out_or_told_to_wait),
                 T(answers_that_nobody_takes_do_not_fill_the_memory),
