@@ -551,3 +551,19 @@ void wait_property(struct fixture *f, const char *file, int line, const char *na
                 step(f, 10000);
         }
 }
+
+void check_introspection(struct fixture *f, const char *file) {
+        struct child compare = { .trace = { .name = "compare" } };
+        const char *xml = WAIT_CALL_OK(f, call_start_member(f->root, f->subject->path, "org.freedesktop.DBus.Introspectable",
+                                                            "Introspect", ""));
+        const char *const args[] = { "python3", getenv("CONFD_HA_COMPARE") ?: "same-interface.py", f->subject->interface, file,
+                                     write_file(f, "introspected.xml", "%.*s", (int) strlen(xml) - 2, xml + 1), NULL };
+
+        child_start(&compare, f->event, args, NULL);
+        WAIT_FOR(f, child_has_ended(&compare));
+        if (!WIFEXITED(compare.status) || WEXITSTATUS(compare.status) != 0) {
+                trace_print(&compare.trace);
+                give_up(f, __FILE__, __LINE__, "the introspection differs from the XML");
+        }
+        child_done(&compare);
+}

@@ -159,5 +159,7 @@ const char *wait_call(struct fixture *f, const char *file, int line, struct call
 /* A property of the service as text, asked anew. */
 const char *property(struct fixture *f, const char *name);
 #define CHECK_PROPERTY(f, name, expected) CHECK_TEXT(f, property((f), (name)), (expected))
+/* What the subject answers to Introspect for its interface is what the file says, in which the project documents it. */
+void check_introspection(struct fixture *f, const char *file);
 #define WAIT_PROPERTY(f, name, expected) wait_property((f), __FILE__, __LINE__, (name), (expected))
 void wait_property(struct fixture *f, const char *file, int line, const char *name, const char *pattern);

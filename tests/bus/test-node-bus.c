@@ -122,6 +122,12 @@ static void what_is_applied_can_be_read(void **state) {
         CHECK_PROPERTY(f, "Entries", "1");
 }
 
+static void introspection_equals_the_xml(void **state) {
+        struct fixture *f = *state;
+
+        check_introspection(f, getenv("CONFD_HA_XML") ?: "org.confd.HANode.xml");
+}
+
 static void an_apply_is_all_or_nothing(void **state) {
         struct fixture *f = *state;
 
@@ -577,6 +583,7 @@ int main(void) {
 #define PHASE0(name) cmocka_unit_test_setup_teardown(name, setup_phase0, teardown)
         const struct CMUnitTest tests[] = {
                 T(what_is_applied_can_be_read),
+                T(introspection_equals_the_xml),
                 T(an_apply_is_all_or_nothing),
                 T(keys_have_1_to_511_bytes_and_begin_with_a_slash),
                 T(values_have_8_mib_and_an_apply_has_16),

@@ -285,25 +285,10 @@ static void a_refused_name_is_not_taken(void **state) {
         CHECK_PROPERTY(f, "NodeId", "'n1'");
 }
 
-/* Introspection equals the XML that the project documents. */
 static void introspection_equals_the_xml(void **state) {
         struct fixture *f = *state;
-        struct child compare = { .trace = { .name = "compare" } };
-        const char *xml = WAIT_CALL_OK(f, call_start_member(f->root, HAD_PATH, "org.freedesktop.DBus.Introspectable",
-                                                            "Introspect", ""));
-        const char *const argv[] = { "python3", getenv("CONFD_HA_COMPARE") ?: "same-interface.py", HAD_INTERFACE,
-                                     getenv("CONFD_HA_XML") ?: "org.confd.HA.xml", NULL, NULL };
-        const char *args[ELEMENTSOF(argv)];
 
-        memcpy(args, argv, sizeof(argv));
-        args[4] = write_file(f, "introspected.xml", "%.*s", (int) strlen(xml) - 2, xml + 1);
-        child_start(&compare, f->event, args, NULL);
-        WAIT_FOR(f, child_has_ended(&compare));
-        if (!WIFEXITED(compare.status) || WEXITSTATUS(compare.status) != 0) {
-                trace_print(&compare.trace);
-                give_up(f, __FILE__, __LINE__, "the introspection differs from the XML");
-        }
-        child_done(&compare);
+        check_introspection(f, getenv("CONFD_HA_XML") ?: "org.confd.HA.xml");
 }
 
 static struct call *log_control(struct client *c, const char *what, const char *name, const char *value) {

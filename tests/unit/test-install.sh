@@ -21,7 +21,7 @@ install_there() { "${meson[@]}" install -C "$build" --no-rebuild --destdir "$des
 every_kind() {
     local f
     for f in confd-ha.service confd-ha-node.service confd-ha-phase2.service confd-ha-master.target confd-ha-slave.target confd-had confd-hactl \
-        confd-ha-node libconfd-ha.so confd_ha.h confd-ha.pc org.confd.HA.xml org.confd.HA.policy org.confd.HA.rules \
+        confd-ha-node libconfd-ha.so confd_ha.h confd-ha.pc org.confd.HA.xml org.confd.HANode.xml org.confd.HA.policy org.confd.HA.rules \
         org.confd.HA.conf org.confd.HANode.conf org.confd.HA.service confd-ha.catalog confd-had.8 confd-hactl.1 \
         confd-ha-keepalived confd-ha-keepalived.service org.confd.HA.keepalived.rules confd-ha-keepalived.8 \
         confd-ha-pacemaker-watch.service ocf_confd-ha_confd-ha.7; do

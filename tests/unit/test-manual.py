@@ -89,18 +89,17 @@ def test_keys():
 
 
 def test_dbus():
-    text, missing = page('org.confd.HA.5'), []
-    interface = next(i for i in xml.etree.ElementTree.parse(source / 'dbus/org.confd.HA.xml').iter('interface')
-                     if i.get('name') == 'org.confd.HA')
-    for kind in ('method', 'property', 'signal'):
-        members = [m.get('name') for m in interface.iter(kind)]
-        if not members:
-            missing.append(f'no {kind} in the XML')
+    missing = []
+    for name, text in (('org.confd.HA', page('org.confd.HA.5')), ('org.confd.HANode', page('confd-ha-node.8'))):
+        interface = next(i for i in xml.etree.ElementTree.parse(source / f'dbus/{name}.xml').iter('interface')
+                         if i.get('name') == name)
+        everything = {kind: [m.get('name') for m in interface.iter(kind)] for kind in ('method', 'property', 'signal')}
+        missing += [f'no {kind} in {name}.xml' for kind in ('method', 'property') if not everything[kind]]
         # A member's entry begins with its name and what it takes or is.
-        missing += [f'{kind} {m}' for m in members if not re.search(rf'^{m} ?\(', text, re.M)]
-        documented = re.findall(r'^([A-Z]\w+) ?\(', text, re.M)
-    everything = {m.get('name') for k in ('method', 'property', 'signal') for m in interface.iter(k)}
-    missing += [f'{m} is documented, but is not there' for m in documented if m not in everything]
+        missing += [f'{name}: {kind} {m}' for kind, members in everything.items() for m in members
+                    if not re.search(rf'^{m} ?\(', text, re.M)]
+        missing += [f'{name}: {m} is documented, but is not there' for m in re.findall(r'^([A-Z]\w+) ?\(', text, re.M)
+                    if not any(m in members for members in everything.values())]
     return missing
 
 
