@@ -95,8 +95,42 @@ int generation_state_write(struct generation *g, MDB_txn *txn, const char *trans
         return lmdb_error(mdb_put(txn, g->meta, &key, &value, 0));
 }
 
-/* A file that is shorter than its own header says would be a SIGBUS at the first look at the missing pages. */
+/* How many pages from that one on are in the list of those that are free. */
+static int count_free(struct generation *g, size_t first, size_t *ret) {
+        _cleanup_(txn_abortp) MDB_txn *txn = NULL;
+        size_t n, page, free_pages = 0;
+        MDB_cursor *cursor;
+        MDB_val key, value;
+        int r;
+
+        r = lmdb_error(mdb_txn_begin(g->env, NULL, MDB_RDONLY, &txn));
+        if (r >= 0)
+                r = lmdb_error(mdb_cursor_open(txn, /* dbi= */ 0, &cursor));
+        if (r < 0)
+                return r;
+        while (r >= 0 && (r = lmdb_error(mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) >= 0) {
+                if (value.mv_size < sizeof(n))
+                        r = -EUCLEAN;
+                else
+                        memcpy(&n, value.mv_data, sizeof(n));
+                if (r >= 0 && n > value.mv_size / sizeof(page) - 1)
+                        r = -EUCLEAN;
+                for (size_t i = 1; r >= 0 && i <= n; i++) {
+                        memcpy(&page, (const uint8_t *) value.mv_data + i * sizeof(page), sizeof(page));
+                        free_pages += page >= first;
+                }
+        }
+        mdb_cursor_close(cursor);
+        if (r != -ENOENT)
+                return r;
+        *ret = free_pages;
+        return 0;
+}
+
+/* A file that is shorter than its own header says would be a SIGBUS at the first look at the missing pages, unless nobody looks:
+ * pages that were taken at the end of the file and given back in the same transaction have never been written, and are free. */
 static int check_length(struct generation *g) {
+        size_t pages, free_pages;
         struct stat st;
         MDB_envinfo info;
         MDB_stat stat;
@@ -109,9 +143,13 @@ static int check_length(struct generation *g) {
                 return -errno;
         (void) mdb_env_info(g->env, &info);
         (void) mdb_env_stat(g->env, &stat);
-        if ((uint64_t) st.st_size / stat.ms_psize <= info.me_last_pgno)
-                return -EUCLEAN;
-        return 0;
+        pages = (size_t) st.st_size / stat.ms_psize;
+        if (pages > info.me_last_pgno)
+                return 0;
+        r = count_free(g, pages, &free_pages);
+        if (r < 0)
+                return r;
+        return free_pages == info.me_last_pgno + 1 - pages ? 0 : -EUCLEAN;
 }
 
 static int open_databases(struct generation *g, bool create) {

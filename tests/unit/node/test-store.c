@@ -171,6 +171,39 @@ static void test_snapshot(void **state) {
         store_snapshot_free(p);
 }
 
+/* The last pages of the file were taken and given back within one step, and so never written: the file is shorter than the header
+ * says, and nothing is missing. */
+static void pages_that_nobody_needed_are_not_missed(void **state) {
+        struct fixture *f = *state;
+        char *big = malloc(300 * 1024 + 1);
+        struct transaction *t[3];
+        struct outcome o[3] = {};
+
+        /* There are free pages within the file, too, as in any that has been written to for a while. */
+        for (int i = 0; i < 5; i++) {
+                assert_int_equal(commit(f, "/small", "0"), 0);
+                close_store(f);
+                open_store(f);
+        }
+        memset(big, 'b', 300 * 1024);
+        big[300 * 1024] = 0;
+        assert_int_equal(transaction_new(&t[1]), 0);
+        assert_int_equal(transaction_delete(t[1], "/big"), 0);
+        assert_int_equal(transaction_seal(t[1], "n1"), 0);
+        t[0] = one("/big", big);
+        t[2] = one("/small", "1");
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(store_commit(f->store, t[i], on_commit, &o[i]), 0);
+                transaction_unref(t[i]);
+        }
+        run_until(f->event, &o[2].done);
+        close_store(f);
+        open_store(f);
+        assert_value(f, "/small", "1");
+        assert_value(f, "/big", NULL);
+        free(big);
+}
+
 static void test_log(void **state) {
         struct fixture *f = *state;
         struct transaction *t;
@@ -200,6 +233,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
+                cmocka_unit_test_setup_teardown(pages_that_nobody_needed_are_not_missed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_log, setup, teardown),
         };
 
