@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns those who use a cluster: writers, readers, givers of orders, listeners. All that they hear goes into the record."""
+
+import asyncio
+import random
+
+import ipc
+from dbus import GONE, Bus, Failed
+from record import digest, serial_of, value_of
+
+NODE = ("org.confd.HANode", "/org/confd/HANode", "org.confd.HANode")
+HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
+PROPERTIES = "org.freedesktop.DBus.Properties"
+KEYS = 40
+METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
+           "slave-dead": ("SlaveDead", "s")}
+
+
+class Access:
+    """A connection to a host's bus that is made anew when it has ended."""
+
+    def __init__(self, host):
+        self.host, self.bus, self.closed = host, None, False
+
+    async def get(self):
+        if self.closed:
+            raise Failed(GONE, "closed")
+        if self.bus is None or self.bus.gone:
+            try:
+                self.bus = await asyncio.wait_for(Bus.connect(f"{self.host.dir}/bus"), 5)
+            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+                raise Failed(GONE, "no bus") from error
+        return self.bus
+
+    async def call(self, target, method, signature="", args=()):
+        return await (await self.get()).call(*target, method, signature, args)
+
+    async def property(self, target, name):
+        return (await (await self.get()).call(*target[:2], PROPERTIES, "Get", "ss", (target[2], name)))[0]
+
+    async def properties(self, target):
+        bus = await self.get()
+        return (await bus.call(*target[:2], PROPERTIES, "GetAll", "s", (target[2],)))[0]
+
+    def close(self):
+        self.closed = True
+        if self.bus:
+            self.bus.close()
+
+
+class Writer:
+    """Writes at one host after the other, one transaction at a time."""
+
+    def __init__(self, name, seed, record):
+        self.name, self.record, self.rng = name, record, random.Random(f"{seed} {name}")
+        self.access, self.kind, self.task = None, "small", None
+
+    def turn(self, host, kind):
+        self.rest()
+        self.access, self.kind = Access(host), kind
+        self.task = asyncio.create_task(self.run(self.access))
+
+    def rest(self):
+        if self.task:
+            self.task.cancel()
+            self.access.close()
+            self.access = self.task = None
+
+    def size(self):
+        if self.kind == "small":
+            return self.rng.choice((1, 20, 200))
+        if self.kind == "mixed":
+            return self.rng.choice((1, 200, 5000, 65536))
+        return self.rng.choice((10, 65536, 262144, 262144, 1 << 20, 8 << 20))
+
+    def changes(self, serial):
+        sets = {f"/m/{serial}": str(serial)}
+        for _ in range(self.rng.choice((0, 1, 1, 3, 8)) if self.kind != "large" else 1):
+            sets[f"/k/{self.rng.randrange(KEYS)}"] = value_of(serial, self.size())
+        gone = {f"/k/{self.rng.randrange(KEYS)}" for _ in range(self.rng.choice((0, 0, 1, 3)))}
+        return sets, sorted(gone - set(sets))
+
+    async def run(self, access):
+        while access is self.access:
+            serial = self.record.next_serial()
+            good = await transact(self.record, access, serial, *self.changes(serial))
+            await asyncio.sleep(self.rng.choice((0, 0.005, 0.01, 0.03)) if good else 0.1)
+
+
+async def transact(record, access, serial, sets, gone):
+    """One Apply, with its place in the record. Returns whether it was acknowledged."""
+    host = access.host
+    record.add("write", serial=serial, host=host.name, boot=host.boots["node"], sets={k: digest(v) for k, v in sets.items()}, gone=gone)
+    try:
+        (transaction,) = await access.call(NODE, "Apply", "a{ss}as", (sets, gone))
+        record.add("acked", serial=serial, id=transaction)
+        return True
+    except Failed as error:
+        record.add("failed", serial=serial, error=error.name)
+    except asyncio.CancelledError:
+        record.add("left", serial=serial)
+        raise
+    return False
+
+
+async def bulk(record, host, mebibytes):
+    """Much data, in transactions of 4 MiB."""
+    access = Access(host)
+    try:
+        for _ in range(max(1, mebibytes // 4)):
+            serial = record.next_serial()
+            sets = {f"/m/{serial}": str(serial)}
+            sets.update({f"/b/{serial}/{i}": value_of(serial, 32768) for i in range(128)})
+            if not await transact(record, access, serial, sets, []):
+                return
+    finally:
+        access.close()
+
+
+async def look(record, host, why, patience=8):
+    """Reads the data of a host, whole, with its transaction id. Gives up if it changes all the time."""
+    access = Access(host)
+    try:
+        for _ in range(patience):
+            boot = host.boots["node"]
+            asking = record.add("asking", host=host.name)["t"]
+            before = await access.property(NODE, "TransactionId")
+            marks, keys, after = [], {}, ""
+            while True:
+                entries, after = await access.call(NODE, "List", "ssu", ("", after, 0))
+                for key, value in entries.items():
+                    if key.startswith("/m/"):
+                        marks.append(int(key[3:]))
+                    else:
+                        keys[key] = [serial_of(value), digest(value)]
+                if not after:
+                    break
+            if await access.property(NODE, "TransactionId") == before and boot == host.boots["node"]:
+                record.add("data", host=host.name, boot=boot, id=before, marks=sorted(marks), keys=keys, why=why,
+                           asked=asking)
+                return before
+    except Failed:
+        pass
+    finally:
+        access.close()
+    return None
+
+
+async def order(record, host, access, kind, args, cluster):
+    """An order by the service. Returns the error's name, or "" for success."""
+    number = record.next_order()
+    method, signature = METHODS[kind]
+    values = []
+    if kind == "be-master":
+        values = [host.name]
+    elif kind == "be-slave":
+        values = [host.name, args[0], cluster.hosts[args[0]].address, "nowait" not in args]
+    elif kind == "slave-dead":
+        values = [args[0]]
+    record.add("order", n=number, host=host.name, kind=kind, args=list(args), by="service", boots=dict(host.boots))
+    try:
+        await access.call(HA, method, signature, values)
+        error, text = "", ""
+    except Failed as failure:
+        error, text = failure.name, str(failure)
+    except asyncio.CancelledError:
+        record.add("unanswered", n=number, host=host.name)
+        raise
+    record.add("answer", n=number, host=host.name, error=error, text=text)
+    return error
+
+
+async def raw_order(record, host, kind, args, cluster, token):
+    """An order by a controller that takes the service's place for it."""
+    number = record.next_order()
+    name = host.name.encode()
+    term = {"be-master": (ipc.BE_MASTER, name), "be-none": (ipc.BE_NONE,), "be-relay": (ipc.BE_RELAY,)}.get(kind)
+    if kind == "be-slave":
+        address = tuple(int(part) for part in cluster.hosts[args[0]].address.split("."))
+        term = (ipc.BE_SLAVE, name, (args[0].encode(), address), 1)
+    record.add("order", n=number, host=host.name, kind=kind, args=list(args), by="raw", boots=dict(host.boots))
+    controller, error = None, "lost"
+    try:
+        controller = await asyncio.wait_for(ipc.Controller.open(host.address, token), 5)
+        answer = await controller.order(*term)
+        error = "" if answer == "ok" else f"code {answer[1]}"
+    except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+        pass
+    finally:
+        record.add("answer", n=number, host=host.name, error=error, text="")
+        if controller:
+            controller.close()
+
+
+async def listen_to_node(record, host, hear):
+    """The node's own events, over all its lives."""
+    while True:
+        boot = 0
+
+        def tell(name, data):
+            nonlocal boot
+            boot = host.boots["node"] if name == "SUBSCRIBED" else boot
+            record.add("event", host=host.name, boot=boot, name=name, data=data)
+            hear(host, name, data)
+        try:
+            await ipc.events(host.address, tell)
+        except (OSError, asyncio.IncompleteReadError, ConnectionError):
+            pass
+        await asyncio.sleep(0.03)
+
+
+async def listen_to_service(record, host, hear):
+    """What the service signals, over all its lives and the bus's."""
+    while True:
+        try:
+            bus = await asyncio.wait_for(Bus.connect(f"{host.dir}/bus"), 5)
+            boot = host.boots["bus"]
+
+            def on_signal(interface, member, args, boot=boot):
+                if interface == HA[2]:
+                    record.add("signal", host=host.name, boot=boot, service=host.boots["service"], member=member, args=args)
+                    hear(host, member, args)
+                elif interface == PROPERTIES and args[0] == HA[2]:
+                    record.add("changed", host=host.name, boot=boot, service=host.boots["service"],
+                               values={name: value for name, value in args[1].items() if name in ("State", "Master", "Slaves")})
+                elif member == "NameOwnerChanged" and args[0] == HA[0]:
+                    record.add("owner", host=host.name, boot=boot, there=bool(args[2]))
+            bus.on_signal = on_signal
+            await bus.match("type='signal',path='/org/confd/HA'")
+            await bus.match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.confd.HA'")
+            record.add("listening", host=host.name, boot=boot)
+            await bus.task
+        except (OSError, Failed, asyncio.TimeoutError, asyncio.IncompleteReadError):
+            pass
+        await asyncio.sleep(0.03)

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns what must hold: looks a record through, and names what does not, with the moment.
+
+acknowledged-kept   what was acknowledged is where it must be, after whatever happened
+prefix              data that has a transaction has all that its master had before it
+atomic              a transaction is there with all its changes or not at all
+refused-nowhere     a write that was refused is nowhere
+equal-ids           equal transaction ids are equal data
+id-of-data          the id is that of the last transaction in the data
+no-needless-copy    nothing is copied when the ids were equal
+events, signals     come as the contract says, none twice
+answered-in-time    every order and every write is answered within its deadline
+alive               no program ends of itself, none reports anything, all end when told to
+settles             left alone, all can follow one master
+peace               then all have the same data, and properties say what Status says
+bounded             then descriptors and memory are few
+"""
+
+import collections
+
+from cluster import BESLAVE_SEC, REQUEST_SEC, TICK_SEC
+from lineage import Lineage
+
+Violation = collections.namedtuple("Violation", "invariant at text")
+
+BUSY_SEC = 8          # what a busy machine may add to anything
+DESCRIPTORS_MAX = 64
+MEMORY_MAX = 600 << 10  # KiB: with sanitizers, which keep what was freed for a while
+UNCERTAIN = ("org.confd.HANode.Error.Uncertain", "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected",
+             "org.freedesktop.DBus.Error.Timeout", "org.freedesktop.DBus.Error.TimedOut", "chaos.Gone")
+
+
+def bits(number):
+    """The serials of a set."""
+    while number:
+        low = number & -number
+        yield low.bit_length() - 1
+        number ^= low
+
+
+def some(number):
+    found = list(bits(number))
+    return ", ".join(map(str, found[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+
+
+class Data:
+    """What was read, against what was written and acknowledged."""
+
+    def __init__(self, record):
+        self.record, self.lineage = record, Lineage(record)
+        self.violations, self.by_id = [], {}
+        self.setters, self.deleters = collections.defaultdict(int), collections.defaultdict(int)
+
+    def fail(self, name, entry, text):
+        self.violations.append(Violation(name, entry["t"], f"{entry['host']}, {entry['why']}, transaction {entry['id'] or 'none'}: {text}"))
+
+    def check(self):
+        read = []
+        for entry in self.record:
+            self.lineage.take(entry)
+            if entry["e"] == "write":
+                for key in entry["sets"]:
+                    self.setters[key] |= 1 << entry["serial"]
+                for key in entry["gone"]:
+                    self.deleters[key] |= 1 << entry["serial"]
+            elif entry["e"] == "data":
+                has = sum(1 << serial for serial in entry["marks"])
+                missing = self.lineage.required(entry) & ~has
+                if missing:
+                    self.fail("acknowledged-kept", entry, f"transactions {some(missing)} were acknowledged and are not there")
+                self.lineage.learned(entry, has)
+                read.append((entry, has))
+        for entry, has in read:
+            self.check_one(entry, has)
+        return self.violations
+
+    def base(self, serial):
+        return self.lineage.writes[serial]["base"]
+
+    def check_one(self, entry, has):
+        ids = {write["id"]: serial for serial, write in self.lineage.writes.items() if "id" in write}
+        same = self.by_id.setdefault(entry["id"], entry)
+        if (same["marks"], same["keys"]) != (entry["marks"], entry["keys"]):
+            odd = sorted(set(same["marks"]) ^ set(entry["marks"]))[:8]
+            self.fail("equal-ids", entry, f"other data than {same['host']} had at {same['t']:.2f} under that id; differ in {odd}, "
+                      f"{[key for key in sorted(set(same['keys']) | set(entry['keys'])) if same['keys'].get(key) != entry['keys'].get(key)][:4]}")
+        later = 0
+        for serial in entry["marks"]:
+            base = self.base(serial)
+            if base & ~has:
+                self.fail("prefix", entry, f"has {serial}, but not {some(base & ~has)} that were there before it")
+            error = self.lineage.writes[serial].get("error")
+            if error and error not in UNCERTAIN:
+                self.fail("refused-nowhere", entry, f"has {serial}, which was refused: {error}")
+            later |= base
+        last = ids.get(entry["id"])
+        if last is not None and not has >> last & 1:
+            self.fail("id-of-data", entry, f"the id is that of {last}, which is not there")
+        elif last is not None and later >> last & 1:
+            self.fail("id-of-data", entry, f"the id is that of {last}, and there are later ones")
+        elif not entry["id"] and has:
+            self.fail("id-of-data", entry, "data without an id")
+        self.check_values(entry, has)
+
+    def check_values(self, entry, has):
+        for key, (serial, value) in entry["keys"].items():
+            if not has >> serial & 1:
+                self.fail("atomic", entry, f"{key} is of {serial}, which is not there as a whole")
+            elif self.lineage.writes[serial]["sets"].get(key) != value:
+                self.fail("atomic", entry, f"{key} is not what {serial} wrote")
+            else:
+                over = [s for s in bits((self.setters[key] | self.deleters[key]) & has) if self.base(s) >> serial & 1]
+                if over:
+                    self.fail("atomic", entry, f"{key} is of {serial}, but {over[:4]} came later and changed it")
+        for key in self.setters:
+            if key in entry["keys"] or key.startswith("/m/"):
+                continue
+            for serial in bits(self.setters[key] & has):
+                if not any(not self.base(serial) >> other & 1 for other in bits(self.deleters[key] & has)):
+                    self.fail("atomic", entry, f"{key} is gone, and nobody after {serial} deleted it")
+
+
+def check_copies(record):
+    quiet = False
+    for entry in record:
+        quiet = quiet or entry["e"] == "quiet"
+        if quiet and entry["e"] == "event" and entry["name"] == "SLAVE_INITIALIZED" and entry["data"] != 0:
+            yield Violation("no-needless-copy", entry["t"], f"{entry['host']} copied the data that it had")
+
+
+def check_events(record):
+    """The node's own, in each of its lives as far as we listened."""
+    last, nodes, lost = {}, {}, {}
+    for entry in record:
+        if entry["e"] != "event":
+            continue
+        host, name, data = entry["host"], entry["name"], entry["data"]
+        if name == "SUBSCRIBED":
+            last[host], nodes[host], lost[host] = None, {}, False
+            continue
+        if lost[host] and name != "IS_NONE":
+            yield Violation("events", entry["t"], f"{host}: {name} came between NOMASTER and IS_NONE")
+        lost[host] = name == "NOMASTER"
+        if name in ("IS_NONE", "IS_MASTER", "SLAVE_INITIALIZED"):
+            if last[host] == name:
+                yield Violation("events", entry["t"], f"{host}: {name} twice, and nothing else between")
+            last[host], nodes[host] = name, {}
+        elif name in ("SLAVE_ARRIVED", "SLAVE_DIED"):
+            if nodes[host].get(data) == name:
+                yield Violation("events", entry["t"], f"{host}: {name} of {data} twice")
+            nodes[host][data] = name
+        elif name == "NOMASTER" and last[host] in ("IS_NONE", "IS_MASTER"):
+            yield Violation("events", entry["t"], f"{host}: NOMASTER, and it had none")
+
+
+def check_signals(record):
+    """The service's, in each of its lives."""
+    state, nodes, orders, results = {}, {}, collections.Counter(), collections.Counter()
+    for entry in record:
+        host = entry.get("host")
+        if entry["e"] in ("listening", "owner") or (entry["e"] == "started" and entry["kind"] in ("bus", "service")):
+            state[host], nodes[host] = None, {}
+        elif entry["e"] == "order" and entry["kind"] == "be-slave":
+            orders[host] += 1
+        elif entry["e"] == "event" and entry["name"] in ("IS_NONE", "IS_MASTER"):
+            nodes[host] = {}  # between two statuses, perhaps: then no StateChanged tells of it
+        elif entry["e"] == "signal":
+            member, args = entry["member"], entry["args"]
+            if member == "StateChanged":
+                if args[0] == args[1] or state.get(host) not in (None, args[0]):
+                    yield Violation("signals", entry["t"], f"{host}: StateChanged from {args[0]} to {args[1]} after {state.get(host)}")
+                state[host], nodes[host] = args[1], {}
+            elif member in ("SlaveArrived", "SlaveDied"):
+                if nodes.setdefault(host, {}).get(args[0]) == member:
+                    yield Violation("signals", entry["t"], f"{host}: {member} of {args[0]} twice")
+                nodes[host][args[0]] = member
+            elif member == "BeSlaveResult":
+                results[host] += 1
+                if results[host] > orders[host]:
+                    yield Violation("signals", entry["t"], f"{host}: more BeSlaveResult than BeSlave")
+
+
+def sleeps(record):
+    """When which process was stopped: host, kind, from, to. All of them, and a troubled network counts as one of "link"."""
+    begun, spans, end = {}, [], record[-1]["t"] if record else 0
+    for entry in record:
+        if entry["e"] == "fault" and entry["what"] == "stop":
+            begun.setdefault((entry["host"], entry["kind"]), entry["t"])
+        elif entry["e"] == "fault" and entry["kind"] == "link":
+            begun.setdefault(("", "link"), entry["t"])
+        elif entry["e"] == "healed" and ("", "link") in begun:
+            spans.append(("", "link", begun.pop(("", "link")), entry["t"]))
+        elif entry["e"] == "fault" and entry["what"] in ("cont", "kill") and (entry["host"], entry["kind"]) in begun:
+            spans.append((entry["host"], entry["kind"], begun.pop((entry["host"], entry["kind"])), entry["t"]))
+    return spans + [(host, kind, since, end) for (host, kind), since in begun.items()]
+
+
+def check_deadlines(record):
+    spans = sleeps(record)
+    orders, writes = {}, {}
+
+    def slept(kinds, host, since, until):
+        return sum(max(0, min(until, to) - max(since, begin)) for name, kind, begin, to in spans
+                   if kind in kinds and name in (host, ""))
+
+    def order_late(entry, at):
+        limit = 4 * REQUEST_SEC + BUSY_SEC + (BESLAVE_SEC if entry["kind"] == "be-slave" else 0)
+        if entry["by"] == "raw":
+            limit = 60
+        limit += slept(("service", "bus") if entry["by"] == "service" else ("node",), entry["host"], entry["t"], at)
+        return at - entry["t"] > limit and f"{entry['host']}: {entry['kind']} {' '.join(entry['args'])} is not answered within {limit:.1f} s"
+
+    def write_late(entry, at):
+        limit = 6 * TICK_SEC + BUSY_SEC + slept(("node", "bus", "link"), entry["host"], entry["t"], at)
+        return at - entry["t"] > limit and f"{entry['host']}: write {entry['serial']} is not answered within {limit:.1f} s"
+
+    for entry in record:
+        late = None
+        if entry["e"] == "order":
+            orders[entry["n"]] = entry
+        elif entry["e"] in ("answer", "unanswered"):
+            late = order_late(orders.pop(entry["n"]), entry["t"])
+        elif entry["e"] == "write":
+            writes[entry["serial"]] = entry
+        elif entry["e"] in ("acked", "failed", "left"):
+            late = write_late(writes.pop(entry["serial"]), entry["t"])
+        if late:
+            yield Violation("answered-in-time", entry["t"], late)
+
+
+def check_programs(record):
+    for entry in record:
+        if entry["e"] == "ended" and not entry["expected"] and not (entry["excused"] and 0 < entry["status"] < 64):
+            yield Violation("alive", entry["t"], f"the {entry['kind']} of {entry['host']} ended with status {entry['status']}")
+        elif entry["e"] == "sanitizer":
+            yield Violation("alive", entry["t"], entry["text"])
+        elif entry["e"] == "unclean":
+            yield Violation("alive", entry["t"], entry["text"])
+        elif entry["e"] == "unsettled":
+            yield Violation("settles", entry["t"], entry["text"])
+
+
+def check_peace(record):
+    """Of each look at the settled cluster, unless a slave that was lost meanwhile has spoiled it: then there is another one."""
+    found, first = [], None
+    for entry in record:
+        if entry["e"] in ("settled", "spoiled"):
+            yield from found if entry["e"] == "settled" else ()
+            found, first = [], None
+        elif entry["e"] == "data" and entry["why"] in ("peace", "failover"):
+            first = first or entry
+            if (entry["id"], entry["marks"], entry["keys"]) != (first["id"], first["marks"], first["keys"]):
+                found.append(Violation("peace", entry["t"], f"{entry['host']} does not have the data of {first['host']}"))
+        elif entry["e"] == "shows":
+            follows = entry["slaves"] if entry["state"] == "master" else [entry["master"]]
+            if entry["state"] != entry["property_state"] or entry["state"] != entry["node_state"] or \
+                    sorted(map(tuple, entry["nodes"])) != sorted(map(tuple, follows)):
+                found.append(Violation("peace", entry["t"], f"{entry['host']} shows {entry}"))
+    yield from found
+
+
+def check_bounds(record):
+    for entry in record:
+        if entry["e"] == "size" and entry["descriptors"] > DESCRIPTORS_MAX:
+            yield Violation("bounded", entry["t"], f"the {entry['kind']} of {entry['host']} has {entry['descriptors']} descriptors")
+        elif entry["e"] == "size" and entry["memory"] > MEMORY_MAX:
+            yield Violation("bounded", entry["t"], f"the {entry['kind']} of {entry['host']} has {entry['memory']} KiB of memory")
+
+
+def check(record):
+    """All violations, in the order of their moments."""
+    found = list(Data(record).check())
+    for part in (check_copies, check_events, check_signals, check_deadlines, check_programs, check_peace, check_bounds):
+        found += part(record)
+    return sorted(found, key=lambda violation: violation.at)

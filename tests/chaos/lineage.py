@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns what a host must have: a lower bound of the transactions in its data, by what was acknowledged and who followed whom.
+
+Sets of transactions are numbers with a bit for each serial. What a host is known to have can only grow, until it may have been
+given other data: from the moment when a be-slave is ordered until it is known how that ended, nothing is known of it. All that
+is claimed here follows from the model: a slave that has arrived has all that was acknowledged before, and a commit is
+acknowledged when all live slaves have it. A slave counts as live from its arrival until the first thing that might have cut it
+off: a fault or an order of its own or its master's. One that died of itself is given the time in which that was noticed. """
+
+LOOKBACK_SEC = 3.5
+DATA_AS_BEFORE = {"org.confd.HA.Error." + name for name in ("Connect", "Closed", "BadSchema", "BadToken", "BadName", "BadVersion")}
+
+
+class Host:
+    """What is known of one host."""
+
+    def __init__(self):
+        self.known = 0
+        self.before = None   # what was known when the first of the pending orders came; None: more than one has come since
+        self.pending = {}    # number of a be-slave whose end is not known: [by, master, what the master was known to have]
+        self.follows = None  # (master, boot of the master)
+        self.epoch = 0       # grows when it may get other data
+
+
+class Lineage:
+    """Follows the record, entry by entry."""
+
+    def __init__(self, record):
+        self.hosts = {}
+        self.writes = {}   # serial: its entry, with "base" added: what the data had before it, at least
+        self.open = {}     # serials that may still be committed, by host and boot
+        self.orders = {}
+        self.asking = {}
+        self.troubles = self.find_troubles(record)
+
+    def host(self, name):
+        return self.hosts.setdefault(name, Host())
+
+    @staticmethod
+    def find_troubles(record):
+        """When somebody was cut off without anything having been done to either: by the slave's name, sorted."""
+        troubles, touched = {}, {}
+        for entry in record:
+            if entry["e"] in ("order", "fault"):
+                touched[entry["host"]] = entry["t"]
+                if entry.get("other"):
+                    touched[entry["other"]] = entry["t"]
+            elif entry["e"] == "event" and entry["name"] in ("NOMASTER", "SLAVE_DIED"):
+                slave = entry["host"] if entry["name"] == "NOMASTER" else entry["data"]
+                since = max(touched.get(entry["host"], -1), touched.get(slave, -1))
+                troubles.setdefault(slave, []).append((max(since, entry["t"] - LOOKBACK_SEC), entry["t"]))
+        return troubles
+
+    def in_trouble(self, slave, at):
+        return any(begin < at <= end for begin, end in self.troubles.get(slave, []))
+
+    # ---- who follows whom ----
+
+    def unfollow(self, name, master=None):
+        host = self.host(name)
+        if host.follows and master in (None, host.follows[0]):
+            host.follows = None
+
+    def desert(self, master):
+        for name in self.hosts:
+            self.unfollow(name, master)
+
+    def other_data(self, name):
+        """It may get other data from here on."""
+        host = self.host(name)
+        host.known = 0
+        host.epoch += 1
+        for (at, _), serials in self.open.items():
+            if at == name:
+                for serial in serials:
+                    self.writes[serial]["base"] = 0
+        for other in self.hosts.values():
+            for order in other.pending.values():
+                if order[1] == name:
+                    order[2] = 0
+                    other.known = 0
+
+    # ---- entries ----
+
+    def take(self, entry):
+        handler = getattr(self, "on_" + entry["e"], None)
+        if handler:
+            handler(entry)
+
+    def on_write(self, entry):
+        host = self.host(entry["host"])
+        self.writes[entry["serial"]] = {**entry, "base": 0 if host.pending else host.known}
+        self.open.setdefault((entry["host"], entry["boot"]), set()).add(entry["serial"])
+
+    def on_failed(self, entry):
+        self.writes[entry["serial"]]["error"] = entry["error"]
+
+    def on_acked(self, entry):
+        write = self.writes[entry["serial"]]
+        name, bit = write["host"], 1 << entry["serial"]
+        write["id"] = entry["id"]
+        self.open[name, write["boot"]].discard(entry["serial"])
+        if not self.host(name).pending:
+            self.host(name).known |= bit
+        self.spread(name, write["boot"], bit, entry["t"], set())
+
+    def spread(self, master, boot, bit, at, seen):
+        for name, host in list(self.hosts.items()):
+            if name not in seen and host.follows == (master, boot) and not host.pending and not self.in_trouble(name, at):
+                host.known |= bit
+                self.spread(name, self.boot(name), bit, at, seen | {name})
+
+    def boot(self, name):
+        return max((boot for host, boot in self.open if host == name), default=1)
+
+    def on_order(self, entry):
+        name, host = entry["host"], self.host(entry["host"])
+        self.orders[entry["n"]] = entry
+        if entry["kind"] == "slave-dead":
+            self.unfollow(entry["args"][0], name)
+            self.unfollow(name, entry["args"][0])
+            return
+        if entry["kind"] != "be-relay":
+            self.unfollow(name)
+        if entry["kind"] in ("be-none", "be-slave"):
+            self.desert(name)
+        if entry["kind"] == "be-slave":
+            host.before = host.known if not host.pending else None
+            self.other_data(name)
+            master = self.host(entry["args"][0])
+            host.pending[entry["n"]] = [entry["by"], entry["args"][0], 0 if master.pending else master.known]
+            entry["touched"] = False
+
+    def on_answer(self, entry):
+        order = self.orders[entry["n"]]
+        name, host = order["host"], self.host(order["host"])
+        if order["kind"] == "be-slave":
+            if not entry["error"] and "nowait" not in order["args"]:
+                self.joined(name, entry["n"])
+            elif entry["error"] in DATA_AS_BEFORE and list(host.pending) == [entry["n"]] and host.before is not None:
+                host.known = host.before
+                del host.pending[entry["n"]]
+        elif order["kind"] in ("be-master", "be-none") and not entry["error"]:
+            self.forget(host, entry["n"], order["by"])
+
+    @staticmethod
+    def forget(host, number, by):
+        """Orders that came before this one, by the same way, have ended."""
+        for other in [n for n, pending in host.pending.items() if n < number and pending[0] == by]:
+            del host.pending[other]
+
+    def joined(self, name, number):
+        host = self.host(name)
+        if number not in host.pending:
+            return
+        by, master, known = host.pending.pop(number)
+        self.forget(host, number, by)
+        if host.pending:
+            return
+        host.known = known
+        if not self.orders[number].get("touched") and not self.host(master).pending:
+            host.known |= self.host(master).known
+            host.follows = (master, self.orders[number].get("master_boot", self.boot(master)))
+
+    def on_event(self, entry):
+        name = entry["host"]
+        if entry["name"] in ("NOMASTER", "IS_NONE", "IS_MASTER"):
+            self.unfollow(name)
+        elif entry["name"] == "SLAVE_DIED":
+            self.unfollow(entry["data"], name)
+        elif entry["name"] == "SLAVE_ARRIVED":
+            slave = self.host(entry["data"])
+            if slave.pending and all(order[1] == name for order in slave.pending.values()):
+                slave.known |= min((order[2] for order in slave.pending.values()), key=lambda known: known.bit_count())
+        elif entry["name"] == "SLAVE_INITIALIZED" and len(self.host(name).pending) == 1:
+            (number,) = self.host(name).pending
+            if "nowait" in self.orders[number]["args"] and self.orders[number]["boots"]["node"] == entry["boot"]:
+                self.joined(name, number)
+
+    def on_fault(self, entry):
+        name = entry["host"]
+        if entry["kind"] == "link":
+            self.unfollow(name, entry["other"])
+            self.unfollow(entry["other"], name)
+        elif entry["kind"] in ("node", "disk"):
+            self.unfollow(name)
+            if entry["what"] in ("stop", "full", "no inodes"):
+                self.desert(name)
+        touched = {name, entry.get("other")}
+        for host_name, host in self.hosts.items():
+            for number, (_, master, _) in host.pending.items():
+                if entry["kind"] in ("node", "disk", "link") and touched & {host_name, master}:
+                    self.orders[number]["touched"] = True
+
+    def on_started(self, entry):
+        if entry["kind"] == "node":
+            for (name, boot) in [key for key in self.open if key[0] == entry["host"]]:
+                if boot < entry["boot"]:
+                    del self.open[name, boot]
+            self.open.setdefault((entry["host"], entry["boot"]), set())
+
+    def on_asking(self, entry):
+        host = self.host(entry["host"])
+        self.asking[entry["host"], entry["t"]] = (host.known, host.epoch)
+
+    def required(self, entry):
+        """What the data that was read must have at least; 0 if nothing is known."""
+        known, epoch = self.asking[entry["host"], entry["asked"]]
+        host = self.host(entry["host"])
+        return known if epoch == host.epoch else 0
+
+    def learned(self, entry, has):
+        host = self.host(entry["host"])
+        if not host.pending and self.asking[entry["host"], entry["asked"]][1] == host.epoch:
+            host.known |= has

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns a run: carries out a schedule on a cluster, then makes peace, and looks at what is left."""
+
+import asyncio
+import signal
+
+import clients
+from clients import HA, NODE, Access
+from cluster import KINDS, OTHER_TOKEN, TOKEN, Cluster
+from dbus import Failed
+from record import Record
+
+START_SEC = 30   # until a process serves, on a busy machine
+SETTLE_SEC = 60  # until all follow one master, once nothing is done to them any more
+SIGNALS = {"stop": signal.SIGSTOP, "cont": signal.SIGCONT, "kill": signal.SIGKILL}
+
+
+class NoPeace(Exception):
+    """The cluster did not settle."""
+
+
+async def eventually(what, condition, seconds):
+    """Waits until condition() is true; what it is about is said if it does not become so."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    last = None
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            if await condition():
+                return
+        except Failed as error:
+            last = error
+        await asyncio.sleep(0.05)
+    raise NoPeace(f"{what}: not within {seconds} s" + (f" ({last})" if last else ""))
+
+
+class Runner:
+    """One run of one schedule."""
+
+    def __init__(self, schedule, directory, build, preload):
+        self.schedule, self.record = schedule, Record()
+        self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end)
+        self.hosts = self.cluster.hosts
+        self.access = {name: Access(host) for name, host in self.hosts.items()}
+        self.writers, self.tasks, self.strikes, self.excused = {}, set(), {}, {}
+        self.closing = False
+
+    def spawn(self, work):
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    # ---- processes ----
+
+    def on_end(self, host, kind, process):
+        status = process.popen.returncode
+        bus_gone = kind != "bus" and (not host.runs("bus") or self.record.now() - self.excused.get((host.name, "bus"), -9) < 5)
+        self.record.add("ended", host=host.name, kind=kind, boot=host.boots[kind], status=status, expected=process.expected,
+                        excused=bool(bus_gone or self.excused.get((host.name, kind))))
+
+    async def start(self, name, kind):
+        host = self.hosts[name]
+        if kind != "bus" and not host.runs("bus"):
+            await self.start(name, "bus")
+        if host.runs(kind):
+            return
+        host.start(kind)
+        self.record.add("started", host=name, kind=kind, boot=host.boots[kind])
+        if kind == "bus":
+            await eventually(f"the bus of {name} lets us in", self.bus_is_there(host), START_SEC)
+        elif kind == "node":
+            self.spawn(self.look_at_start(host))
+
+    def bus_is_there(self, host):
+        async def check():
+            if host.runs("bus"):
+                await self.access[host.name].get()
+                return True
+            return False
+        return check
+
+    async def look_at_start(self, host):
+        """What a node has when it comes up is what was durable."""
+        boot = host.boots["node"]
+
+        async def is_there():
+            if not host.runs("node") or host.boots["node"] != boot:
+                return True
+            return bool(await self.access[host.name].property(NODE, "State"))
+        try:
+            await eventually(f"the node of {host.name} serves", is_there, START_SEC)
+        except NoPeace:
+            return
+        if host.boots["node"] == boot:
+            await clients.look(self.record, host, "start")
+
+    def serves(self, name, target):
+        async def check():
+            for kind in KINDS:
+                await self.start(name, kind)
+            return bool(await self.access[name].property(target, "State"))
+        return check
+
+    async def up(self):
+        await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
+        for name, host in self.hosts.items():
+            if self.schedule.disk:
+                host.limit_disk(self.schedule.disk)
+            for listen in (clients.listen_to_node, clients.listen_to_service):
+                self.spawn(listen(self.record, host, self.hear))
+            await self.start(name, "node")
+        await asyncio.gather(*(eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC) for name in self.hosts))
+        for name in self.hosts:
+            await self.start(name, "service")
+        for name in self.hosts:
+            async def is_none(name=name):
+                return await self.access[name].property(HA, "State") == "none"
+            await eventually(f"the service of {name} serves", is_none, START_SEC)
+
+    # ---- actions ----
+
+    def hear(self, host, name, data):
+        """Somebody who waits for this very moment strikes."""
+        if name == "SLAVE_ARRIVED" and self.strikes.get(data) == "arrival":
+            self.strike(data)
+        elif name == "SLAVE_INITIALIZED" and self.strikes.get(host.name) == "ok":
+            self.strike(host.name)
+
+    def strike(self, name):
+        del self.strikes[name]
+        self.do_signal("kill", name, "node")
+
+    def do_signal(self, verb, name, kind):
+        host = self.hosts[name]
+        if not host.runs(kind):
+            return
+        self.record.add("fault", host=name, kind=kind, what=verb, boot=host.boots[kind])
+        if verb == "kill":
+            host.processes[kind].expected = True
+            if kind == "bus":
+                self.excused[name, "bus"] = self.record.now()
+        host.send(kind, SIGNALS[verb])
+
+    async def do(self, action):
+        verb, args = action.verb, action.args
+        if verb in SIGNALS:
+            self.do_signal(verb, *args)
+        elif verb == "order":
+            host = self.hosts[args[0]]
+            self.spawn(self.give(host, args[1], args[2:]))
+        elif verb == "raw":
+            self.spawn(clients.raw_order(self.record, self.hosts[args[0]], args[1], args[2:], self.cluster, TOKEN))
+        elif verb == "write":
+            if args[0] not in self.writers:
+                self.writers[args[0]] = clients.Writer(args[0], self.schedule.seed, self.record)
+            self.writers[args[0]].turn(self.hosts[args[1]], args[2])
+        elif verb == "rest":
+            self.writers[args[0]].rest()
+        elif verb == "bulk":
+            self.spawn(clients.bulk(self.record, self.hosts[args[0]], int(args[1])))
+        elif verb == "look":
+            self.spawn(clients.look(self.record, self.hosts[args[0]], "look"))
+        elif verb == "strike":
+            self.strikes[args[0]] = args[1]
+        elif verb == "start":
+            self.spawn(self.start(*args))
+        elif verb == "end":
+            self.spawn(self.end(*args))
+        else:
+            await getattr(self, f"do_{verb}")(*args)
+
+    async def end(self, name, kind):
+        self.record.add("fault", host=name, kind=kind, what="end", boot=self.hosts[name].boots[kind])
+        await self.hosts[name].end(kind, signal.SIGTERM)
+
+    async def do_power(self, *names):
+        for name in names:
+            self.do_signal("kill", name, "node")
+        for name in names:
+            await self.hosts[name].end("node")
+            lost = self.hosts[name].power_cut(f"{self.schedule.seed} {name} {self.hosts[name].boots['node']}")
+            self.record.add("power", host=name, lost=lost)
+
+    async def do_fault(self, name, call, number, error):
+        self.hosts[name].fault = (call, int(number), error)
+        self.excused[name, "node"] = True
+        self.record.add("fault", host=name, kind="node", what=f"{call} {number} {error}", boot=self.hosts[name].boots["node"])
+
+    def link(self, one, two, rule, both=True):
+        self.record.add("fault", host=one, kind="link", what=rule, other=two)
+        self.cluster.links.set(one, two, rule)
+        if both:
+            self.cluster.links.set(two, one, rule)
+
+    async def do_cut(self, one, two):
+        self.link(one, two, "cut")
+
+    async def do_oneway(self, one, two):
+        self.link(one, two, "cut", both=False)
+
+    async def do_lossy(self, one, two, percent):
+        self.link(one, two, f"lossy {percent}")
+
+    async def do_slow(self, one, two, kilobytes):
+        self.link(one, two, f"slow {kilobytes}")
+
+    async def do_heal(self):
+        self.record.add("healed")
+        self.cluster.links.heal()
+
+    async def do_fill(self, name, leave):
+        self.excused[name, "node"] = True
+        self.record.add("fault", host=name, kind="disk", what="full")
+        self.hosts[name].fill_disk(int(leave))
+
+    async def do_inodes(self, name):
+        self.excused[name, "node"] = True
+        self.record.add("fault", host=name, kind="disk", what="no inodes")
+        self.hosts[name].fill_inodes()
+
+    async def do_free(self, name):
+        self.hosts[name].free_disk()
+
+    async def do_token(self, name, which):
+        self.hosts[name].set_token(TOKEN if which == "own" else OTHER_TOKEN)
+        self.record.add("fault", host=name, kind="token", what=which)
+        self.spawn(self.reload(name))
+
+    async def reload(self, name):
+        try:
+            await self.access[name].call(HA, "Reload")
+        except Failed as error:
+            self.record.add("note", host=name, text=f"Reload: {error}")
+
+    async def do_schema(self, name, which):
+        path = self.hosts[name].dir / "schema" / "other.fxs"
+        if which == "own":
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(which)
+        self.record.add("fault", host=name, kind="schema", what=which)
+        if self.hosts[name].runs("node") and await self.is_served(name):
+            self.hosts[name].send("node", signal.SIGHUP)
+
+    async def is_served(self, name):
+        """A process that is not there yet would be ended by the signal that it does not know of."""
+        try:
+            return bool(await asyncio.wait_for(self.access[name].property(NODE, "State"), 5))
+        except (Failed, asyncio.TimeoutError):
+            return False
+
+    async def give(self, host, kind, args=()):
+        error = await clients.order(self.record, host, self.access[host.name], kind, args, self.cluster)
+        if kind == "be-slave" and not error and "nowait" not in args and not self.closing:
+            await clients.look(self.record, host, "joined", patience=2)
+        return error
+
+    # ---- the end ----
+
+    async def heal(self):
+        self.record.add("healing")
+        self.strikes.clear()
+        await self.do_heal()
+        for writer in self.writers.values():
+            writer.rest()
+        for name, host in self.hosts.items():
+            for kind in KINDS:
+                if host.stopped(kind):
+                    self.do_signal("cont", name, kind)
+            host.fault = None
+            host.free_disk()
+            host.set_token(TOKEN)
+        for name in self.hosts:
+            await eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC)
+            await self.do_schema(name, "own")
+            await eventually(f"the service of {name} serves", self.serves(name, HA), START_SEC)
+            await self.reload(name)
+        self.excused.clear()
+
+    async def obey(self, name, kind, *args):
+        """An order that has to succeed in the end: what was under way before may stand in its way for a while."""
+        async def check():
+            error = await self.give(self.hosts[name], kind, args)
+            if error:
+                raise Failed(error, f"{kind} {' '.join(args)}")
+            return True
+        await eventually(f"{name} obeys {kind}", check, SETTLE_SEC)
+
+    async def gather(self, master):
+        """All follow one master."""
+        others = [name for name in self.hosts if name != master]
+        await self.obey(master, "be-master")
+        await asyncio.gather(*(self.obey(name, "be-slave", master) for name in others))
+
+        async def all_there():
+            slaves = await self.access[master].property(HA, "Slaves")
+            return sorted(name for name, _ in slaves) == sorted(others)
+        await eventually(f"{master} shows all slaves", all_there, SETTLE_SEC)
+
+    async def peace(self):
+        """Everything works again, and all nodes become equal. Then a change of the master that has to copy nothing."""
+        await self.heal()
+        self.closing = True
+        master = self.schedule.final
+        await self.gather(master)
+        serial = self.record.next_serial()
+        if not await clients.transact(self.record, self.access[master], serial, {f"/m/{serial}": str(serial)}, []):
+            raise NoPeace(f"{master} takes no writes")
+        await self.settle(master, "peace")
+        self.record.add("quiet")
+        following = next(name for name in self.hosts if name != master)
+        await self.obey(master, "be-none")
+        await self.settle(following, "failover")
+        for name, host in self.hosts.items():
+            for kind in ("node", "service"):
+                self.record.add("size", host=name, kind=kind, descriptors=host.descriptors(kind), memory=host.memory(kind))
+
+    async def settle(self, master, why):
+        """On a machine that lets nobody run for three ticks a slave may be lost even now; not again and again, though."""
+        for _ in range(4):
+            await self.gather(master)
+            start = len(self.record.entries)
+            await self.compare(why)
+            if not any(entry["e"] == "event" and entry["name"] == "NOMASTER" for entry in self.record.entries[start:]):
+                return
+            self.record.add("spoiled", text="a slave was lost meanwhile")
+        raise NoPeace("slaves are lost again and again, and nothing is done to them")
+
+    async def compare(self, why):
+        self.record.add("settled", why=why)
+        for name, host in self.hosts.items():
+            if await clients.look(self.record, host, why, patience=20) is None:
+                raise NoPeace(f"the data of {name} cannot be read")
+            properties = await self.access[name].properties(HA)
+            state, nodes = await self.access[name].call(HA, "Status")
+            self.record.add("shows", host=name, why=why, state=state, nodes=nodes, slaves=properties["Slaves"], master=properties["Master"],
+                            property_state=properties["State"], node_state=await self.access[name].property(NODE, "State"))
+
+    async def run(self):
+        """Returns the record. What broke off is in it, as "unsettled"."""
+        loop = asyncio.get_running_loop()
+        try:
+            await self.up()
+            self.record.add("up")
+            start = loop.time()
+            for action in self.schedule.actions:
+                await asyncio.sleep(max(0, start + action.at - loop.time()))
+                self.record.add("action", text=str(action))
+                await self.do(action)
+            await self.peace()
+        except NoPeace as error:
+            self.record.add("unsettled", text=str(error))
+        finally:
+            self.record.add("down")
+            for writer in self.writers.values():
+                writer.rest()
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+            for text in await self.cluster.down():
+                self.record.add("unclean", text=text)
+            for path in self.cluster.sanitizer_reports():
+                self.record.add("sanitizer", text=path.read_text(errors="replace")[:4000])
+        return self.record

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns schedules: what is done when, made from a seed and nothing else, and written as text that can be read back.
+
+A line is TIME VERB ARGUMENT..., times in seconds from the start:
+
+    order HOST be-master|be-none|be-relay        by the service of that host
+    order HOST be-slave MASTER [nowait]
+    order HOST slave-dead OTHER
+    raw HOST be-master|be-none|be-slave [MASTER] by a controller that takes the service's place, and goes away again
+    kill|stop|cont|start HOST node|service|bus   SIGKILL, SIGSTOP, SIGCONT
+    end HOST node|service                        SIGTERM, and waits
+    strike HOST arrival|ok                       kills the node when the next arrival (or be-slave's end) of it is told
+    power HOST...                                power loss: kills the nodes, and of what no sync covers the seed decides
+    fault HOST CALL NUMBER ERROR                 from the next start on: that call of the node fails once
+    write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
+    rest WRITER                                  it pauses
+    bulk HOST MEBIBYTES                          so much data is written at once
+    cut A B / oneway A B / lossy A B PERCENT / slow A B KBYTES / heal
+    fill HOST LEAVE / inodes HOST / free HOST    the disk
+    token HOST other|own                         the token file of the service, and Reload
+    schema HOST TEXT                             another schema set, and SIGHUP
+    look HOST                                    its data is read
+
+Header lines: nodes N, disk MEBIBYTES, final HOST, seed N.
+"""
+
+import dataclasses
+import random
+
+VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "bulk", "cut", "oneway",
+         "lossy", "slow", "heal", "fill", "inodes", "free", "token", "schema", "look"}
+CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    at: float
+    verb: str
+    args: tuple = ()
+
+    def __str__(self):
+        return " ".join([f"{self.at:.2f}", self.verb, *self.args])
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    seed: int
+    nodes: int
+    final: str
+    actions: tuple
+    disk: int = 0
+
+    def __str__(self):
+        head = [f"seed {self.seed}", f"nodes {self.nodes}", f"final {self.final}"] + ([f"disk {self.disk}"] if self.disk else [])
+        return "\n".join([*head, *map(str, self.actions)])
+
+    def needs(self):
+        """What the machine and the build must be able to do for it."""
+        verbs = {action.verb for action in self.actions}
+        wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
+        wanted |= {"preload"} if verbs & {"power", "fault"} else set()
+        return wanted | ({"mount"} if self.disk else set())
+
+
+def parse(text):
+    head, actions = {"seed": "0", "nodes": "3", "final": "n1", "disk": "0"}, []
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if words[0] in head and len(words) == 2:
+            head[words[0]] = words[1]
+        elif len(words) >= 2 and words[1] in VERBS:
+            actions.append(Action(float(words[0]), words[1], tuple(words[2:])))
+        else:
+            raise ValueError(f"no line of a schedule: {line}")
+    return Schedule(int(head["seed"]), int(head["nodes"]), head["final"], tuple(actions), int(head["disk"]))
+
+
+class Maker:
+    """Builds the actions one segment after the other. What it believes of the roles only steers what comes next."""
+
+    def __init__(self, seed, capabilities):
+        self.rng = random.Random(f"chaos {seed}")
+        self.capabilities = capabilities
+        self.seed, self.now, self.actions = seed, 0.0, []
+        self.nodes = self.rng.choices((3, 4, 5, 7), (12, 3, 2, 1))[0]
+        self.names = [f"n{i + 1}" for i in range(self.nodes)]
+        self.master, self.writers = "n1", [f"w{i + 1}" for i in range(self.rng.choice((1, 2, 2, 3)))]
+        self.disk = 0
+
+    def add(self, verb, *args, after=0.0):
+        self.actions.append(Action(round(self.now + after, 2), verb, tuple(map(str, args))))
+
+    def wait(self, low, high):
+        self.now += self.rng.uniform(low, high)
+
+    def other(self, *but):
+        return self.rng.choice([name for name in self.names if name not in but])
+
+    def few(self, *but):
+        names = [name for name in self.names if name not in but]
+        return self.rng.sample(names, self.rng.randint(1, len(names)))
+
+    def follow(self, names, master, after=0.0):
+        for name in names:
+            if name != master:
+                self.add("order", name, "be-slave", master, *(["nowait"] if self.rng.random() < 0.4 else []),
+                         after=after + self.rng.uniform(0, 0.1))
+
+    def turn(self, master, after=0.0):
+        self.master = master
+        for writer in self.writers:
+            self.add("write", writer, master, self.rng.choice(("small", "small", "mixed", "large")), after=after)
+
+    def promote(self, name, live):
+        self.add("order", name, "be-master")
+        self.turn(name, after=self.rng.choice((0.0, 0.05, 0.3)))
+        self.follow(live, name, after=self.rng.choice((0.0, 0.1, 0.5)))
+
+    # ---- segments ----
+
+    def begin(self):
+        self.add("order", "n1", "be-master")
+        self.turn("n1")
+        if self.rng.random() < 0.3:
+            self.add("bulk", "n1", self.rng.choice((1, 5, 20)))
+        self.follow(self.names, "n1", after=0.05)
+        self.wait(0.3, 1.0)
+
+    def failover(self):
+        """The master fails in one of the ways it may, another is promoted, the old one comes back as a slave."""
+        old, new = self.master, self.other(self.master)
+        way = self.rng.choice(("kill", "kill", "stop", "be-none", "nothing"))
+        if way == "kill":
+            self.add("kill", old, "node")
+            self.wait(0, 0.4)
+        elif way == "stop":
+            self.add("stop", old, "node")
+            self.wait(0, 0.4)
+        elif way == "be-none":
+            self.add("order", old, "be-none")
+            self.wait(0, 0.2)
+        self.promote(new, [name for name in self.names if name != old])
+        self.wait(0.1, 0.8)
+        if way == "stop":
+            self.add("cont", old, "node")
+            self.wait(0, 0.3)
+        if way == "kill":
+            self.add("start", old, "node")
+            self.wait(0, 0.4)
+        self.follow([old], new)
+        self.wait(0.2, 0.8)
+
+    def strike(self):
+        """A slave dies at the moment when its arrival is told."""
+        name = self.other(self.master)
+        self.add("order", name, "be-none")
+        if self.rng.random() < 0.5:
+            self.add("write", self.writers[0], name, "small", after=0.1)
+            self.add("write", self.writers[0], self.master, "small", after=0.3)
+            self.wait(0.3, 0.4)
+        self.wait(0.05, 0.3)
+        self.add("strike", name, self.rng.choice(("arrival", "ok")))
+        self.follow([name], self.master)
+        self.wait(0.5, 1.0)
+        self.add("start", name, "node")
+        self.follow([name], self.master, after=0.3)
+        self.wait(0.3, 0.6)
+
+    def bounce(self):
+        """Slaves die or sleep, and come back."""
+        for name in self.few(self.master):
+            if self.rng.random() < 0.6:
+                self.add("kill", name, "node", after=self.rng.uniform(0, 0.2))
+                self.add("start", name, "node", after=self.rng.uniform(0.25, 0.6))
+                self.follow([name], self.master, after=self.rng.uniform(0.6, 0.9))
+            else:
+                self.add("stop", name, "node", after=self.rng.uniform(0, 0.2))
+                self.add("cont", name, "node", after=self.rng.choice((0.3, 0.6, 3.0)))
+        self.wait(0.5, 1.5)
+
+    def storm(self):
+        """Orders in any order, to anybody."""
+        for _ in range(self.rng.randint(4, 14)):
+            name = self.rng.choice(self.names)
+            kind = self.rng.choice(("be-master", "be-none", "be-slave", "be-slave", "be-slave", "be-relay", "slave-dead"))
+            who = [self.other(name)] if kind in ("be-slave", "slave-dead") else []
+            by = "raw" if self.rng.random() < 0.15 and kind in ("be-master", "be-none", "be-slave") else "order"
+            wait = ["nowait"] if kind == "be-slave" and by == "order" and self.rng.random() < 0.5 else []
+            self.add(by, name, kind, *who, *wait)
+            if self.rng.random() < 0.3:
+                self.add("write", self.rng.choice(self.writers), self.rng.choice(self.names), "small")
+            self.now += self.rng.choice((0.0, 0.0, 0.02, 0.1, 0.3))
+        self.promote(self.rng.choice(self.names), self.names)
+        self.wait(0.3, 0.8)
+
+    def controllers(self):
+        """Services and buses come and go, while orders are under way."""
+        for name in self.few():
+            kind = self.rng.choice(("service", "service", "service", "bus"))
+            self.add(self.rng.choice(("kill", "kill", "stop")), name, kind, after=self.rng.uniform(0, 0.3))
+            if self.rng.random() < 0.5:
+                self.follow([name], self.master)
+            self.add("cont", name, kind, after=0.6)
+            self.add("start", name, kind, after=0.6)
+            if kind == "bus":
+                self.add("start", name, "service", after=0.8)
+        self.wait(0.8, 1.6)
+        self.turn(self.master)
+
+    def pause(self):
+        """All machines sleep at once."""
+        for name in self.names:
+            self.add("stop", name, "node")
+        self.wait(0.2, 3.0)
+        for name in self.names:
+            self.add("cont", name, "node")
+        self.wait(0.2, 0.5)
+
+    def blackout(self):
+        """All nodes die at once; who comes back first decides nothing."""
+        power = "preload" in self.capabilities and self.rng.random() < 0.8
+        if power:
+            self.add("power", *self.names)
+        for name in self.names:
+            if not power:
+                self.add("kill", name, "node")
+            self.add("start", name, "node", after=self.rng.uniform(0.1, 0.4))
+        self.wait(0.5, 0.8)
+        self.promote(self.rng.choice(self.names), self.names)
+        self.wait(0.3, 0.8)
+
+    def power(self):
+        name = self.rng.choice(self.names)
+        if self.rng.random() < 0.5:
+            self.follow([name], self.master)
+            self.wait(0, 0.15)
+        self.add("power", name)
+        self.add("start", name, "node", after=0.2)
+        if name == self.master:
+            self.promote(self.rng.choice(self.names), self.names)
+        else:
+            self.follow([name], self.master, after=0.5)
+        self.wait(0.6, 1.0)
+
+    def error(self):
+        """An I/O error at one of the calls that a node makes from its start on."""
+        name = self.rng.choice(self.names)
+        call = self.rng.choice(CALLS)
+        self.add("end", name, "node")
+        self.add("fault", name, call, self.rng.choice((1, 2, 3, 4, 5, 7, 10, 20, 50)), self.rng.choice(("EIO", "EIO", "ENOSPC")), after=0.05)
+        self.add("start", name, "node", after=0.1)
+        self.wait(0.4, 0.6)
+        if name == self.master:
+            self.promote(self.rng.choice(self.names), self.names)
+        else:
+            self.follow([name], self.master)
+        self.wait(0.6, 1.2)
+        self.add("start", name, "node")
+
+    def partition(self):
+        one, two = self.rng.sample(self.names, 2)
+        verb = self.rng.choice(("cut", "oneway", "lossy", "slow"))
+        self.add(verb, one, two, *({"lossy": [self.rng.choice((5, 20))], "slow": [self.rng.choice((64, 512))]}.get(verb, [])))
+        if self.rng.random() < 0.5:
+            self.wait(0.1, 0.5)
+            self.promote(self.rng.choice((one, two)), self.names)
+        self.wait(0.3, 3.0)
+        self.add("heal")
+        self.follow(self.few(self.master), self.master)
+        self.wait(0.2, 0.6)
+
+    def relay(self):
+        relay = self.other(self.master)
+        below = self.few(self.master, relay)
+        self.follow([relay], self.master)
+        self.wait(0.1, 0.4)
+        self.add("order", relay, "be-relay")
+        self.wait(0.05, 0.2)
+        self.follow(below, relay)
+        self.wait(0.3, 0.8)
+        if self.rng.random() < 0.5:
+            self.add("kill", relay, "node")
+            self.wait(0.1, 0.5)
+            self.add("start", relay, "node")
+            self.follow(below, self.master)
+            self.follow([relay], self.master, after=0.3)
+            self.wait(0.3, 0.6)
+
+    def full_disk(self):
+        self.disk = 64
+        name = self.rng.choice(self.names)
+        if self.rng.random() < 0.7:
+            self.add("fill", name, self.rng.choice((0, 4096, 100000, 1000000)))
+        else:
+            self.add("inodes", name)
+        self.wait(0.1, 0.4)
+        if name != self.master or self.rng.random() < 0.3:
+            self.follow([name], self.other(name) if name == self.master else self.master)
+        self.wait(0.3, 1.0)
+        if self.rng.random() < 0.3:
+            self.add("kill", name, "node")
+            self.add("start", name, "node", after=0.1)
+            self.wait(0.3, 0.5)
+        self.add("free", name)
+        self.add("start", name, "node")
+        self.promote(self.master, self.names)
+        self.wait(0.2, 0.4)
+
+    def secrets(self):
+        name = self.other(self.master)
+        what = self.rng.choice(("token", "schema"))
+        self.add(what, name, "other")
+        self.wait(0.05, 0.3)
+        self.add("order", name, "be-none")
+        self.follow([name], self.master, after=0.02)
+        self.wait(0.2, 0.4)
+        self.add(what, name, "own")
+        self.wait(0.1, 0.3)
+        self.follow([name], self.master)
+        self.wait(0.2, 0.5)
+
+    def join_under_load(self):
+        name = self.other(self.master)
+        self.add("order", name, "be-none")
+        self.add("bulk", self.master, self.rng.choice((5, 20, 20, 60)), after=0.02)
+        self.wait(0.2, 0.5)
+        self.follow([name], self.master)
+        self.wait(0.3, 1.5)
+
+    def make(self):
+        kinds = [self.failover] * 5 + [self.storm] * 4 + [self.bounce] * 2 + [self.strike] * 2 + [self.controllers] * 2
+        kinds += [self.blackout] * 2 + [self.pause, self.relay, self.relay, self.secrets, self.join_under_load]
+        if "network" in self.capabilities:
+            kinds += [self.partition] * 3
+        if "mount" in self.capabilities:
+            kinds += [self.full_disk]
+        if "preload" in self.capabilities:
+            kinds += [self.power] * 4 + [self.error] * 3
+        self.begin()
+        for _ in range(self.rng.randint(2, 4)):
+            self.rng.choice(kinds)()
+            if self.rng.random() < 0.4:
+                self.add("look", self.rng.choice(self.names))
+        self.wait(0.1, 0.3)
+        actions = sorted(self.actions, key=lambda action: action.at)
+        return Schedule(self.seed, self.nodes, self.rng.choice(self.names), tuple(actions), self.disk)
+
+
+def make(seed, capabilities):
+    """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload)."""
+    return Maker(seed, frozenset(capabilities)).make()
