@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plots of the rows, by gnuplot."""
+
+import subprocess
+
+import lab
+from measure import figure
+
+HEAD = """set terminal svg size %d,%d dynamic font "sans-serif,12" background rgb "white"
+set output "%s"
+set encoding utf8
+set border 3
+set tics nomirror
+"""
+
+
+def gnuplot(script):
+    done = subprocess.run(["gnuplot"], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise lab.Failed(f"gnuplot: {done.stdout.strip()}")
+
+
+def quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', "'").replace("_", "\\\\_") + '"'
+
+
+def ratios(rows, path):
+    """All that has a ratio, against what is wanted: right of the line of 1 is better than wanted."""
+    lines = []
+    for row in rows:
+        if row["against"] is None or not row["reach"] or not row["ratio"] or min(row["quartiles"]) <= 0:
+            continue
+        values = [row["ratio"] / row["reach"], row["quartiles"][0] / row["reach"], row["quartiles"][1] / row["reach"]]
+        if row["kind"] != "rate":
+            values = [1 / v for v in values]
+        label = f"{row['what']} / {row['against']}: {figure(row['ratio'])}"
+        lines.append((quoted(label), values[0], min(values), max(values)))
+    if not lines:
+        return
+    lines.reverse()
+    script = HEAD % (900, 80 + 24 * len(lines), path)
+    script += "$rows << END\n" + "\n".join(f"{i} {label} {m:.4f} {lo:.4f} {hi:.4f}" for i, (label, m, lo, hi) in enumerate(lines))
+    script += f"""
+END
+set logscale x 2
+set xlabel "times what is wanted (median and quartiles of paired runs; right of 1 is better)"
+set yrange [-0.7:{len(lines) - 0.3}]
+set grid x lc rgb "#dddddd"
+set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb "#888888" lw 2
+unset key
+plot $rows using 3:1:4:5:($3 >= 1 ? 0x2a7f3f : 0xb03a2e):ytic(2) with xerrorbars pt 7 ps 0.8 lw 2 lc rgb variable
+"""
+    gnuplot(script)
+
+
+def curves(rows, bench, path, title, xlabel, ylabel, logscale="x 2"):
+    """What has an x, a curve for each of those compared."""
+    chosen = [row for row in rows if row["bench"] == bench and row["x"] is not None]
+    if not chosen:
+        return
+    data = {}
+    for row in chosen:
+        if row["against"] is None:
+            data.setdefault("confd-ha-node", {})[row["x"]] = row["ours"]
+        else:
+            data.setdefault("confd-ha-node", {}).setdefault(row["x"], row["ours"])
+            data.setdefault(row["against"], {})[row["x"]] = row["theirs"]
+    script = HEAD % (700, 420, path)
+    plotted = []
+    for i, (name, points) in enumerate(data.items()):
+        script += f"$d{i} << END\n" + "\n".join(f"{x} {y}" for x, y in sorted(points.items())) + "\nEND\n"
+        plotted.append(f"$d{i} using 1:2 with linespoints pt 7 lw 2 title {quoted(name)}")
+    xs = sorted({row["x"] for row in chosen})
+    script += f"""set title {quoted(title)}
+set xlabel {quoted(xlabel)}
+set ylabel {quoted(ylabel)}
+set logscale {logscale}
+set xtics ({", ".join(str(x) for x in xs)})
+set yrange [{'*' if 'y' in logscale else 0}:*]
+set grid y lc rgb "#dddddd"
+set key left top
+plot {", ".join(plotted)}
+"""
+    gnuplot(script)
+
+
+def draw(rows, directory):
+    ratios(rows, f"{directory}/ratios.svg")
+    curves(rows, "commits", f"{directory}/commits.svg", "Durable commits of 100-byte values, three nodes on one disk", "clients",
+           "commits a second")
+    curves(rows, "slaves", f"{directory}/slaves.svg", "Median latency of one client's commit", "slaves, all on one machine and disk",
+           "milliseconds", "xy")
