@@ -30,6 +30,7 @@ struct bus_ops {
         struct failure (*reload)(const struct caller *caller, void *userdata);
         const struct config *(*config)(void *userdata);
         const char *(*targets)(void *userdata);
+        const struct sync_record *(*last_in_sync)(void *userdata); /* as it is on disk */
 };
 
 /* Borrows state, callers, authorizer and journal. Requests are ended by those who were given them: free it after the authorizer and

@@ -70,7 +70,7 @@ static uint64_t earliest(const struct controller *c) {
                 return 0;
         t = MIN(t, question_deadline(c));
         t = MIN(t, orders_deadline(&c->orders));
-        if (c->orders.queue && (!connected || orders_is_judged(&c->orders, UINT64_MAX)))
+        if (c->orders.queue && (!connected || c->orders.queue->awaits_disk || orders_is_judged(&c->orders, UINT64_MAX)))
                 t = MIN(t, c->orders.queue->deadline);
         if (c->waiters)
                 t = MIN(t, c->waiters->deadline);
@@ -148,6 +148,12 @@ static void check_deadlines(struct controller *c, uint64_t now) {
                 controller_finish(c, o->queue, 0,
                                   failure_make(FAILURE_TIMEOUT, "ConfD did not answer Status in time, which shows whether this node may "
                                                "take over; the order was not given"));
+                controller_settle(c, 0);
+        }
+        if (o->queue && o->queue->awaits_disk && o->queue->deadline <= now) {
+                controller_finish(c, o->queue, 0,
+                                  failure_make(FAILURE_TIMEOUT, "the disk under the state directory of confd-had has not taken in time that "
+                                               "a BeSlave begins; the order was not given"));
                 controller_settle(c, 0);
         }
         if (o->following && o->following->deadline <= now) {

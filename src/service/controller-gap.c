@@ -24,10 +24,21 @@
 
 /* ---- over a restart ---- */
 
+/* On disk before ConfD begins with it: what is remembered of the data. If it is not given after all, less is known than could be. */
+bool controller_may_begin_beslave(struct controller *c, struct order *order) {
+        state_expect_beslave(c->state, now_realtime());
+        controller_publish(c);
+        if (c->handlers->kept(c->userdata))
+                return true;
+        if (!order->awaits_disk)
+                order->deadline = usec_add(now_monotonic(), c->config->request_timeout);
+        order->awaits_disk = true;
+        return false;
+}
+
 void controller_begin_beslave(struct controller *c, struct order *order) {
         _cleanup_free_ char *text = NULL;
 
-        /* On disk before ConfD begins with it: what is remembered of the data. */
         state_beslave(c->state, now_realtime());
         controller_publish(c);
         if (asprintf(&text, "node-id=%s\nmaster-id=%s\nmaster-address=%s\nuntil=%" PRIu64 "\n", order->node_id, order->master_id,

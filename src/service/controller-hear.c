@@ -69,7 +69,7 @@ static void apply_status(struct controller *c, enum ha_state state, const struct
         if (state_status(c->state, &reading) < 0)
                 log_error("Out of memory: a change of ConfD's status is not signalled in full");
         controller_publish(c);
-        if (accepted)
+        if (accepted && !c->held)
                 order_reply(accepted, &none, /* accepted_only= */ true);
         controller_reply_finished(c, covers);
         controller_answer_waiters(c, id, &none, state, nodes);

@@ -49,6 +49,7 @@ struct controller {
         } query;
         uint64_t events_down_since;
         uint64_t poll_at;
+        bool held;             /* what has changed is still to be told, and replies wait for it */
         bool status_refused;   /* ConfD answered the last question with an error */
 
         struct waiter *waiters, *waiters_tail;
@@ -97,7 +98,8 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
 /* Nothing may be under way if it makes a new connection. */
 void controller_use_next_config(struct controller *c);
 
-/* A BeSlave is about to go out; its outcome is known. */
+/* Whether a BeSlave may go out; it is about to; its outcome is known. */
+bool controller_may_begin_beslave(struct controller *c, struct order *order);
 void controller_begin_beslave(struct controller *c, struct order *order);
 void controller_forget_beslave(struct order *order);
 /* The one that was under way when the service ended last. -ENOMEM. */

@@ -106,8 +106,10 @@ static bool must_hold(const struct controller *c) {
         return c->next_config && !c->orders.following && !orders_blocking(&c->orders);
 }
 
-/* A TakeOver is judged by a status that was asked for after all that came before, and given right behind it. */
+/* A BeSlave waits for the disk. A TakeOver is judged by a status that was asked for after all that came before, and given right behind it. */
 static bool is_due(struct controller *c, struct order *order) {
+        if (order->kind == ORDER_KIND_BE_SLAVE)
+                return controller_may_begin_beslave(c, order);
         if (order->kind != ORDER_KIND_TAKE_OVER)
                 return true;
         if (order->accept_query == 0) {
@@ -137,7 +139,7 @@ void controller_pump(struct controller *c) {
                         if (!order)
                                 break;
                         if (!is_due(c, order)) {
-                                if (c->query.in_flight)
+                                if (c->query.in_flight || !c->wanted)
                                         break;
                                 continue;
                         }

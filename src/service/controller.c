@@ -11,7 +11,7 @@
 
 void controller_publish(struct controller *c) {
         if (!c->ending && (c->state->changed || c->state->signals.n > 0))
-                c->handlers->publish(c->userdata);
+                c->held = !c->handlers->publish(c->userdata);
 }
 
 /* ---- outcomes of orders ---- */
@@ -62,6 +62,10 @@ static void release(struct order *order) {
 void controller_reply_finished(struct controller *c, uint64_t covers) {
         struct order *order;
 
+        if (c->held) {
+                orders_cover(&c->orders, covers);
+                return;
+        }
         while ((order = orders_take_finished(&c->orders, covers))) {
                 const struct failure none = FAILURE_NONE;
 
@@ -73,6 +77,21 @@ void controller_reply_finished(struct controller *c, uint64_t covers) {
                         c->handlers->obeyed(c->userdata);
                 release(order);
         }
+}
+
+void controller_told(struct controller *c) {
+        const struct failure none = FAILURE_NONE;
+        struct order *b = c->orders.following;
+
+        c->held = false;
+        controller_publish(c);
+        if (!c->held && b && b->accepted)
+                order_reply(b, &none, /* accepted_only= */ true);
+        controller_reply_finished(c, 0);
+        /* Those whose answer came meanwhile. */
+        if (!c->held && c->waiters && c->waiters->query > c->query.id && c->query.wanted_at == USEC_INFINITY)
+                c->wanted = true;
+        controller_pump(c);
 }
 
 /* Outcomes of up to this stamp take effect without a status: what ended the order was not ConfD (stamp 0), or ConfD
@@ -131,6 +150,12 @@ struct waiter *controller_take_waiter(struct controller *c) {
 
 void controller_answer_waiters(struct controller *c, uint64_t query, const struct failure *failure, enum ha_state state,
                            const struct node_list *nodes) {
+        /* What it says is still to be told: the next question will, to them, too. */
+        if (c->held && !failure_is_set(failure)) {
+                for (struct waiter *w = c->waiters; w && w->query <= query; w = w->next)
+                        w->query = query + 1;
+                return;
+        }
         /* Those who come while these are answered wait for a later question, behind them. */
         while (c->waiters && c->waiters->query <= query) {
                 struct waiter *w = controller_take_waiter(c);
@@ -332,6 +357,7 @@ void controller_stop(struct controller *c) {
         struct ending e = { c, &f };
 
         c->ending = true;
+        c->held = false;
         orders_finish_all(&c->orders, end_untold, &e);
         controller_reply_finished(c, UINT64_MAX);
         controller_answer_waiters(c, UINT64_MAX, &f, HA_STATE_UNKNOWN, NULL);

@@ -26,8 +26,12 @@ enum {
 struct controller;
 struct link;
 
-/* Called whenever the state has changed or has signals to emit, before any reply that follows from it. */
-typedef void (*controller_publish_fn)(void *userdata);
+/* Called whenever the state has changed or has signals to emit, before any reply that follows from it. False: it will be told
+ * later, controller_told() says when, and the replies wait. */
+typedef bool (*controller_publish_fn)(void *userdata);
+
+/* Whether what the state remembers is on disk. */
+typedef bool (*controller_kept_fn)(void *userdata);
 
 /* Connections, for the journal: up (why is NULL), or why not. */
 typedef void (*controller_connection_fn)(void *userdata, const struct failure *why);
@@ -41,6 +45,7 @@ typedef void (*controller_status_fn)(void *userdata, const struct failure *failu
 
 struct controller_handlers {
         controller_publish_fn publish;
+        controller_kept_fn kept;
         controller_connection_fn connection;
         controller_obeyed_fn obeyed;
 };
@@ -54,6 +59,9 @@ DEFINE_CLEANUP(struct controller *, controller_free)
 /* Takes orders, and says what is wrong with the configuration; connects from controller_connect() on. */
 _must_check_ int controller_start(struct controller *c);
 void controller_connect(struct controller *c);
+
+/* What was kept back from being told can be told now, and what is to be on disk may be. */
+void controller_told(struct controller *c);
 
 /* Gives an order. `done` is called once, perhaps within this call; and by controller_stop() at the latest. */
 void controller_order(struct controller *c, const struct order_request *request, order_done_fn done, void *userdata);

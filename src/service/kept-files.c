@@ -117,22 +117,38 @@ static int lose(const char *path) {
         return remove_file(path);
 }
 
-int kept_save(enum kept_in in, const char *name, const char *text) {
+struct kept_outcome kept_try(enum kept_in in, const char *name, const char *text) {
         _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, ""), *temporary = file_name(dir, name, ".new");
-        static bool said[ELEMENTSOF(places)];
         bool durable = places[in].durable;
-        int r, q;
+        struct kept_outcome o = { .error = -ENOMEM };
 
         if (!path || !temporary)
-                return -ENOMEM;
-        r = *text ? replace(path, temporary, text, durable) : remove_file(path);
-        q = r >= 0 || !*text ? 0 : durable ? lose(path) : remove_file(path);
-        if (durable && r >= 0)
-                r = sync_directory(dir);
-        if (r < 0 && !said[in])
-                log_warning("%s: cannot be written, so what it is to keep will not outlive %s: %s%s", path,
-                            durable ? "the service" : "a restart of the service", strerror(-r),
-                            q < 0 ? "; nor can what it says now be removed, which is out of date: remove it" : "");
-        said[in] = r < 0;
-        return r;
+                return o;
+        o.error = *text ? replace(path, temporary, text, durable) : remove_file(path);
+        if (o.error < 0)
+                o.stale = !*text || (durable ? lose(path) : remove_file(path)) < 0;
+        /* What the old one leaves may be room enough. */
+        if (o.error < 0 && !o.stale)
+                o.error = replace(path, temporary, text, durable);
+        if (durable && o.error >= 0)
+                o.error = sync_directory(dir);
+        return o;
+}
+
+void kept_complain(enum kept_in in, const char *name, const struct kept_outcome *outcome) {
+        static bool said[ELEMENTSOF(places)];
+        _cleanup_free_ char *dir = directory(in), *path = file_name(dir, name, "");
+
+        if (outcome->error < 0 && !said[in])
+                log_warning("%s: cannot be written, so what it is to keep will not outlive %s: %s%s", path ?: name,
+                            places[in].durable ? "the service" : "a restart of the service", strerror(-outcome->error),
+                            outcome->stale ? "; nor can what it says now be removed, which is out of date: remove it" : "");
+        said[in] = outcome->error < 0;
+}
+
+int kept_save(enum kept_in in, const char *name, const char *text) {
+        struct kept_outcome outcome = kept_try(in, name, text);
+
+        kept_complain(in, name, &outcome);
+        return outcome.error;
 }

@@ -342,6 +342,12 @@ void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata) {
                 fn(userdata, o->queue);
 }
 
+void orders_cover(struct orders *o, uint64_t covers) {
+        for (struct order *f = o->finished; f; f = f->next)
+                if (f->stamp <= covers)
+                        f->stamp = 0;
+}
+
 struct order *orders_take_finished(struct orders *o, uint64_t covers) {
         struct order **p = &o->finished, *before = NULL, *f;
 

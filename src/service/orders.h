@@ -58,6 +58,7 @@ struct order {
         bool kept;             /* in a file, over a restart */
         uint64_t judge_at;     /* when what the status shows decides; USEC_INFINITY until it is known */
         uint64_t initialized;  /* the stamp at which ConfD said that the data are in place; 0 if it has not */
+        bool awaits_disk;      /* before it can go out */
         uint64_t accept_query; /* the first status question behind it; of a TakeOver: that it is judged by */
 
         bool orphan;           /* replied to; waits for the client's callback only, to be freed */
@@ -138,6 +139,9 @@ struct order *orders_accept(struct orders *o, uint64_t query);
 /* Takes the order out of its place and puts it, with its outcome (taken over), among the finished. Keeps a first
  * outcome. Does nothing else for one that is nobody's any more. */
 void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome);
+
+/* What has finished up to this stamp is covered from now on, and need wait for no other. */
+void orders_cover(struct orders *o, uint64_t covers);
 
 /* Takes the first finished order whose outcome is covered; those with stamp 0 always are. */
 struct order *orders_take_finished(struct orders *o, uint64_t covers);

@@ -11,6 +11,7 @@
 #include "service/callers.h"
 #include "service/controller.h"
 #include "service/journal.h"
+#include "service/keeper.h"
 #include "service/kept-files.h"
 #include "service/link.h"
 #include "service/log-control.h"
@@ -30,6 +31,9 @@ struct service {
         struct journal *journal;
         struct targets *targets;
         struct bus *bus;
+        struct keeper *keeper;       /* of LastInSync */
+        struct sync_record on_disk;  /* what it tells */
+        bool last_in_sync_untold;
         char *status_text; /* as systemd knows it */
         bool name_acquired;
         bool stopping;
@@ -57,30 +61,79 @@ static void keep_node_id(const char *node_id) {
         (void) kept_save(KEPT_RUNTIME, "node-id", line);
 }
 
-static void keep_last_in_sync(const struct sync_record *record) {
-        _cleanup_free_ char *text = sync_record_to_text(record);
+static void keep_last_in_sync(struct service *s) {
+        char *text = sync_record_to_text(&s->state->last_in_sync);
 
         /* Without memory the old one would stay, which is wrong. */
-        (void) kept_save(KEPT_STATE, "last-in-sync", text ?: "lost\n");
+        if (keeper_keep(s->keeper, text ?: strdup("lost\n")) < 0)
+                log_error("Out of memory: LastInSync is not kept");
 }
 
-static void on_publish(void *userdata) {
-        struct service *s = userdata;
+/* What is on disk is what LastInSync says. */
+static void show_last_in_sync(struct service *s) {
+        struct sync_record copy = {};
+
+        if (sync_record_copy(&s->state->last_in_sync, &copy) < 0) {
+                log_error("Out of memory: the property LastInSync is out of date");
+                return;
+        }
+        sync_record_done(&s->on_disk);
+        s->on_disk = copy;
+}
+
+static void tell(struct service *s) {
         struct signal_list signals;
         unsigned changed = state_take(s->state, &signals);
 
-        if (changed & CHANGED_NODE_ID)
-                keep_node_id(s->state->node_id);
-        if (changed & (CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE))
-                keep_last_in_sync(&s->state->last_in_sync);
+        /* Alone, once it is on disk. */
+        if ((changed & CHANGED_LAST_IN_SYNC) && !keeper_is_idle(s->keeper)) {
+                changed &= ~(unsigned) CHANGED_LAST_IN_SYNC;
+                s->last_in_sync_untold = true;
+        }
         bus_emit_properties(s->bus, changed);
         for (size_t i = 0; i < signals.n; i++) {
                 bus_emit_signal(s->bus, &signals.items[i]);
                 journal_signal(&signals.items[i]);
         }
         signal_list_done(&signals);
-        targets_update(s->targets, s->state->state, s->state->synchronizing);
         tell_systemd(s);
+}
+
+/* Who is told of a change finds LastInSync already new, which has to be on disk then; but nobody waits for a slow disk, and what
+ * hangs on a role for none at all. */
+static bool on_publish(void *userdata) {
+        struct service *s = userdata;
+
+        if (s->state->changed & CHANGED_NODE_ID)
+                keep_node_id(s->state->node_id);
+        if (s->state->changed & CHANGED_BESLAVE_SINCE) {
+                s->state->changed &= ~(unsigned) CHANGED_BESLAVE_SINCE;
+                keep_last_in_sync(s);
+        }
+        targets_update(s->targets, s->state->state, s->state->synchronizing);
+        if (keeper_is_awaited(s->keeper))
+                return false;
+        tell(s);
+        return true;
+}
+
+static bool is_kept(void *userdata) {
+        struct service *s = userdata;
+
+        return keeper_is_idle(s->keeper);
+}
+
+/* LastInSync is on disk, or takes longer than is waited for. */
+static void on_kept(void *userdata) {
+        struct service *s = userdata;
+
+        if (keeper_is_idle(s->keeper)) {
+                show_last_in_sync(s);
+                if (s->last_in_sync_untold)
+                        bus_emit_properties(s->bus, CHANGED_LAST_IN_SYNC);
+                s->last_in_sync_untold = false;
+        }
+        controller_told(s->controller);
 }
 
 static void on_targets(void *userdata) {
@@ -176,12 +229,19 @@ static const struct config *current_config(void *userdata) {
         return controller_config(s->controller);
 }
 
+static const struct sync_record *last_in_sync(void *userdata) {
+        struct service *s = userdata;
+
+        return &s->on_disk;
+}
+
 static const struct bus_ops bus_ops = {
         .order = on_order,
         .status = on_status,
         .reload = on_reload,
         .config = current_config,
         .targets = targets,
+        .last_in_sync = last_in_sync,
 };
 
 /* ---- life ---- */
@@ -228,6 +288,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 static const struct controller_handlers handlers = {
         .publish = on_publish,
+        .kept = is_kept,
         .connection = on_connection,
         .obeyed = on_obeyed,
 };
@@ -281,6 +342,10 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
         if (r < 0)
                 return r;
         r = remember_last_in_sync(s->state);
+        if (r >= 0)
+                r = sync_record_copy(&s->state->last_in_sync, &s->on_disk);
+        if (r >= 0)
+                r = keeper_new(&s->keeper, event, "last-in-sync", on_kept, s);
         if (r < 0)
                 return r;
         r = callers_new(&s->callers, bus);
@@ -316,6 +381,8 @@ struct service *service_free(struct service *s) {
         callers_free(s->callers);
         targets_free(s->targets);
         journal_free(s->journal);
+        keeper_free(s->keeper);
+        sync_record_done(&s->on_disk);
         state_free(s->state);
         sd_bus_unref(s->sd_bus);
         sd_event_unref(s->event);
@@ -359,5 +426,9 @@ void service_stop(struct service *s) {
                 return;
         s->stopping = true;
         notify_stopping("Stopping, ConfD keeps its role");
+        if (!keeper_is_idle(s->keeper)) {
+                keeper_finish(s->keeper);
+                on_kept(s);
+        }
         controller_stop(s->controller);
 }

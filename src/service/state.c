@@ -151,9 +151,13 @@ void state_set_synchronizing(struct state *s, bool synchronizing) {
         set_in_sync(s);
 }
 
-void state_beslave(struct state *s, uint64_t realtime) {
+void state_expect_beslave(struct state *s, uint64_t realtime) {
         if (sync_record_beslave(&s->last_in_sync, realtime))
                 s->changed |= CHANGED_LAST_IN_SYNC | CHANGED_BESLAVE_SINCE;
+}
+
+void state_beslave(struct state *s, uint64_t realtime) {
+        state_expect_beslave(s, realtime);
         s->was_in_place = s->in_place;
         s->in_place = s->untold_copy = false;
         state_set_synchronizing(s, true);

@@ -106,7 +106,8 @@ void state_events_down(struct state *s);
 
 void state_set_synchronizing(struct state *s, bool synchronizing);
 
-/* A BeSlave is about to be given to ConfD. */
+/* A BeSlave is to be given to ConfD, once what is remembered of the data is on disk; and now it is given. */
+void state_expect_beslave(struct state *s, uint64_t realtime);
 void state_beslave(struct state *s, uint64_t realtime);
 
 /* An event: kind is one of the first four. For MASTER_LOST name and message of the error, for SLAVE_DIED and ARRIVED id

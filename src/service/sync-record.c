@@ -48,6 +48,18 @@ int sync_record_begin(struct sync_record *r, enum ha_state as, const char *id, c
         return 1;
 }
 
+int sync_record_copy(const struct sync_record *from, struct sync_record *to) {
+        struct sync_record copy = *from;
+
+        copy.id = copy.address = NULL;
+        if (free_and_strdup(&copy.id, from->id) < 0 || free_and_strdup(&copy.address, from->address) < 0) {
+                sync_record_done(&copy);
+                return -ENOMEM;
+        }
+        *to = copy;
+        return 0;
+}
+
 bool sync_record_end(struct sync_record *r, enum sync_end how, uint64_t realtime) {
         if (r->how != SYNC_LASTS)
                 return false;

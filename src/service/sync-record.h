@@ -31,6 +31,9 @@ struct sync_record {
 _must_check_ int sync_record_init(struct sync_record *r);
 void sync_record_done(struct sync_record *r);
 
+/* Another with the same in it; what *to held is not looked at. -ENOMEM. */
+_must_check_ int sync_record_copy(const struct sync_record *from, struct sync_record *to);
+
 const char *sync_end_to_string(enum sync_end end);
 
 /* In sync as this. Returns 1 if that is news, 0 if not, -ENOMEM. */
