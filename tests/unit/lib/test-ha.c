@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -462,6 +463,19 @@ static void test_sockets_that_do_not_block(void **state) {
         server_done(&server);
 }
 
+/* What is sent after the token must not wait for the kernel of the other side to acknowledge that. */
+static void test_orders_are_not_held_back(void **state) {
+        socklen_t size = sizeof(int);
+        int fd, on = 0;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},closed]");
+        fd = connected("t");
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+        assert_int_not_equal(on, 0);
+        close(fd);
+        server_done(&server);
+}
+
 static void test_long_tokens(void **state) {
         static char token[CONFD_HA_TOKEN_MAX + 2];
         int fd;
@@ -521,6 +535,7 @@ int main(void) {
                 cmocka_unit_test(test_timeouts),
                 cmocka_unit_test(test_storm_of_signals),
                 cmocka_unit_test(test_sockets_that_do_not_block),
+                cmocka_unit_test(test_orders_are_not_held_back),
                 cmocka_unit_test(test_long_tokens),
                 cmocka_unit_test(test_traces_tell_no_secrets),
         };
