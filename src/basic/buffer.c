@@ -65,7 +65,7 @@ void buffer_commit(struct buffer *b, size_t n) {
         b->end += n;
 }
 
-int buffer_append(struct buffer *b, const void *p, size_t n) {
+int buffer_append_slow(struct buffer *b, const void *p, size_t n) {
         uint8_t *to;
         int r;
 

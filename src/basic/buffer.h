@@ -36,7 +36,15 @@ _must_check_ int buffer_reserve(struct buffer *b, size_t n, uint8_t **ret);
 void buffer_commit(struct buffer *b, size_t n);
 
 /* Appends n bytes, all or nothing. -ENOBUFS past the limit, -ENOMEM. */
-_must_check_ int buffer_append(struct buffer *b, const void *p, size_t n);
+_must_check_ int buffer_append_slow(struct buffer *b, const void *p, size_t n);
+static inline _unused_ _must_check_ int buffer_append(struct buffer *b, const void *p, size_t n) {
+        /* Mostly there is room, and n is a handful of bytes: no call for those. */
+        if (n == 0 || n > b->allocated - b->end || (b->limit > 0 && n > b->limit - MIN(buffer_size(b), b->limit)))
+                return buffer_append_slow(b, p, n);
+        memcpy(b->data + b->end, p, n);
+        b->end += n;
+        return 0;
+}
 
 /* Drops n bytes (at most all) from the front. */
 void buffer_consume(struct buffer *b, size_t n);

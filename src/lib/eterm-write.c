@@ -14,7 +14,7 @@ void eterm_put_raw(struct eterm_writer *w, const void *p, size_t n) {
 }
 
 /* A tag and a big-endian number of n bytes. */
-static void put_head(struct eterm_writer *w, enum eterm_tag tag, uint64_t v, size_t n) {
+static inline void put_head(struct eterm_writer *w, enum eterm_tag tag, uint64_t v, size_t n) {
         uint8_t bytes[1 + sizeof(v)] = { (uint8_t) tag };
 
         for (size_t i = n; i > 0; i--, v >>= 8)
@@ -91,6 +91,16 @@ void eterm_put_list(struct eterm_writer *w, size_t n) {
                 eterm_put_nil(w);
         else
                 put_length(w, ETERM_LIST, n);
+}
+
+void eterm_put_bytes_tuple(struct eterm_writer *w, const uint8_t *p, size_t n) {
+        uint8_t bytes[2 + 2 * ETERM_BYTES_TUPLE_MAX] = { ETERM_SMALL_TUPLE, (uint8_t) n };
+
+        for (size_t i = 0; i < n; i++) {
+                bytes[2 + 2 * i] = ETERM_SMALL_INTEGER;
+                bytes[3 + 2 * i] = p[i];
+        }
+        eterm_put_raw(w, bytes, 2 + 2 * n);
 }
 
 void eterm_put_binary(struct eterm_writer *w, const void *p, size_t n) {

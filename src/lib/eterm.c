@@ -551,7 +551,22 @@ static int skip_head(const uint8_t **p, const uint8_t *end, size_t *ret_children
         return 0;
 }
 
-int eterm_skip(struct eterm *c, struct eterm_bytes *ret) {
+/* The same for a tuple of small integers, which an address is. */
+static inline size_t bytes_tuple_size(const uint8_t *p, size_t n) {
+        size_t size;
+
+        if (n < 2 || *p != ETERM_SMALL_TUPLE)
+                return 0;
+        size = 2 + 2 * (size_t) p[1];
+        if (size > n)
+                return 0;
+        for (size_t i = 2; i < size; i += 2)
+                if (p[i] != ETERM_SMALL_INTEGER)
+                        return 0;
+        return size;
+}
+
+static int skip_any(struct eterm *c, struct eterm_bytes *ret) {
         size_t outer[ETERM_DEPTH_MAX]; /* how many terms each container around lacks */
         size_t depth = 0, lacking = 1, children, n;
         const uint8_t *p = c->p, *const end = c->end;
@@ -587,6 +602,22 @@ int eterm_skip(struct eterm *c, struct eterm_bytes *ret) {
         if (ret)
                 *ret = (struct eterm_bytes) { c->p, (size_t) (p - c->p) };
         c->p = p;
+        return 0;
+}
+
+int eterm_skip(struct eterm *c, struct eterm_bytes *ret) {
+        size_t n = left(c), size;
+
+        if (n == 0)
+                return -EBADMSG;
+        size = leaf_size(c->p, n);
+        if (size == 0)
+                size = bytes_tuple_size(c->p, n);
+        if (size == 0)
+                return skip_any(c, ret);
+        if (ret)
+                *ret = (struct eterm_bytes) { c->p, size };
+        c->p += size;
         return 0;
 }
 

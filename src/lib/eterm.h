@@ -157,6 +157,9 @@ void eterm_put_uint(struct eterm_writer *w, uint64_t v);
 void eterm_put_atom(struct eterm_writer *w, const char *name); /* ASCII, at most 255 bytes */
 void eterm_put_tuple(struct eterm_writer *w, size_t arity);    /* the elements follow */
 void eterm_put_list(struct eterm_writer *w, size_t n);         /* n elements follow, then, unless n is 0, eterm_put_nil() */
+/* A tuple of n bytes as integers, an address; n is at most ETERM_BYTES_TUPLE_MAX. */
+enum { ETERM_BYTES_TUPLE_MAX = 16 };
+void eterm_put_bytes_tuple(struct eterm_writer *w, const uint8_t *p, size_t n);
 void eterm_put_nil(struct eterm_writer *w);
 void eterm_put_binary(struct eterm_writer *w, const void *p, size_t n);
 /* Bytes as they are: a term encoded before, or what is no term at all. */

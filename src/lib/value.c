@@ -61,11 +61,7 @@ int node_check(const struct confd_ha_node *n) {
 }
 
 static void put_ip4(struct eterm_writer *w, const struct in_addr *ip) {
-        const uint8_t *p = (const uint8_t *) &ip->s_addr;
-
-        eterm_put_tuple(w, 4);
-        for (size_t i = 0; i < 4; i++)
-                eterm_put_int(w, p[i]);
+        eterm_put_bytes_tuple(w, (const uint8_t *) &ip->s_addr, sizeof(ip->s_addr));
 }
 
 static void put_ip6(struct eterm_writer *w, const struct in6_addr *ip6) {
@@ -367,7 +363,30 @@ void node_put_address(struct eterm_writer *w, const struct confd_ha_node *n) {
         }
 }
 
+/* A name of text and an IPv4 address, as nearly all nodes have, in one piece. False: it is something else. */
+static bool put_usual(struct eterm_writer *w, const struct confd_ha_node *n) {
+        uint8_t bytes[2 + 5 + NODE_TEXT_MAX + 10];
+        const uint8_t *ip = (const uint8_t *) &n->addr.ip4.s_addr;
+        const void *text;
+        size_t size;
+
+        if (n->af != AF_INET || (n->nodeid.type != C_STR && n->nodeid.type != C_BUF))
+                return false;
+        text = n->nodeid.type == C_STR ? (const void *) n->nodeid.val.c_s : n->nodeid.val.c_buf.ptr;
+        size = n->nodeid.type == C_STR ? strlen(text) : n->nodeid.val.c_buf.size;
+        if (size == 0 || size > NODE_TEXT_MAX)
+                return false;
+        memcpy(bytes, (const uint8_t[]) { ETERM_SMALL_TUPLE, 2, ETERM_BINARY, 0, 0, 0, (uint8_t) size }, 7);
+        memcpy(bytes + 7, text, size);
+        memcpy(bytes + 7 + size, (const uint8_t[]) { ETERM_SMALL_TUPLE, 4, ETERM_SMALL_INTEGER, ip[0], ETERM_SMALL_INTEGER, ip[1],
+                                                     ETERM_SMALL_INTEGER, ip[2], ETERM_SMALL_INTEGER, ip[3] }, 10);
+        eterm_put_raw(w, bytes, 7 + size + 10);
+        return true;
+}
+
 void node_put(struct eterm_writer *w, const struct confd_ha_node *n) {
+        if (put_usual(w, n))
+                return;
         eterm_put_tuple(w, 2);
         value_put(w, &n->nodeid);
         node_put_address(w, n);
@@ -438,10 +457,33 @@ int node_get_address(struct eterm *c, struct confd_ha_node *ret) {
         return 0;
 }
 
+/* A binary and four small integers, as nearly all nodes are, in one look. False: it is something else, or not all there. */
+static bool get_usual_parts(struct eterm *c, struct confd_ha_node *ret) {
+        const uint8_t *p = c->p, *ip;
+        size_t left = (size_t) (c->end - p), n;
+
+        if (left < 15 || p[0] != ETERM_BINARY || p[1] != 0 || p[2] != 0 || p[3] != 0 || p[4] > NODE_TEXT_MAX || left < (size_t) p[4] + 15)
+                return false;
+        n = p[4];
+        ip = p + 5 + n;
+        if (ip[0] != ETERM_SMALL_TUPLE || ip[1] != 4 || ip[2] != ETERM_SMALL_INTEGER || ip[4] != ETERM_SMALL_INTEGER ||
+            ip[6] != ETERM_SMALL_INTEGER || ip[8] != ETERM_SMALL_INTEGER)
+                return false;
+        memcpy(ret->buf, p + 5, n);
+        ret->buf[n] = 0;
+        CONFD_SET_BUF(&ret->nodeid, ret->buf, n);
+        ret->af = AF_INET;
+        memcpy(&ret->addr.ip4.s_addr, (const uint8_t[]) { ip[3], ip[5], ip[7], ip[9] }, 4);
+        c->p = ip + 10;
+        return true;
+}
+
 int node_get_parts(struct eterm *c, struct confd_ha_node *ret) {
         struct eterm t = *c;
         int r;
 
+        if (get_usual_parts(c, ret))
+                return 0;
         r = get_id(&t, ret);
         if (r < 0)
                 return r;
