@@ -12,6 +12,7 @@ NODE = ("org.confd.HANode", "/org/confd/HANode", "org.confd.HANode")
 HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 KEYS = 40
+LATE_SEC = 0.5
 METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
            "slave-dead": ("SlaveDead", "s")}
 
@@ -90,6 +91,10 @@ class Writer:
 async def transact(record, access, serial, sets, gone):
     """One Apply, with its place in the record. Returns whether it was acknowledged."""
     host = access.host
+    try:
+        await access.get()  # before it counts as asked: which life of the node will be asked is known then
+    except Failed:
+        return False
     record.add("write", serial=serial, host=host.name, boot=host.boots["node"], sets={k: digest(v) for k, v in sets.items()}, gone=gone)
     try:
         (transaction,) = await access.call(NODE, "Apply", "a{ss}as", (sets, gone))
@@ -190,6 +195,28 @@ async def raw_order(record, host, kind, args, cluster, token):
         record.add("answer", n=number, host=host.name, error=error, text="")
         if controller:
             controller.close()
+
+
+async def probe(record, host):
+    """Asks the node for nothing, over and over, and tells when the answer is late. What the bus is asked meanwhile shows whether
+    it is the machine or the bus that lets nobody run."""
+    node, bus = Access(host), Access(host)
+    try:
+        while True:
+            boot, since = host.boots["node"], record.now()
+            try:
+                await node.property(NODE, "Phase")
+                late = record.now() - since
+                again = record.now()
+                await (await bus.get()).call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId")
+                if late > LATE_SEC and boot == host.boots["node"]:
+                    record.add("late", host=host.name, boot=boot, since=since, late=late, bus=record.now() - again)
+            except Failed:
+                pass
+            await asyncio.sleep(0.1)
+    finally:
+        node.close()
+        bus.close()
 
 
 async def listen_to_node(record, host, hear):

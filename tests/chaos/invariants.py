@@ -10,6 +10,7 @@ id-of-data          the id is that of the last transaction in the data
 no-needless-copy    nothing is copied when the ids were equal
 events, signals     come as the contract says, none twice
 answered-in-time    every order and every write is answered within its deadline
+responsive          no node's loop stands still
 alive               no program ends of itself, none reports anything, all end when told to
 settles             left alone, all can follow one master
 peace               then all have the same data, and properties say what Status says
@@ -24,6 +25,8 @@ from lineage import Lineage
 Violation = collections.namedtuple("Violation", "invariant at text")
 
 BUSY_SEC = 8          # what a busy machine may add to anything
+STILL_SEC = 2         # a loop that answers no later is not called still; the bus of the same host was quick meanwhile
+QUICK_SEC = 0.2
 DESCRIPTORS_MAX = 64
 MEMORY_MAX = 600 << 10  # KiB: with sanitizers, which keep what was freed for a while
 UNCERTAIN = ("org.confd.HANode.Error.Uncertain", "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected",
@@ -228,6 +231,18 @@ def check_deadlines(record):
             yield Violation("answered-in-time", entry["t"], late)
 
 
+def check_loops(record):
+    """Not under a sanitizer: each piece of a message of 8 MiB that comes in has it copy all of it."""
+    spans, sanitized = sleeps(record), True
+    for entry in record:
+        if entry["e"] == "up":
+            sanitized = entry["sanitized"]
+        elif entry["e"] == "late" and not sanitized and entry["late"] > STILL_SEC and entry["bus"] < QUICK_SEC:
+            slept = [span for span in spans if span[0] == entry["host"] and span[2] < entry["t"] and span[3] > entry["since"]]
+            if not slept:
+                yield Violation("responsive", entry["t"], f"the node of {entry['host']} answered nobody for {entry['late']:.1f} s")
+
+
 def check_programs(record):
     for entry in record:
         if entry["e"] == "ended" and not entry["expected"] and not (entry["excused"] and 0 < entry["status"] < 64):
@@ -270,6 +285,6 @@ def check_bounds(record):
 def check(record):
     """All violations, in the order of their moments."""
     found = list(Data(record).check())
-    for part in (check_copies, check_events, check_signals, check_deadlines, check_programs, check_peace, check_bounds):
+    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_programs, check_peace, check_bounds):
         found += part(record)
     return sorted(found, key=lambda violation: violation.at)

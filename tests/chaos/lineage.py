@@ -99,7 +99,7 @@ class Lineage:
         write = self.writes[entry["serial"]]
         name, bit = write["host"], 1 << entry["serial"]
         write["id"] = entry["id"]
-        self.open[name, write["boot"]].discard(entry["serial"])
+        self.open.get((name, write["boot"]), set()).discard(entry["serial"])
         if not self.host(name).pending:
             self.host(name).known |= bit
         self.spread(name, write["boot"], bit, entry["t"], set())

@@ -108,6 +108,7 @@ class Runner:
                 host.limit_disk(self.schedule.disk)
             for listen in (clients.listen_to_node, clients.listen_to_service):
                 self.spawn(listen(self.record, host, self.hear))
+            self.spawn(clients.probe(self.record, host))
             await self.start(name, "node")
         await asyncio.gather(*(eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC) for name in self.hosts))
         for name in self.hosts:
@@ -341,7 +342,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         try:
             await self.up()
-            self.record.add("up")
+            self.record.add("up", sanitized=self.cluster.preload is None)
             start = loop.time()
             for action in self.schedule.actions:
                 await asyncio.sleep(max(0, start + action.at - loop.time()))

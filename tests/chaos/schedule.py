@@ -345,6 +345,8 @@ class Maker:
                 self.add("look", self.rng.choice(self.names))
         self.wait(0.1, 0.3)
         actions = sorted(self.actions, key=lambda action: action.at)
+        if self.disk:  # a copy has to fit beside what it replaces
+            actions = [action for action in actions if action.verb != "bulk" or int(action.args[1]) <= 5]
         return Schedule(self.seed, self.nodes, self.rng.choice(self.names), tuple(actions), self.disk)
 
 
