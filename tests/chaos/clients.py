@@ -54,18 +54,24 @@ class Writer:
 
     def __init__(self, name, seed, record):
         self.name, self.record, self.rng = name, record, random.Random(f"{seed} {name}")
-        self.access, self.kind, self.task = None, "small", None
+        self.access, self.kind, self.tasks = None, "small", []
 
     def turn(self, host, kind):
         self.rest()
         self.access, self.kind = Access(host), kind
-        self.task = asyncio.create_task(self.run(self.access))
+        self.tasks.append(asyncio.create_task(self.run(self.access)))
 
     def rest(self):
-        if self.task:
-            self.task.cancel()
-            self.access.close()
-            self.access = self.task = None
+        """No new transaction; one that is under way is waited for, by itself."""
+        self.access = None
+
+    async def end(self, patience):
+        """Nothing is under way any more, not even on a bus."""
+        self.rest()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=patience)
+        for task in self.tasks:
+            task.cancel()
 
     def size(self):
         if self.kind == "small":
@@ -82,10 +88,13 @@ class Writer:
         return sets, sorted(gone - set(sets))
 
     async def run(self, access):
-        while access is self.access:
-            serial = self.record.next_serial()
-            good = await transact(self.record, access, serial, *self.changes(serial))
-            await asyncio.sleep(self.rng.choice((0, 0.005, 0.01, 0.03)) if good else 0.1)
+        try:
+            while access is self.access:
+                serial = self.record.next_serial()
+                good = await transact(self.record, access, serial, *self.changes(serial))
+                await asyncio.sleep(self.rng.choice((0, 0.005, 0.01, 0.03)) if good else 0.1)
+        finally:
+            access.close()
 
 
 async def transact(record, access, serial, sets, gone):
@@ -195,6 +204,15 @@ async def raw_order(record, host, kind, args, cluster, token):
         record.add("answer", n=number, host=host.name, error=error, text="")
         if controller:
             controller.close()
+
+
+async def heartbeat(record):
+    """Tells when we ourselves did not run: nothing that seems late then is."""
+    while True:
+        since = record.now()
+        await asyncio.sleep(0.05)
+        if record.now() - since > 0.3:
+            record.add("stalled", since=since)
 
 
 async def probe(record, host):

@@ -66,7 +66,7 @@ class Data:
                     self.setters[key] |= 1 << entry["serial"]
                 for key in entry["gone"]:
                     self.deleters[key] |= 1 << entry["serial"]
-            elif entry["e"] == "data":
+            elif entry["e"] == "data" and self.lineage.is_sure(entry):
                 has = sum(1 << serial for serial in entry["marks"])
                 missing = self.lineage.required(entry) & ~has
                 if missing:
@@ -184,11 +184,14 @@ def check_signals(record):
 
 
 def sleeps(record):
-    """When which process was stopped: host, kind, from, to. All of them, and a troubled network counts as one of "link"."""
+    """When which process was stopped: host, kind, from, to. A troubled network counts as one of "link", and we as one of
+    "harness", both on all hosts."""
     begun, spans, end = {}, [], record[-1]["t"] if record else 0
     for entry in record:
         if entry["e"] == "fault" and entry["what"] == "stop":
             begun.setdefault((entry["host"], entry["kind"]), entry["t"])
+        elif entry["e"] == "stalled":
+            spans.append(("", "harness", entry["since"], entry["t"]))
         elif entry["e"] == "fault" and entry["kind"] == "link":
             begun.setdefault(("", "link"), entry["t"])
         elif entry["e"] == "healed" and ("", "link") in begun:
@@ -204,7 +207,7 @@ def check_deadlines(record):
 
     def slept(kinds, host, since, until):
         return sum(max(0, min(until, to) - max(since, begin)) for name, kind, begin, to in spans
-                   if kind in kinds and name in (host, ""))
+                   if kind in (*kinds, "harness") and name in (host, ""))
 
     def order_late(entry, at):
         limit = 4 * REQUEST_SEC + BUSY_SEC + (BESLAVE_SEC if entry["kind"] == "be-slave" else 0)
@@ -238,7 +241,8 @@ def check_loops(record):
         if entry["e"] == "up":
             sanitized = entry["sanitized"]
         elif entry["e"] == "late" and not sanitized and entry["late"] > STILL_SEC and entry["bus"] < QUICK_SEC:
-            slept = [span for span in spans if span[0] == entry["host"] and span[2] < entry["t"] and span[3] > entry["since"]]
+            slept = [span for span in spans if span[0] in (entry["host"], "") and span[1] != "link" and span[2] < entry["t"] and
+                     span[3] > entry["since"]]
             if not slept:
                 yield Violation("responsive", entry["t"], f"the node of {entry['host']} answered nobody for {entry['late']:.1f} s")
 

@@ -201,15 +201,18 @@ class Lineage:
 
     def on_asking(self, entry):
         host = self.host(entry["host"])
-        self.asking[entry["host"], entry["t"]] = (host.known, host.epoch)
+        self.asking[entry["host"], entry["t"]] = (host.known, host.epoch if not host.pending else -1)
+
+    def is_sure(self, entry):
+        """Whether the data that was read is that of its id: one that may have copied meanwhile can have been there, at another
+        transaction, and at the first one again."""
+        return self.asking[entry["host"], entry["asked"]][1] == self.host(entry["host"]).epoch
 
     def required(self, entry):
-        """What the data that was read must have at least; 0 if nothing is known."""
-        known, epoch = self.asking[entry["host"], entry["asked"]]
-        host = self.host(entry["host"])
-        return known if epoch == host.epoch else 0
+        """What the data that was read must have at least."""
+        return self.asking[entry["host"], entry["asked"]][0]
 
     def learned(self, entry, has):
         host = self.host(entry["host"])
-        if not host.pending and self.asking[entry["host"], entry["asked"]][1] == host.epoch:
+        if not host.pending:
             host.known |= has

@@ -42,7 +42,7 @@ class Runner:
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused = {}, set(), {}, {}
-        self.closing = False
+        self.closing, self.loads = False, []
 
     def spawn(self, work):
         task = asyncio.create_task(work)
@@ -102,6 +102,7 @@ class Runner:
         return check
 
     async def up(self):
+        self.spawn(clients.heartbeat(self.record))
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
         for name, host in self.hosts.items():
             if self.schedule.disk:
@@ -158,7 +159,7 @@ class Runner:
         elif verb == "rest":
             self.writers[args[0]].rest()
         elif verb == "bulk":
-            self.spawn(clients.bulk(self.record, self.hosts[args[0]], int(args[1])))
+            self.loads.append(self.spawn(clients.bulk(self.record, self.hosts[args[0]], int(args[1]))))
         elif verb == "look":
             self.spawn(clients.look(self.record, self.hosts[args[0]], "look"))
         elif verb == "strike":
@@ -277,6 +278,9 @@ class Runner:
             await eventually(f"the service of {name} serves", self.serves(name, HA), START_SEC)
             await self.reload(name)
         self.excused.clear()
+        await asyncio.gather(*(writer.end(START_SEC) for writer in self.writers.values()))
+        if self.loads:
+            await asyncio.wait(self.loads, timeout=START_SEC)
 
     async def obey(self, name, kind, *args):
         """An order that has to succeed in the end: what was under way before may stand in its way for a while."""
@@ -354,7 +358,7 @@ class Runner:
         finally:
             self.record.add("down")
             for writer in self.writers.values():
-                writer.rest()
+                await writer.end(0)
             for task in list(self.tasks):
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)

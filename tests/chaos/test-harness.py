@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The harness itself: each invariant sees what breaks it, schedules are functions of their seeds, shrinking finds what matters, and
+the preload loses what it may and nothing else. TAP.
+
+test-harness.py [PRELOAD]
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import invariants  # noqa: E402
+import powerloss  # noqa: E402
+import schedule  # noqa: E402
+import shrink  # noqa: E402
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+class Story:
+    """A record that is told in a few words."""
+
+    def __init__(self):
+        self.record, self.n = [], 0
+        self.add("up", sanitized=False)
+        for host in ("n1", "n2"):
+            self.add("event", host=host, boot=1, name="SUBSCRIBED", data=None)
+
+    def add(self, entry_kind, **fields):
+        self.record.append({"t": round(len(self.record) * 0.01, 4), "e": entry_kind, **fields})
+        return self
+
+    def order(self, host, kind, *args, error=""):
+        self.n += 1
+        self.add("order", n=self.n, host=host, kind=kind, args=list(args), by="service", boots={"node": 1})
+        return self.add("answer", n=self.n, host=host, error=error, text="")
+
+    def write(self, serial, host="n1", error=None, keys=(), gone=()):
+        sets = {f"/m/{serial}": "m", **{key: f"{key} {serial}" for key in keys}}
+        self.add("write", serial=serial, host=host, boot=1, sets=sets, gone=list(gone))
+        return self.add("failed", serial=serial, error=error) if error else self.add("acked", serial=serial, id=f"id{serial}")
+
+    def look(self, host, ident, marks, keys=None, why="look"):
+        self.add("asking", host=host)
+        return self.add("data", host=host, boot=1, id=ident, marks=marks, keys=keys or {}, why=why, asked=self.record[-1]["t"])
+
+    def event(self, name, host="n1", data=0):
+        return self.add("event", host=host, boot=1, name=name, data=data)
+
+    def cluster(self):
+        return self.order("n1", "be-master").order("n2", "be-slave", "n1")
+
+    def breaks(self, *expected):
+        assert {violation.invariant for violation in invariants.check(self.record)} == set(expected), invariants.check(self.record)
+
+
+@case
+def a_good_story_breaks_nothing():
+    story = Story().cluster().write(1, keys=["/k/1"]).write(2, keys=["/k/1"]).write(3, error="org.confd.HANode.Error.NoSpace")
+    story.look("n1", "id2", [1, 2], {"/k/1": [2, "/k/1 2"]}).look("n2", "id2", [1, 2], {"/k/1": [2, "/k/1 2"]})
+    story.event("IS_MASTER").event("SLAVE_ARRIVED", data="n2").event("SLAVE_DIED", data="n2").breaks()
+
+
+@case
+def what_was_acknowledged_is_missed_at_the_master_and_at_a_slave():
+    Story().cluster().write(1).look("n1", "", []).breaks("acknowledged-kept")
+    Story().cluster().write(1).look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
+def a_slave_that_was_cut_off_need_not_have_it():
+    Story().cluster().add("fault", host="n2", kind="node", what="stop", boot=1).write(1).look("n2", "", []).breaks()
+
+
+@case
+def who_arrived_has_what_was_acknowledged_before():
+    Story().order("n1", "be-master").write(1).order("n2", "be-slave", "n1").look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
+def a_failed_join_leaves_the_data():
+    story = Story().write(1, host="n2").order("n1", "be-master")
+    story.order("n2", "be-slave", "n1", error="org.confd.HA.Error.Closed").look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
+def a_hole_before_what_is_there_is_seen():
+    Story().write(1).write(2).look("n3", "id2", [2]).breaks("prefix")
+
+
+@case
+def half_a_transaction_is_seen():
+    Story().write(1, keys=["/k/1"]).look("n1", "id1", [1]).breaks("atomic")
+    Story().write(1).write(2, keys=["/k/1"]).look("n3", "id1", [1], {"/k/1": [2, "/k/1 2"]}).breaks("atomic")
+    Story().write(1, keys=["/k/1"]).write(2, gone=["/k/1"]).look("n1", "id2", [1, 2], {"/k/1": [1, "/k/1 1"]}).breaks("atomic")
+
+
+@case
+def a_refused_write_that_is_there_is_seen():
+    Story().write(1, error="org.confd.HANode.Error.NoSpace").look("n1", "x", [1]).breaks("refused-nowhere")
+    Story().write(1, error="org.confd.HANode.Error.Uncertain").look("n1", "x", [1]).breaks()
+
+
+@case
+def who_may_have_copied_while_it_was_read_is_not_judged():
+    story = Story().write(1).write(2).add("asking", host="n3")
+    asked = story.record[-1]["t"]
+    story.order("n3", "be-slave", "n1").add("data", host="n3", boot=1, id="id1", marks=[1, 2], keys={}, why="look", asked=asked).breaks()
+
+
+@case
+def an_id_is_for_one_data_only_and_that_of_its_last_transaction():
+    story = Story().write(1, error="org.confd.HANode.Error.Uncertain")
+    story.look("n1", "x", [1]).look("n2", "x", []).breaks("equal-ids")
+    Story().write(1).write(2).look("n1", "id1", [1, 2]).breaks("id-of-data")
+    Story().write(1).look("n3", "id1", []).breaks("id-of-data")
+
+
+@case
+def a_copy_of_equal_data_is_seen():
+    Story().add("quiet").event("SLAVE_INITIALIZED", data=1).breaks("no-needless-copy")
+
+
+@case
+def events_and_signals_twice_or_out_of_order_are_seen():
+    Story().event("SLAVE_ARRIVED", data="n2").event("SLAVE_ARRIVED", data="n2").breaks("events")
+    Story().event("IS_MASTER").event("IS_MASTER").breaks("events")
+    Story().event("NOMASTER").event("IS_MASTER").breaks("events")
+    changed = {"host": "n1", "boot": 1, "service": 1, "member": "StateChanged"}
+    Story().add("signal", **changed, args=["none", "master", "order"]).add("signal", **changed, args=["none", "slave", "order"]).breaks("signals")
+    Story().add("signal", host="n1", boot=1, service=1, member="BeSlaveResult", args=["", ""]).breaks("signals")
+
+
+def late_story(*between):
+    story = Story()
+    story.add("order", n=1, host="n1", kind="be-master", args=[], by="service", boots={"node": 1})
+    for fields in between:
+        story.add(**fields)
+    story.add("answer", n=1, host="n1", error="", text="")
+    story.record[-1]["t"] = 100.0
+    return story
+
+
+@case
+def what_is_late_is_seen_unless_nobody_could_run():
+    late_story().breaks("answered-in-time")
+    stalled = late_story({"entry_kind": "stalled", "since": 0.0})
+    stalled.record[4]["t"] = 99.0
+    stalled.breaks()
+    Story().add("late", host="n1", boot=1, since=0.0, late=5.0, bus=0.01).breaks("responsive")
+
+
+@case
+def an_end_that_nobody_wanted_is_seen():
+    ended = {"host": "n1", "kind": "node", "boot": 1}
+    Story().add("ended", **ended, status=-11, expected=False, excused=True).breaks("alive")
+    Story().add("ended", **ended, status=1, expected=False, excused=True).breaks()
+    Story().add("sanitizer", text="heap-use-after-free").breaks("alive")
+    Story().add("unsettled", text="n2").breaks("settles")
+
+
+@case
+def peace_is_looked_at():
+    story = Story().add("settled", why="peace").write(1)
+    story.look("n1", "id1", [1], why="peace").look("n3", "", [], why="peace").breaks("peace")
+    shows = {"host": "n1", "why": "peace", "state": "master", "nodes": [["n2", "a"]], "slaves": [], "master": ["", ""]}
+    Story().add("shows", **shows, property_state="master", node_state="master").breaks("peace")
+    Story().add("shows", **{**shows, "slaves": [["n2", "a"]]}, property_state="master", node_state="none").breaks("peace")
+    Story().add("size", host="n1", kind="node", descriptors=1000, memory=1).breaks("bounded")
+
+
+@case
+def a_schedule_is_a_function_of_its_seed_and_survives_being_text():
+    for seed in range(200):
+        made = schedule.make(seed, {"network", "mount", "preload"})
+        assert str(made) == str(schedule.make(seed, {"preload", "mount", "network"}))
+        assert schedule.parse(str(made)) == made, seed
+        assert not schedule.make(seed, set()).needs()
+
+
+@case
+def shrinking_keeps_what_the_failure_needs():
+    plan = schedule.make(3, {"network", "mount", "preload"})
+    needed = {plan.actions[2], plan.actions[-3]}
+    short, _ = shrink.shrink(plan, "it", lambda tried: [("it", 0, "")] if needed <= set(tried.actions) else [("other", 0, "")], 400)
+    assert set(short.actions) == needed, short
+
+
+PROGRAM = """
+import os
+d = os.environ["CHAOS_DATA"]
+dir = os.open(d, os.O_RDONLY | os.O_DIRECTORY)
+f = os.open(d + "/file", os.O_RDWR | os.O_CREAT, 0o600)
+os.pwrite(f, b"a" * 8192, 0)
+os.fsync(f)
+os.fsync(dir)
+os.pwrite(f, b"b" * 4096, 4096)
+os.pwrite(f, b"c" * 4096, 8192)
+g = os.open(d + "/new", os.O_WRONLY | os.O_CREAT, 0o600)
+os.pwrite(g, b"new", 0)
+os.fsync(g)
+os.rename(d + "/new", d + "/file2")
+os.open(d + "/loose", os.O_WRONLY | os.O_CREAT, 0o600)
+os.unlink(d + "/loose")
+os.kill(os.getpid(), 9)
+"""
+
+
+def power(preload, seed, program=PROGRAM, fault=None):
+    with tempfile.TemporaryDirectory(prefix="chaos-test.") as work:
+        work = pathlib.Path(work)
+        (work / "data").mkdir()
+        env = {**os.environ, **powerloss.environment(preload, work, fault), "CHAOS_SYNC_USEC": "0"}
+        done = subprocess.run(["/usr/bin/python3", "-c", program], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+        powerloss.cut(work, seed)
+        return done, {path.name: path.read_bytes() for path in (work / "data").iterdir()}
+
+
+def power_keeps_what_was_synced_and_loses_the_rest_or_not(preload):
+    seen, names = set(), set()
+    for seed in range(60):
+        _, files = power(preload, seed)
+        data = files["file"]
+        assert data[:4096] == b"a" * 4096, seed
+        assert set(data[4096:8192]) <= set(b"ab") and set(data[8192:]) <= set(b"c\0") and len(data) <= 12288, seed
+        assert files.get("file2", files.get("new", b"new")) == b"new", seed
+        seen.add((data[4096:8192] == b"a" * 4096, data[4096:8192] == b"b" * 4096))
+        names.add(tuple(sorted(files)))
+    assert seen == {(True, False), (False, True), (False, False)}, seen  # lost, kept, torn
+    assert ("file",) in names and ("file", "file2") in names and ("file", "new") in names, names
+
+
+def a_fault_fails_once(preload):
+    program = PROGRAM.replace("os.fsync(f)\n", "\ntry:\n    os.fsync(f)\nexcept OSError as e:\n    print(e.errno, flush=True)\nos.fsync(f)\n")
+    done, _ = power(preload, 1, program, ("fsync", 1, "EIO"))
+    assert done.stdout == b"5\n" and done.returncode == -9, done
+    lost = {power(preload, seed, program, ("fsync", 1, "EIO"))[1].get("file", b"")[:8192] == b"a" * 8192 for seed in range(20)}
+    assert False in lost  # what a failed sync leaves is not made good by the next
+
+
+def main():
+    cases = [(function.__name__, function) for function in CASES]
+    for function in (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once) if len(sys.argv) > 1 else ():
+        cases.append((function.__name__, lambda function=function: function(sys.argv[1])))
+    print(f"1..{len(cases)}")
+    for number, (name, function) in enumerate(cases, 1):
+        try:
+            function()
+            print(f"ok {number} - {name.replace('_', ' ')}", flush=True)
+        except AssertionError as error:
+            print(f"not ok {number} - {name.replace('_', ' ')}\n# {error} (line {error.__traceback__.tb_next.tb_lineno})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
