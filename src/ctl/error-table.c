@@ -179,7 +179,7 @@ const struct error_entry error_table[] = {
           "busctl call org.confd.HANode /org/confd/HANode org.confd.HANode List ssu '' '' 0" },
         { NODE("BadKey"), 0, NULL, "A key is not as it must be.", "Keys are 1 to 511 bytes and start with '/'." },
         { NODE("TooLarge"), 0, NULL, "A value or a transaction is too large.",
-          "Values have at most 8 MiB, a transaction at most 16 MiB." },
+          "Values have at most 8 MiB, a transaction at most 16 MiB and 65536 changes: make several of it." },
         { NODE("NoSpace"), 0, NULL, "The reference node's disk is full; nothing was changed.",
           "df of its DataDirectory=; during a copy it needs twice the space of its data." },
         { NODE("Busy"), 0, NULL, "The reference node cannot take this transaction now.", "Try again in a moment." },

@@ -76,7 +76,7 @@ static int set_commit_error(sd_bus_error *error, int r) {
         case -EFBIG:
                 return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
         case -E2BIG:
-                return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB");
+                return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB and 65536 changes: make several of it");
         default:
                 return sd_bus_error_set_errnof(error, r, "The transaction could not be stored: %s", strerror(-r));
         }

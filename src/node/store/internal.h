@@ -49,6 +49,7 @@ struct store {
         LIST_HEAD(, job) barriers;
 
         /* Durable in the redo log: waiting, and being applied to the generation. */
+        struct job_queue delivering; /* done, and not heard of yet */
         struct job_queue pending, applying;
         size_t n_pending, pending_bytes;
         struct overlay *overlay;

@@ -6,10 +6,13 @@
 #include <sys/statvfs.h>
 
 #include "basic/log.h"
+#include "basic/time-util.h"
 #include "node/store/internal.h"
 
 /* Below that much free space, and four times the transaction, a commit is not taken for certain. */
 enum { TIGHT_BYTES = 32 * 1024 * 1024 };
+/* So long the loop hears of what was done, and then others have their turn. */
+enum { DELIVER_USEC = 10 * 1000 };
 
 void store_submit(struct store *s, struct job *j) {
         pthread_mutex_lock(&s->mutex);
@@ -119,7 +122,7 @@ static bool job_done(struct store *s, struct job *j) {
 }
 
 void store_deliver(struct store *s) {
-        struct job_queue delivering = TAILQ_HEAD_INITIALIZER(delivering);
+        uint64_t until = now_monotonic() + DELIVER_USEC;
         struct job *j;
         bool want_apply;
         eventfd_t n;
@@ -127,21 +130,25 @@ void store_deliver(struct store *s) {
 
         (void) eventfd_read(s->event_fd, &n);
         pthread_mutex_lock(&s->mutex);
-        TAILQ_CONCAT(&delivering, &s->done, queue);
+        TAILQ_CONCAT(&s->delivering, &s->done, queue);
         want_apply = s->want_apply;
         failed = s->writer_failed;
         pthread_mutex_unlock(&s->mutex);
-        TAILQ_FOREACH(j, &delivering, queue)
+        while ((j = job_queue_pop(&s->delivering))) {
                 if (j->kind == JOB_COMMIT) {
                         s->n_commits--;
                         s->commit_bytes -= j->bytes;
                 }
-        while ((j = job_queue_pop(&delivering)))
                 if (!job_done(s, j))
                         job_free(j);
         if (want_apply)
                 apply_now(s);
         if (failed < 0)
+                if (now_monotonic() >= until && !s->closing && !TAILQ_EMPTY(&s->delivering)) {
+                        (void) eventfd_write(s->event_fd, 1); /* the rest in the loop's next turn */
+                        break;
+                }
+        }
                 store_fail(s, failed);
 }
 
@@ -179,6 +186,7 @@ static struct store *store_alloc(const char *directory, sd_event *event) {
         TAILQ_INIT(&s->pending);
         TAILQ_INIT(&s->applying);
         LIST_INIT(&s->barriers);
+        TAILQ_INIT(&s->delivering);
         s->event = sd_event_ref(event);
         s->directory = strdup(directory);
         if (!s->directory || overlay_new(&s->overlay) < 0)

@@ -85,7 +85,8 @@ static int transaction_add(struct transaction *t, const char *key, const char *v
                 return -EBUSY;
         if (!key_is_valid(key, key_size))
                 return -EINVAL;
-        if (value_size > VALUE_SIZE_MAX || key_size + value_size > TRANSACTION_SIZE_MAX - t->payload)
+        if (value_size > VALUE_SIZE_MAX || key_size + value_size > TRANSACTION_SIZE_MAX - t->payload ||
+            t->changes >= TRANSACTION_CHANGES_MAX)
                 return -E2BIG;
         if (value && !utf8_is_valid(value, value_size))
                 return -EINVAL;
@@ -187,6 +188,8 @@ int transaction_from_data(const void *p, size_t n, struct transaction **ret) {
                 return -ENOMEM;
         memcpy(t->id, d + 1, id_size);
         t->changes = get32(d + 1 + id_size);
+        if (t->changes > TRANSACTION_CHANGES_MAX)
+                return -EBADMSG;
         t->first = 1 + id_size + 4;
         t->sealed = true;
         r = buffer_append(&t->body, p, n);

@@ -13,7 +13,8 @@ enum {
         KEY_SIZE_MAX = 511,                      /* -EINVAL */
         VALUE_SIZE_MAX = 8 * 1024 * 1024,        /* -E2BIG */
         TRANSACTION_SIZE_MAX = 16 * 1024 * 1024, /* keys and values together; -E2BIG */
-        TRANSACTION_DATA_MAX = 64 * 1024 * 1024, /* its encoded form (many tiny keys); -E2BIG */
+        TRANSACTION_CHANGES_MAX = 64 * 1024,     /* the loop takes them one by one, and others wait meanwhile; -E2BIG */
+        TRANSACTION_DATA_MAX = 64 * 1024 * 1024, /* its encoded form; -E2BIG */
         TRANSACTION_ID_MAX = 255,                /* bytes of text, without the NUL */
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the store: commits, their order, lists, snapshots. */
+#include <time.h>
+
 #include "store-fixture.h"
 
 static void test_commit_and_reopen(void **state) {
@@ -82,6 +84,60 @@ static void test_queue_is_bounded(void **state) {
                 assert_true(sd_event_run(f->event, 100 * 1000) >= 0);
         }
         assert_int_equal(commit(f, "/again", "1"), 0);
+}
+
+static uint64_t cpu_usec(void) {
+        struct timespec ts;
+
+        assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts), 0);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static struct transaction *of_tiny_changes(unsigned n, unsigned number) {
+        struct transaction *t;
+        char key[32];
+
+        assert_int_equal(transaction_new(&t), 0);
+        for (unsigned i = 0; i < n; i++) {
+                (void) snprintf(key, sizeof(key), "/%08x/%u", i * 2654435761u, number);
+                assert_int_equal(transaction_set(t, key, ""), 0);
+        }
+        assert_int_equal(transaction_seal(t, "n1"), 0);
+        return t;
+}
+
+/* As long as it takes to be heard of, in the loop's own time; the machine may be busy. */
+static uint64_t longest_turn(struct fixture *f, struct transaction **t, size_t n) {
+        uint64_t begin, longest = 0, deadline = now_monotonic() + 4 * DEADLINE_USEC;
+        size_t answered = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(store_commit(f->store, t[i], count, &answered), 0);
+                transaction_unref(t[i]);
+        }
+        while (answered < n) {
+                assert_true(now_monotonic() < deadline);
+                begin = cpu_usec();
+                assert_true(sd_event_run(f->event, 100 * 1000) >= 0);
+                longest = MAX(longest, cpu_usec() - begin);
+        }
+        return longest;
+}
+
+static void the_loop_has_its_turn_between_transactions_of_many_changes(void **state) {
+        struct fixture *f = *state;
+        struct transaction *t[20];
+        uint64_t one, many;
+
+        t[0] = of_tiny_changes(TRANSACTION_CHANGES_MAX, 0);
+        one = longest_turn(f, t, 1);
+        for (unsigned i = 0; i < ELEMENTSOF(t); i++)
+                t[i] = of_tiny_changes(TRANSACTION_CHANGES_MAX / 4, 1 + i);
+        many = longest_turn(f, t, ELEMENTSOF(t));
+        print_message("# longest turn of the loop: %.1f ms for one of %d changes, %.1f ms for %zu of a quarter of that\n",
+                      (double) one / 1000, TRANSACTION_CHANGES_MAX, (double) many / 1000, ELEMENTSOF(t));
+        assert_true(one < 2 * USEC_PER_SEC);
+        assert_true(many < 2 * one);
 }
 
 static void test_list(void **state) {
@@ -231,6 +287,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_commit_and_reopen, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_many_share_an_fsync, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_loop_has_its_turn_between_transactions_of_many_changes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
                 cmocka_unit_test_setup_teardown(pages_that_nobody_needed_are_not_missed, setup, teardown),

@@ -39,6 +39,33 @@ static void test_limits(void **state) {
         free(big);
 }
 
+static void a_transaction_has_no_more_changes_than_the_loop_can_take_at_once(void **state) {
+        struct transaction *t, *u;
+        uint8_t *data;
+        char key[16];
+        size_t n;
+
+        assert_int_equal(transaction_new(&t), 0);
+        for (unsigned i = 0; i < TRANSACTION_CHANGES_MAX; i++) {
+                (void) snprintf(key, sizeof(key), "/%x", i);
+                assert_int_equal(i % 2 ? transaction_set(t, key, "") : transaction_delete(t, key), 0);
+        }
+        assert_int_equal(transaction_set(t, "/more", ""), -E2BIG);
+        assert_int_equal(transaction_delete(t, "/more"), -E2BIG);
+        assert_int_equal(transaction_seal(t, "n1"), 0);
+        n = transaction_size(t);
+        assert_int_equal(transaction_from_data(transaction_data(t), n, &u), 0);
+        transaction_unref(u);
+        /* One more from a peer. */
+        data = malloc(n + 5);
+        memcpy(data, transaction_data(t), n);
+        memcpy(data + n, "\2\0\2/m", 5);
+        data[1 + data[0] + 3]++;
+        assert_int_equal(transaction_from_data(data, n + 5, &u), -EBADMSG);
+        free(data);
+        transaction_unref(t);
+}
+
 static void test_encoding(void **state) {
         struct transaction *t, *u;
         const uint8_t *d;
@@ -74,6 +101,7 @@ static void test_encoding(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_limits),
+                cmocka_unit_test(a_transaction_has_no_more_changes_than_the_loop_can_take_at_once),
                 cmocka_unit_test(test_encoding),
         };
 
