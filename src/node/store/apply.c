@@ -124,6 +124,12 @@ void *store_applier(void *userdata) {
         return NULL;
 }
 
+/* Its one job is there from the start: what is durable must not wait for memory, the end of the store least of all. */
+static struct job *applier_job(struct store *s, enum job_kind kind) {
+        *s->apply_job = (struct job) { .kind = kind, .generation = s->current };
+        return s->apply_job;
+}
+
 /* ---- the loop's side ---- */
 
 static void to_applier(struct store *s, struct job *j) {
@@ -144,14 +150,9 @@ void apply_now(struct store *s) {
                 return;
         if (!s->clear_log && TAILQ_EMPTY(&s->pending) && TAILQ_EMPTY(&s->applying))
                 return;
-        j = job_new(JOB_APPLY);
-        if (!j) {
-                apply_later(s);
-                return;
-        }
+        j = applier_job(s, JOB_APPLY);
         TAILQ_CONCAT(&s->applying, &s->pending, queue);
         last = TAILQ_LAST(&s->applying, job_queue);
-        j->generation = s->current;
         j->clear_log = s->clear_log;
         j->sequence = last ? last->sequence : 0;
         j->bytes = s->pending_bytes;
@@ -209,20 +210,18 @@ static void drop(struct store *s, struct job_queue *q) {
 }
 
 static void open_anew(struct store *s, int error) {
-        struct job *j;
-
         if (++s->apply_errors > APPLY_ERRORS_MAX) {
                 store_fail(s, error);
                 return;
         }
         log_error("Cannot write the store's file: %s; opening it anew", strerror(-error));
-        j = job_new(JOB_REOPEN);
-        if (!j) {
-                store_fail(s, -ENOMEM);
-                return;
-        }
-        j->generation = s->current;
-        to_applier(s, j);
+        to_applier(s, applier_job(s, JOB_REOPEN));
+}
+
+/* What came while the applier was busy. */
+static void apply_rest(struct store *s) {
+        if (s->clear_log || !TAILQ_EMPTY(&s->pending) || !TAILQ_EMPTY(&s->applying))
+                apply_later(s);
 }
 
 /* Returns true if what it was at has been replaced meanwhile. */
@@ -261,6 +260,7 @@ void apply_done(struct store *s, struct job *j) {
         }
         s->apply_again = false;
         tell_writer(s, j->result, j->sequence);
+                apply_rest(s);
         if (j->result < 0) {
                 s->clear_log = s->clear_log || j->clear_log;
                 if (s->apply_result >= 0)
@@ -274,8 +274,8 @@ void apply_done(struct store *s, struct job *j) {
         s->apply_result = j->result;
         if (j->result < 0 && j->result != -ENOSPC && j->result != -ENOMEM)
                 open_anew(s, j->result);
-        else if (!TAILQ_EMPTY(&s->pending) || !TAILQ_EMPTY(&s->applying))
-                apply_later(s);
+        else
+                apply_rest(s);
 }
 
 /* Snapshots of the one before end with an error: its readers are unknown to the new one, which uses their pages again. */
@@ -295,6 +295,7 @@ void apply_reopened(struct store *s, struct job *j) {
         store_generation_unref(s, before);
         apply_now(s);
 }
+                apply_rest(s);
 
 void apply_forget(struct store *s) {
         overlay_forget(s->overlay, UINT64_MAX);

@@ -222,10 +222,16 @@ int store_copy_new(struct store *s, struct store_copy **ret) {
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        c->store = s;
-        c->block = BUFFER_INIT(0);
+        c->drop = job_new(JOB_COPY_DROP); /* what it takes to be rid of it must not be lacking then */
+        if (!c->drop) {
+                free(c);
+                return -ENOMEM;
+        }
+        c->drop->copy = c;
         s->copy = c;
         *ret = c;
+        c->store = s;
+        c->block = BUFFER_INIT(0);
         return 0;
 }
 
@@ -240,8 +246,6 @@ bool store_copy_cancel_swap(struct store_copy *c) {
 }
 
 struct store_copy *store_copy_free(struct store_copy *c) {
-        struct job *j;
-
         if (!c)
                 return NULL;
         (void) store_copy_cancel_swap(c);
@@ -249,11 +253,7 @@ struct store_copy *store_copy_free(struct store_copy *c) {
         if (c->store->copy == c)
                 c->store->copy = NULL;
         buffer_done(&c->block);
-        j = job_new(JOB_COPY_DROP);
-        if (!j)
-                return NULL; /* what it wrote is removed at the next start */
-        j->copy = c;
-        store_submit(c->store, j);
+        store_submit(c->store, TAKE_PTR(c->drop));
         return NULL;
 }
 

@@ -55,7 +55,8 @@ struct store {
         struct overlay *overlay;
         struct job *log_hint;  /* where the last one that lags was */
         sd_event_source *apply_timer;
-        bool apply_busy;       /* a job is at the applier's */
+        struct job *apply_job;
+        bool apply_busy;       /* it is at the applier's */
         struct generation *apply_generation; /* for which it holds a reference */
         bool apply_again;      /* after a full disk, with a snapshot let go */
         bool apply_stale;      /* what it is at has been replaced */
@@ -97,6 +98,7 @@ struct store_copy {
         struct store *store;
         bool dropped; /* the owner is gone; freed when the writer is through with it */
         struct buffer block;
+        struct job *drop;
         size_t pending;
         int error;    /* the first failure that the loop knows of */
         store_done_fn drained_fn;

@@ -62,10 +62,12 @@ static void committed(struct store *s, struct job *j) {
         if (j->result < 0)
                 return;
         r = apply_add(s, j);
-        if (r < 0)
-                log_error("Transaction %s is stored, but not all of it can be read until it is in the store's file: %s",
-                          transaction_id(j->transaction), strerror(-r));
         state_changed(s);
+        /* It is durable, and the next start has it; but what is read here would not be what it left. */
+        if (r < 0) {
+                log_error("Transaction %s is stored, but cannot be read: %s", transaction_id(j->transaction), strerror(-r));
+                store_fail(s, r);
+        }
 }
 
 static void swapped(struct store *s, struct job *j) {
@@ -111,10 +113,10 @@ static bool job_done(struct store *s, struct job *j) {
                 break;
         case JOB_APPLY:
                 apply_done(s, j);
-                break;
+                return true;
         case JOB_REOPEN:
                 apply_reopened(s, j);
-                break;
+                return true;
         case JOB_CLOSE:
                 break;
         }
@@ -189,7 +191,8 @@ static struct store *store_alloc(const char *directory, sd_event *event) {
         TAILQ_INIT(&s->delivering);
         s->event = sd_event_ref(event);
         s->directory = strdup(directory);
-        if (!s->directory || overlay_new(&s->overlay) < 0)
+        s->apply_job = job_new(JOB_APPLY);
+        if (!s->directory || !s->apply_job || overlay_new(&s->overlay) < 0)
                 return store_free(s);
         return s;
 }
@@ -270,7 +273,7 @@ struct store *store_free(struct store *s) {
         }
         while ((j = job_queue_pop(&s->pending)) || (j = job_queue_pop(&s->applying)))
                 job_free(j);
-        job_free(s->to_apply);
+        job_free(s->apply_job);
         overlay_free(s->overlay);
         generation_close(s->current);
         redo_free(s->redo);
