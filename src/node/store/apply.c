@@ -92,11 +92,9 @@ static int reopen(struct store *s, struct job *j) {
 
         store_file_name(number, file);
         j->generation = NULL;
-        r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &j->generation, &error);
+        r = generation_open(s->directory_fd, s->directory, file, number, /* create= */ false, &j->generation, &error);
         if (r < 0)
                 log_error("Cannot open the store anew: %s", error ?: strerror(-r));
-        else
-                j->generation->number = number;
         return r;
 }
 
@@ -124,13 +122,13 @@ void *store_applier(void *userdata) {
         return NULL;
 }
 
+/* ---- the loop's side ---- */
+
 /* Its one job is there from the start: what is durable must not wait for memory, the end of the store least of all. */
 static struct job *applier_job(struct store *s, enum job_kind kind) {
         *s->apply_job = (struct job) { .kind = kind, .generation = s->current };
         return s->apply_job;
 }
-
-/* ---- the loop's side ---- */
 
 static void to_applier(struct store *s, struct job *j) {
         s->apply_busy = true;
@@ -235,20 +233,34 @@ static bool from_applier(struct store *s) {
         return stale;
 }
 
+/* A large transaction made it large. Unless there is one more right behind it. */
+static void shrink_redo(struct store *s) {
+        struct job *j = s->n_commits == 0 && TAILQ_EMPTY(&s->pending) ? job_new(JOB_SHRINK) : NULL;
+
+        if (j)
+                store_submit(s, j); /* else the next time */
+}
+
 /* Who waits for room looks again. Sequence numbers go on over a swap, so that it does not matter which data they were for. */
 static void tell_writer(struct store *s, int result, uint64_t applied) {
+        bool large;
+
         pthread_mutex_lock(&s->mutex);
         if (result >= 0)
                 s->applied = MAX(s->applied, applied);
         s->apply_error = result;
         s->apply_rounds++;
+        large = s->redo_large && result >= 0;
         pthread_cond_signal(&s->space);
         pthread_mutex_unlock(&s->mutex);
+        if (large && !s->closing)
+                shrink_redo(s);
 }
 
 void apply_done(struct store *s, struct job *j) {
         if (from_applier(s)) {
                 tell_writer(s, 0, j->sequence);
+                apply_rest(s);
                 return;
         }
         /* A disk that a snapshot has filled is tried once more without it, before anybody is refused. */
@@ -260,7 +272,6 @@ void apply_done(struct store *s, struct job *j) {
         }
         s->apply_again = false;
         tell_writer(s, j->result, j->sequence);
-                apply_rest(s);
         if (j->result < 0) {
                 s->clear_log = s->clear_log || j->clear_log;
                 if (s->apply_result >= 0)
@@ -284,6 +295,7 @@ void apply_reopened(struct store *s, struct job *j) {
 
         if (from_applier(s)) {
                 generation_close(j->result >= 0 ? j->generation : NULL);
+                apply_rest(s);
                 return;
         }
         if (j->result < 0) {
@@ -295,7 +307,6 @@ void apply_reopened(struct store *s, struct job *j) {
         store_generation_unref(s, before);
         apply_now(s);
 }
-                apply_rest(s);
 
 void apply_forget(struct store *s) {
         overlay_forget(s->overlay, UINT64_MAX);

@@ -29,12 +29,11 @@ static int begin(struct store *s, struct store_copy *c) {
         if (!c->generation) {
                 number = directory_next(s->directory_fd, s->number);
                 copy_file_name(number, file);
-                r = generation_open(s->directory_fd, s->directory, file, /* create= */ true, &c->generation, NULL);
+                r = generation_open(s->directory_fd, s->directory, file, number, /* create= */ true, &c->generation, NULL);
                 if (r < 0) {
                         (void) unlinkat(s->directory_fd, file, 0);
                         return r;
                 }
-                c->generation->number = number;
                 /* Nobody will miss an unfinished copy: no fsync before its end. */
                 r = lmdb_error(mdb_env_set_flags(c->generation->env, MDB_NOSYNC, 1));
                 if (r < 0)
@@ -134,6 +133,8 @@ static int finish(struct store *s, struct store_copy *c, struct job *j) {
                 mdb_cursor_close(TAKE_PTR(c->cursor));
         r = generation_state_write(c->generation, c->txn, c->transaction_id, j->sequence);
         if (r >= 0)
+                r = generation_replaces_write(c->generation, c->txn, s->identity);
+        if (r >= 0)
                 r = generation_state_read(c->generation, c->txn, &c->state);
         if (r >= 0)
                 r = write_out(c);
@@ -169,10 +170,11 @@ static int swap(struct store *s, struct store_copy *c, struct job *j) {
          * until it hears of the swap. */
         j->generation = TAKE_PTR(c->generation);
         s->number = j->generation->number;
+        s->identity = j->generation->identity;
         pthread_mutex_lock(&s->mutex);
         s->applied = c->state.sequence;
         pthread_mutex_unlock(&s->mutex);
-        r = redo_reset(s->redo, s->number, &c->state);
+        r = redo_reset(s->redo, s->identity, &c->state);
         if (r < 0)
                 writer_fail(s, r);
         return 0;
@@ -228,10 +230,10 @@ int store_copy_new(struct store *s, struct store_copy **ret) {
                 return -ENOMEM;
         }
         c->drop->copy = c;
-        s->copy = c;
-        *ret = c;
         c->store = s;
         c->block = BUFFER_INIT(0);
+        s->copy = c;
+        *ret = c;
         return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -13,6 +14,8 @@
 #define FORMAT "confd-ha store 1"
 #define KEY_FORMAT "format"
 #define KEY_STATE "state"
+#define KEY_IDENTITY "identity"
+#define KEY_REPLACES "replaces"
 
 enum {
         DATABASES = 3,
@@ -93,6 +96,47 @@ int generation_state_write(struct generation *g, MDB_txn *txn, const char *trans
         memcpy(buf, &sequence, sizeof(sequence));
         memcpy(buf + sizeof(uint64_t), transaction_id, n);
         return lmdb_error(mdb_put(txn, g->meta, &key, &value, 0));
+}
+
+/* What ties the redo log to its data: a number of a file can come again, this does not. */
+static int identity_get(struct generation *g, MDB_txn *txn, const char *name, uint64_t absent, uint64_t *ret) {
+        MDB_val key = { strlen(name), (void *) name }, value;
+        int r;
+
+        r = lmdb_error(mdb_get(txn, g->meta, &key, &value));
+        if (r == -ENOENT) {
+                *ret = absent;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        if (value.mv_size != sizeof(*ret))
+                return -EUCLEAN;
+        memcpy(ret, value.mv_data, sizeof(*ret));
+        return 0;
+}
+
+static int identity_put(struct generation *g, MDB_txn *txn, const char *name, uint64_t identity) {
+        MDB_val key = { strlen(name), (void *) name }, value = { sizeof(identity), &identity };
+
+        return lmdb_error(mdb_put(txn, g->meta, &key, &value, 0));
+}
+
+int generation_replaces_write(struct generation *g, MDB_txn *txn, uint64_t identity) {
+        g->replaces = identity;
+        return identity_put(g, txn, KEY_REPLACES, identity);
+}
+
+static int identities(struct generation *g, MDB_txn *txn, bool create) {
+        int r;
+
+        if (create) {
+                if (getrandom(&g->identity, sizeof(g->identity), 0) != (ssize_t) sizeof(g->identity))
+                        return -EIO;
+                return identity_put(g, txn, KEY_IDENTITY, g->identity);
+        }
+        r = identity_get(g, txn, KEY_IDENTITY, g->number, &g->identity);
+        return r < 0 ? r : identity_get(g, txn, KEY_REPLACES, 0, &g->replaces);
 }
 
 /* How many pages from that one on are in the list of those that are free. */
@@ -176,6 +220,8 @@ static int open_databases(struct generation *g, bool create) {
         if (r >= 0 && (value.mv_size != sizeof(FORMAT) - 1 || memcmp(value.mv_data, FORMAT, value.mv_size) != 0))
                 r = -EUCLEAN;
         if (r >= 0)
+                r = identities(g, txn, create);
+        if (r >= 0)
                 r = generation_state_read(g, txn, &state);
         if (r < 0)
                 return r == -ENOENT ? -EUCLEAN : r;
@@ -246,8 +292,8 @@ static char *open_error(const char *path, int r) {
         int n;
 
         if (r == -EUCLEAN)
-                n = asprintf(&text, "%s is no intact store of confd-ha-node: restore it from a copy, or move it and the file \"current\" "
-                             "beside it to another directory to start with an empty one", path);
+                n = asprintf(&text, "%s is no intact store of confd-ha-node: restore it from a copy, or move it and the files \"current\" "
+                             "and \"redo\" beside it to another directory to start with an empty one", path);
         else
                 n = asprintf(&text, "cannot open %s: %s%s", path, strerror(-r),
                              r == -EACCES || r == -EPERM ? ": it has to belong to the user that confd-ha-node runs as" :
@@ -269,7 +315,7 @@ static int check_file(int directory_fd, const char *path, const char *file) {
         return store_verify(path);
 }
 
-int generation_open(int directory_fd, const char *directory, const char *file, bool create, struct generation **ret,
+int generation_open(int directory_fd, const char *directory, const char *file, uint64_t number, bool create, struct generation **ret,
                     char **ret_error) {
         _cleanup_(generation_closep) struct generation *g = NULL;
         _cleanup_free_ char *path = NULL;
@@ -284,6 +330,7 @@ int generation_open(int directory_fd, const char *directory, const char *file, b
                 g = calloc(1, sizeof(*g));
                 if (!g)
                         return -ENOMEM;
+                g->number = number;
                 r = open_env(g, directory_fd, path, file, map);
                 if ((r != -ENOMEM && r != -EINVAL) || map <= (size_t) 1 << 28)
                         break;

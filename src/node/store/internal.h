@@ -68,7 +68,7 @@ struct store {
         pthread_t thread;
         bool running;
         struct redo *redo;
-        uint64_t number; /* of the generation in force */
+        uint64_t number, identity; /* of the generation in force */
         size_t alone;    /* of the next jobs, each is tried alone */
         struct broken_chain {
                 uint64_t chain;
@@ -90,6 +90,7 @@ struct store {
         uint64_t apply_rounds;
         int apply_error;       /* of the last one, for who waits for room */
         bool want_apply;       /* the writer waits for room */
+        bool redo_large;       /* larger than it usually is */
         int writer_failed;
         bool stop, writer_done, applier_stop;
 };
@@ -97,8 +98,8 @@ struct store {
 struct store_copy {
         struct store *store;
         bool dropped; /* the owner is gone; freed when the writer is through with it */
-        struct buffer block;
         struct job *drop;
+        struct buffer block;
         size_t pending;
         int error;    /* the first failure that the loop knows of */
         store_done_fn drained_fn;

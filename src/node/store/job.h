@@ -18,6 +18,7 @@ enum job_kind {
         JOB_COPY_SWAP,
         JOB_COPY_DROP,
         JOB_CLOSE,
+        JOB_SHRINK, /* the redo log, when all of it has been applied */
         JOB_APPLY,  /* the applier's, as the next one */
         JOB_REOPEN,
 };

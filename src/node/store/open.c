@@ -59,9 +59,7 @@ fail:
 }
 
 /* The first start: "current" comes when the file is whole. */
-static int create_first(struct store *s, char **ret_error) {
-        struct generation *g = NULL;
-        char file[FILE_NAME_SIZE];
+static int check_that_there_is_none(struct store *s, char **ret_error) {
         char *stray;
         int r;
 
@@ -70,16 +68,33 @@ static int create_first(struct store *s, char **ret_error) {
                 return r;
         if (stray) {
                 if (asprintf(ret_error, "data directory %s has %s, but no file \"current\" that says which store is in force: write the name "
-                             "of one as a line into it, such as \"store-1\" for store-1.mdb, or move what is there to another directory "
-                             "to start with an empty store", s->directory, stray) < 0)
+                             "of one as a line into it, such as \"store-1\" for store-1.mdb, or move what is there to another directory, "
+                             "the file \"redo\" too, to start with an empty store", s->directory, stray) < 0)
                         *ret_error = NULL;
                 free(stray);
                 return -EUCLEAN;
         }
+        r = redo_is_in_use(s->directory_fd);
+        if (r <= 0)
+                return r;
+        if (asprintf(ret_error, "data directory %s has no store, but a file \"redo\" with the last commits of one: put that store and its file "
+                     "\"current\" back, or move redo to another directory, too, to start with an empty store", s->directory) < 0)
+                *ret_error = NULL;
+        return -EUCLEAN;
+}
+
+static int create_first(struct store *s, char **ret_error) {
+        struct generation *g = NULL;
+        char file[FILE_NAME_SIZE];
+        int r;
+
+        r = check_that_there_is_none(s, ret_error);
+        if (r < 0)
+                return r;
         copy_file_name(1, file);
         if (unlinkat(s->directory_fd, file, 0) < 0 && errno != ENOENT)
                 return -errno;
-        r = generation_open(s->directory_fd, s->directory, file, /* create= */ true, &g, ret_error);
+        r = generation_open(s->directory_fd, s->directory, file, 1, /* create= */ true, &g, ret_error);
         if (r >= 0) {
                 generation_close(g);
                 r = directory_swap(s->directory_fd, 0, 1);
@@ -112,7 +127,7 @@ static int find_current(struct store *s, uint64_t *ret, char **ret_error) {
         if (r == -ENOENT) {
                 store_file_name(*ret, file);
                 if (asprintf(ret_error, "%s/%s is in force, as the file \"current\" says, and is not there: restore it from a copy, or move "
-                             "\"current\" to another directory to start with an empty store", s->directory, file) < 0)
+                             "\"current\" and \"redo\" to another directory to start with an empty store", s->directory, file) < 0)
                         *ret_error = NULL;
                 r = -EUCLEAN;
         }
@@ -128,19 +143,25 @@ static int recover(struct store *s, const char *file, char **ret_error) {
         s->applied = s->state.sequence;
         r = redo_open(s->directory_fd, &s->redo);
         if (r >= 0)
-                r = redo_recover(s->redo, s->number, &s->state, &found);
+                r = redo_recover(s->redo, s->identity, s->current->replaces, &s->state, &found);
+        if (r >= 0 && TAILQ_EMPTY(&found) && redo_is_small(s->redo)) /* made on a full disk */
+                r = redo_resize(s->redo);
         if (r == -EUCLEAN) {
                 if (asprintf(ret_error, "%s/redo, which has the last commits, is damaged or belongs to other data than %s: restore both from a "
                              "copy, or move redo to another directory to go on without those commits", s->directory, file) < 0)
                         *ret_error = NULL;
-        } else if (r < 0 && asprintf(ret_error, "cannot use %s/redo: %s%s", s->directory, strerror(-r),
-                                     r == -ENOSPC ? ": make space in the data directory" : "") < 0)
+        } else if (r == -ENOSPC) {
+                if (asprintf(ret_error, "cannot make %s/redo, which the last commits go to: no space; make at least %d KiB (better %d MiB) free in "
+                             "the data directory's file system", s->directory, REDO_SPACE_MIN / 1024, REDO_SPACE / 1024 / 1024) < 0)
+                        *ret_error = NULL;
+        } else if (r < 0 && asprintf(ret_error, "cannot use %s/redo: %s", s->directory, strerror(-r)) < 0)
                 *ret_error = NULL;
         while ((j = job_queue_pop(&found)))
                 if (r >= 0)
                         r = apply_add(s, j);
                 else
                         job_free(j);
+        s->redo_large = r >= 0 && redo_is_large(s->redo);
         return r;
 }
 
@@ -157,10 +178,11 @@ int store_open_current(struct store *s, char **ret_error) {
                 return r;
         }
         store_file_name(number, file);
-        r = generation_open(s->directory_fd, s->directory, file, /* create= */ false, &s->current, ret_error);
+        r = generation_open(s->directory_fd, s->directory, file, number, /* create= */ false, &s->current, ret_error);
         if (r < 0)
                 return r;
-        s->number = s->current->number = number;
+        s->number = number;
+        s->identity = s->current->identity;
         r = lmdb_error(mdb_txn_begin(s->current->env, NULL, MDB_RDONLY, &txn));
         if (r >= 0) {
                 r = generation_state_read(s->current, txn, &s->state);

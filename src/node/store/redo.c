@@ -22,7 +22,7 @@ struct position {
 };
 
 struct header {
-        uint64_t magic, id, generation, segment_size;
+        uint64_t magic, id, identity, segment_size;
         struct position base;
         XXH128_hash_t sum;
 };
@@ -106,14 +106,16 @@ static uint64_t default_segment(int fd) {
 
 static int write_header(struct redo *r) {
         uint8_t block[REDO_BLOCK] = {};
+        ssize_t n;
 
         r->header.sum = (XXH128_hash_t) {};
         r->header.sum = XXH3_128bits(&r->header, sizeof(r->header));
         memcpy(block, &r->header, sizeof(r->header));
-        if (pwrite(r->fd, block, sizeof(block), 0) != (ssize_t) sizeof(block))
-                return errno == EIO ? -EIO : -ENOSPC;
-        /* Which header is on the disk then is not known, and so not which records would count. */
-        return fdatasync(r->fd) < 0 ? -ENOTRECOVERABLE : 0;
+        n = pwrite(r->fd, block, sizeof(block), 0);
+        if (n < 0 && redo_error(errno) == -ENOSPC)
+                return -ENOSPC; /* not a byte of it */
+        /* Else which header is on the disk is not known, and so not which records would count. */
+        return n != (ssize_t) sizeof(block) || fdatasync(r->fd) < 0 ? -ENOTRECOVERABLE : 0;
 }
 
 static bool header_is_sound(const struct header *h, off_t size) {
@@ -126,6 +128,7 @@ static bool header_is_sound(const struct header *h, off_t size) {
 }
 
 static int create(struct redo *r, int directory_fd) {
+        uint64_t size = default_segment(r->fd);
         unsigned long flags;
         int k;
 
@@ -134,8 +137,12 @@ static int create(struct redo *r, int directory_fd) {
                 flags |= FS_NOCOW_FL;
                 (void) ioctl(r->fd, FS_IOC_SETFLAGS, &flags);
         }
-        r->header = (struct header) { .magic = HEADER_MAGIC, .segment_size = default_segment(r->fd) };
-        k = fill(r->fd, 0, segment_at(r, 2), /* write= */ true);
+        r->header = (struct header) { .magic = HEADER_MAGIC };
+        do { /* on a full disk a small one, until there is space: begin_anew() */
+                r->header.segment_size = size;
+                k = ftruncate(r->fd, 0) < 0 ? redo_error(errno) : fill(r->fd, 0, segment_at(r, 2), /* write= */ true);
+                size = MAX(size / 2 / REDO_BLOCK * REDO_BLOCK, (uint64_t) REDO_SEGMENT_MIN);
+        } while (k == -ENOSPC && r->header.segment_size > REDO_SEGMENT_MIN);
         if (k >= 0)
                 k = write_header(r);
         if (k >= 0 && fsync(directory_fd) < 0)
@@ -145,16 +152,29 @@ static int create(struct redo *r, int directory_fd) {
         return k;
 }
 
-int redo_open(int directory_fd, struct redo **ret) {
+/* Whether there is anything that begins like a record, of whatever log. */
+static int any_record(int fd) {
+        uint64_t magic;
+        ssize_t n;
+
+        for (off_t at = REDO_BLOCK; (n = pread(fd, &magic, sizeof(magic), at)) == (ssize_t) sizeof(magic); at += REDO_BLOCK)
+                if (magic == RECORD_MAGIC)
+                        return 1;
+        return n < 0 ? -errno : 0;
+}
+
+/* 1, or 0 for one that was never begun, which has nothing in it: its header comes last. */
+static int load(int directory_fd, int flags, struct redo **ret) {
         _cleanup_(redo_freep) struct redo *r = calloc(1, sizeof(*r));
+        static const struct header none;
         struct stat st;
         ssize_t n;
-        int k;
+        int k = 1;
 
         if (!r)
                 return -ENOMEM;
         r->sum = XXH3_createState();
-        r->fd = openat(directory_fd, REDO_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        r->fd = openat(directory_fd, REDO_FILE, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (!r->sum)
                 return -ENOMEM;
         if (r->fd < 0)
@@ -162,13 +182,25 @@ int redo_open(int directory_fd, struct redo **ret) {
         n = pread(r->fd, &r->header, sizeof(r->header), 0);
         if (n < 0 || fstat(r->fd, &st) < 0)
                 return -errno;
-        /* One that was never begun has nothing in it. The header comes last. */
-        if (n < (ssize_t) sizeof(r->header) || r->header.magic == 0) {
-                k = create(r, directory_fd);
-                if (k < 0)
-                        return k;
-        } else if (!header_is_sound(&r->header, st.st_size))
+        if (memcmp(&r->header, &none, sizeof(none)) == 0) {
+                k = any_record(r->fd);
+                if (k != 0)
+                        return k < 0 ? k : -EUCLEAN;
+        } else if (n < (ssize_t) sizeof(r->header) || !header_is_sound(&r->header, st.st_size))
                 return -EUCLEAN;
+        *ret = TAKE_PTR(r);
+        return k;
+}
+
+int redo_open(int directory_fd, struct redo **ret) {
+        _cleanup_(redo_freep) struct redo *r = NULL;
+        int k;
+
+        k = load(directory_fd, O_RDWR | O_CREAT, &r);
+        if (k == 0)
+                k = create(r, directory_fd);
+        if (k < 0)
+                return k;
         *ret = TAKE_PTR(r);
         return 0;
 }
@@ -182,13 +214,13 @@ struct redo *redo_free(struct redo *r) {
         return NULL;
 }
 
-static int begin_anew(struct redo *r, uint64_t generation, struct position base) {
+static int begin(struct redo *r, uint64_t identity, struct position base) {
         struct header before = r->header;
         int k;
 
         if (getrandom(&r->header.id, sizeof(r->header.id), 0) != (ssize_t) sizeof(r->header.id))
                 return -EIO;
-        r->header.generation = generation;
+        r->header.identity = identity;
         r->header.base = base;
         k = write_header(r);
         if (k < 0) {
@@ -202,8 +234,39 @@ static int begin_anew(struct redo *r, uint64_t generation, struct position base)
         return 0;
 }
 
-int redo_reset(struct redo *r, uint64_t generation, const struct generation_state *state) {
-        return begin_anew(r, generation, (struct position) { state->sequence, id_hash(state->transaction_id) });
+/* With segments of the usual size, whatever they were grown to, or had to be on a full disk. */
+static int begin_anew(struct redo *r, uint64_t identity, struct position base) {
+        uint64_t before = r->header.segment_size, usual = default_segment(r->fd);
+        off_t end = segment_at(r, 2);
+        int k;
+
+        r->header.segment_size = usual;
+        if (usual > before && fill(r->fd, end, segment_at(r, 2), /* write= */ true) < 0) {
+                (void) !ftruncate(r->fd, end);
+                r->header.segment_size = before;
+        }
+        k = begin(r, identity, base);
+        if (k < 0)
+                r->header.segment_size = before;
+        else if (segment_at(r, 2) < end)
+                (void) !ftruncate(r->fd, segment_at(r, 2)); /* the next start does, if we do not come to it */
+        return k;
+}
+
+int redo_reset(struct redo *r, uint64_t identity, const struct generation_state *state) {
+        return begin_anew(r, identity, (struct position) { state->sequence, id_hash(state->transaction_id) });
+}
+
+bool redo_is_large(const struct redo *r) {
+        return r->header.segment_size > default_segment(r->fd);
+}
+
+bool redo_is_small(const struct redo *r) {
+        return r->header.segment_size < default_segment(r->fd);
+}
+
+int redo_resize(struct redo *r) {
+        return begin_anew(r, r->header.identity, r->last);
 }
 
 uint64_t redo_last(const struct redo *r) {
@@ -218,7 +281,7 @@ int redo_grow(struct redo *r, size_t n, size_t bytes) {
         r->header.segment_size = record_size(n, bytes);
         k = fill(r->fd, end, segment_at(r, 2), /* write= */ false);
         if (k >= 0)
-                k = begin_anew(r, r->header.generation, r->last);
+                k = begin(r, r->header.identity, r->last);
         if (k < 0) {
                 r->header.segment_size = before;
                 if (k != -ENOTRECOVERABLE) /* the header on the disk may be the new one */
@@ -249,9 +312,13 @@ int redo_room(struct redo *r, size_t n, size_t bytes, uint64_t applied) {
         return 1;
 }
 
-static int write_all(int fd, struct iovec *iov, size_t n, off_t at) {
+/* *ret_any: some of it may be there after an error. */
+static int write_all(int fd, struct iovec *iov, size_t n, off_t at, bool *ret_any) {
+        *ret_any = false;
         while (n > 0) {
                 ssize_t k = pwritev(fd, iov, (int) n, at);
+
+                *ret_any = *ret_any || k >= 0 || errno == EIO;
 
                 if (k <= 0)
                         return k < 0 ? redo_error(errno) : -ENOSPC;
@@ -266,11 +333,19 @@ static int write_all(int fd, struct iovec *iov, size_t n, off_t at) {
         return 0;
 }
 
+static uint8_t zeros_block[REDO_BLOCK];
+
+/* What was to be written may be on the disk, whole even, or not: make sure that it is not. */
+static int wipe(struct redo *r, off_t at, int error) {
+        return pwrite(r->fd, zeros_block, sizeof(zeros_block), at) != (ssize_t) sizeof(zeros_block) || fdatasync(r->fd) < 0
+                       ? -ENOTRECOVERABLE : error;
+}
+
 int redo_write(struct redo *r, const struct job *j, size_t n) {
-        static uint8_t padding[REDO_BLOCK];
         off_t at = segment_at(r, r->active) + (off_t) r->end;
         struct record record = { .magic = RECORD_MAGIC, .id = r->header.id, .previous = r->last, .count = (uint32_t) n };
         size_t size = 0, i = 0, total;
+        bool any;
         int k;
 
         r->iov[i++] = (struct iovec) { &record, sizeof(record) };
@@ -290,18 +365,12 @@ int redo_write(struct redo *r, const struct job *j, size_t n) {
         record.sum = XXH3_128bits_digest(r->sum);
         total = blocks(sizeof(record) + size);
         if (total > sizeof(record) + size)
-                r->iov[i++] = (struct iovec) { padding, total - sizeof(record) - size };
-        /* One that is not whole is none, and the next one takes its place. */
-        k = write_all(r->fd, r->iov, i, at);
+                r->iov[i++] = (struct iovec) { zeros_block, total - sizeof(record) - size };
+        k = write_all(r->fd, r->iov, i, at, &any);
         if (k < 0)
-                return k;
-        if (fdatasync(r->fd) < 0) {
-                /* It may be on the disk or not: make sure that it is not. */
-                k = redo_error(errno);
-                if (pwrite(r->fd, padding, sizeof(padding), at) != (ssize_t) sizeof(padding) || fdatasync(r->fd) < 0)
-                        return -ENOTRECOVERABLE;
-                return k;
-        }
+                return any ? wipe(r, at, k) : k;
+        if (fdatasync(r->fd) < 0)
+                return wipe(r, at, redo_error(errno));
         r->last = record.last;
         r->segment_last[r->active] = record.last.sequence;
         r->end += total;
@@ -404,9 +473,9 @@ static int read_segment(struct redo *r, unsigned segment, const struct position 
         return 0;
 }
 
-/* A tear is at the end only: a whole record behind it tells that what is missing was there. */
+/* A tear is at the end only: a whole record behind it, of a transaction after the last one, tells that what is missing was there. */
 static int look_behind(struct redo *r) {
-        enum { PIECE = 64 * REDO_BLOCK };
+        enum { PIECE = 16 * REDO_BLOCK };
         _cleanup_free_ uint8_t *piece = malloc(PIECE);
         off_t end = segment_at(r, 2);
         struct record record;
@@ -434,15 +503,44 @@ static int look_behind(struct redo *r) {
         return 0;
 }
 
-int redo_recover(struct redo *r, uint64_t generation, const struct generation_state *state, struct job_queue *q) {
+/* What is behind the segments was left by a change of their size that did not come to its end. */
+static void cut_off(struct redo *r) {
+        struct stat st;
+
+        if (fstat(r->fd, &st) >= 0 && st.st_size > segment_at(r, 2))
+                (void) !ftruncate(r->fd, segment_at(r, 2));
+}
+
+static int has_records(struct redo *r) {
+        int k;
+
+        r->last = (struct position) {};
+        k = look_behind(r);
+        return k == -EUCLEAN ? 1 : k;
+}
+
+int redo_is_in_use(int directory_fd) {
+        _cleanup_(redo_freep) struct redo *r = NULL;
+        int k;
+
+        k = load(directory_fd, O_RDONLY, &r);
+        if (k <= 0)
+                return k == -ENOENT ? 0 : k == -EUCLEAN ? 1 : k;
+        return has_records(r);
+}
+
+int redo_recover(struct redo *r, uint64_t identity, uint64_t replaced, const struct generation_state *state, struct job_queue *q) {
         struct position data = { state->sequence, id_hash(state->transaction_id) };
         struct record first[2];
         bool there[2], found = false;
         unsigned older = 0;
         int k;
 
-        if (r->header.generation != generation)
-                return redo_reset(r, generation, state);
+        cut_off(r);
+        if (r->header.identity != identity) {
+                k = r->header.identity == replaced ? 0 : has_records(r);
+                return k < 0 ? k : k > 0 ? -EUCLEAN : redo_reset(r, identity, state);
+        }
         for (unsigned i = 0; i < 2; i++) {
                 _cleanup_free_ uint8_t *payload = NULL;
 
@@ -465,8 +563,8 @@ int redo_recover(struct redo *r, uint64_t generation, const struct generation_st
                 k = look_behind(r);
         if (k < 0)
                 return k;
-        /* Of other data, and nothing in it: then that does not matter. */
+        /* Nothing in it: then it does not matter where it was. */
         if (!there[0] && !there[1] && !same(&r->last, &data))
-                return redo_reset(r, generation, state);
+                return redo_reset(r, identity, state);
         return found || same(&r->last, &data) ? 0 : -EUCLEAN;
 }

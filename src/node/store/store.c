@@ -118,6 +118,7 @@ static bool job_done(struct store *s, struct job *j) {
                 apply_reopened(s, j);
                 return true;
         case JOB_CLOSE:
+        case JOB_SHRINK:
                 break;
         }
         return false;
@@ -143,14 +144,14 @@ void store_deliver(struct store *s) {
                 }
                 if (!job_done(s, j))
                         job_free(j);
-        if (want_apply)
-                apply_now(s);
-        if (failed < 0)
                 if (now_monotonic() >= until && !s->closing && !TAILQ_EMPTY(&s->delivering)) {
                         (void) eventfd_write(s->event_fd, 1); /* the rest in the loop's next turn */
                         break;
                 }
         }
+        if (want_apply)
+                apply_now(s);
+        if (failed < 0)
                 store_fail(s, failed);
 }
 
@@ -185,10 +186,10 @@ static struct store *store_alloc(const char *directory, sd_event *event) {
         pthread_cond_init(&s->space, NULL);
         TAILQ_INIT(&s->waiting);
         TAILQ_INIT(&s->done);
+        TAILQ_INIT(&s->delivering);
         TAILQ_INIT(&s->pending);
         TAILQ_INIT(&s->applying);
         LIST_INIT(&s->barriers);
-        TAILQ_INIT(&s->delivering);
         s->event = sd_event_ref(event);
         s->directory = strdup(directory);
         s->apply_job = job_new(JOB_APPLY);
@@ -247,7 +248,7 @@ static void finish(struct store *s) {
         }
         pthread_join(s->thread, NULL);
         if (s->applier_running) {
-                if (apply_finish(s) >= 0 && redo_reset(s->redo, s->current->number, &s->state) < 0)
+                if (apply_finish(s) >= 0 && redo_reset(s->redo, s->current->identity, &s->state) < 0)
                         log_debug("Cannot empty the redo log"); /* in which nothing is needed any more */
                 pthread_mutex_lock(&s->mutex);
                 s->applier_stop = true;

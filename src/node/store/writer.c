@@ -55,6 +55,31 @@ static int wait_for_room(struct store *s, uint64_t rounds) {
         return r;
 }
 
+static int grow(struct store *s, size_t n, size_t bytes) {
+        int r;
+
+        r = redo_grow(s->redo, n, bytes);
+        pthread_mutex_lock(&s->mutex);
+        s->redo_large = redo_is_large(s->redo);
+        pthread_mutex_unlock(&s->mutex);
+        return r;
+}
+
+static void shrink(struct store *s) {
+        int r = 0;
+
+        pthread_mutex_lock(&s->mutex);
+        if (redo_last(s->redo) <= s->applied && s->writer_failed >= 0) {
+                pthread_mutex_unlock(&s->mutex);
+                r = redo_is_large(s->redo) ? redo_resize(s->redo) : 0;
+                pthread_mutex_lock(&s->mutex);
+                s->redo_large = redo_is_large(s->redo);
+        }
+        pthread_mutex_unlock(&s->mutex);
+        if (r == -ENOTRECOVERABLE)
+                writer_fail(s, r);
+}
+
 static int make_room(struct store *s, size_t n, size_t bytes) {
         uint64_t applied, rounds;
         int r;
@@ -66,7 +91,7 @@ static int make_room(struct store *s, size_t n, size_t bytes) {
                 pthread_mutex_unlock(&s->mutex);
                 r = redo_room(s->redo, n, bytes, applied);
                 if (r == -EFBIG && redo_last(s->redo) <= applied)
-                        r = redo_grow(s->redo, n, bytes);
+                        r = grow(s, n, bytes);
                 else if (r == -EFBIG || r == 0) {
                         r = wait_for_room(s, rounds);
                         if (r >= 0)
@@ -133,6 +158,9 @@ static void run(struct store *s, struct job *j) {
                 break;
         case JOB_CLOSE:
                 j->generation = generation_close(j->generation);
+                break;
+        case JOB_SHRINK:
+                shrink(s);
                 break;
         default:
                 copy_run(s, j);

@@ -2,9 +2,11 @@
 /* Tests of the store on a disk that fails: calls of the C library that it and LMDB make are ours here, and fail when told to. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "store-fixture.h"
 
@@ -16,6 +18,10 @@ enum { META_PAGES = 2 * 4096 };
 /* How often a call fails with EIO from now on; and only for a file whose name has that in it. */
 static struct {
         atomic_int sync, data_sync, meta, write;
+        atomic_int padding; /* so often the last piece of a gathered write is not written */
+        atomic_int synced;  /* how often such a file was */
+        atomic_bool gate;   /* closed: a sync of such a file waits */
+        atomic_bool waits;
         const char *file;
 } faults = { .file = "" };
 
@@ -40,6 +46,13 @@ static bool fails(atomic_int *left, int fd) {
 }
 
 _ours_ int fdatasync(int fd) {
+        if (is_file(fd, faults.file)) {
+                atomic_fetch_add(&faults.synced, 1);
+                while (atomic_load(&faults.gate)) {
+                        atomic_store(&faults.waits, true);
+                        sched_yield();
+                }
+        }
         return fails(&faults.sync, fd) || fails(&faults.data_sync, fd) ? -1 : (int) syscall(SYS_fdatasync, fd);
 }
 
@@ -57,6 +70,26 @@ _ours_ ssize_t pwrite(int fd, const void *p, size_t n, off_t at) {
 _ours_ ssize_t plain_pwrite(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
 ssize_t plain_pwrite(int fd, const void *p, size_t n, off_t at) {
         return pwrite(fd, p, n, at);
+}
+
+/* The kernel's takes the offset in two halves. */
+static ssize_t real_pwritev(int fd, const struct iovec *iov, int n, off_t at) {
+        return syscall(SYS_pwritev, fd, iov, n, (long) at, 0L);
+}
+
+_ours_ ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t at) {
+        if (atomic_load(&faults.padding) <= 0 || !is_file(fd, "/redo"))
+                return real_pwritev(fd, iov, n, at);
+        if (n > 1)
+                return real_pwritev(fd, iov, n - 1, at);
+        atomic_fetch_sub(&faults.padding, 1);
+        errno = ENOSPC;
+        return -1;
+}
+
+_ours_ ssize_t plain_pwritev(int fd, const struct iovec *iov, int n, off_t at) __asm__("pwritev");
+ssize_t plain_pwritev(int fd, const struct iovec *iov, int n, off_t at) {
+        return pwritev(fd, iov, n, at);
 }
 
 static void on_failed(struct store *s, int error, void *userdata) {
@@ -144,6 +177,108 @@ static void a_commit_whose_sync_fails_is_nowhere(void **state) {
         assert_value(f, "/b", "5");
 }
 
+/* All of it is on the disk, and only what fills its last block is not. */
+static void fail_in_padding(struct fixture *f) {
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        atomic_store(&faults.padding, 1);
+        assert_int_equal(commit(f, "/a", "2"), -ENOSPC);
+        assert_value(f, "/a", "1");
+}
+
+static void a_commit_that_fails_in_its_last_bytes_is_nowhere(void **state) {
+        struct fixture *f = *state;
+        int status;
+
+        close_store(f);
+        status = in_child(fail_in_padding, f); /* and ends as by a power failure */
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        open_store(f);
+        assert_value(f, "/a", "1");
+}
+
+/* Readers of all places that there are: it cannot be known what the commit replaced. */
+static void a_commit_that_cannot_be_read_ends_it_and_is_there_at_the_next_start(void **state) {
+        static struct store_snapshot *p[4096];
+        struct fixture *f = *state;
+        bool failed = false;
+        size_t n = 0;
+
+        store_set_failed_callback(f->store, on_failed, &failed);
+        while (n < ELEMENTSOF(p) && store_snapshot_new(f->store, &p[n]) >= 0)
+                n++;
+        assert_true(n < ELEMENTSOF(p));
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        run_until(f->event, &failed);
+        while (n > 0)
+                store_snapshot_free(p[--n]);
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(store_entries(f->store), 1);
+}
+
+/* What is applied to data that has been replaced meanwhile does not hold up what came after. */
+static void what_is_committed_after_a_swap_is_applied_though_the_one_before_took_long(void **state) {
+        uint64_t deadline = now_monotonic() + DEADLINE_USEC;
+        char *big = malloc(3 * 1024 * 1024 + 1);
+        struct fixture *f = *state;
+        struct outcome o = {};
+        struct store_copy *c;
+
+        memset(big, 'v', 3 * 1024 * 1024);
+        big[3 * 1024 * 1024] = 0;
+        faults.file = "store-1.mdb";
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, 10, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        atomic_store(&faults.gate, true);
+        assert_int_equal(commit(f, "/big", big), 0); /* more than waits for the timer */
+        while (!atomic_load(&faults.waits)) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10 * 1000) >= 0);
+        }
+        o = (struct outcome) {};
+        assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        store_copy_free(c);
+        assert_int_equal(commit(f, "/big", big), 0);
+        faults.file = "store-2.mdb";
+        atomic_store(&faults.synced, 0);
+        atomic_store(&faults.gate, false);
+        while (atomic_load(&faults.synced) == 0) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10 * 1000) >= 0);
+        }
+        assert_value(f, "/big", big);
+        restart(f);
+        assert_value(f, "/big", big);
+        assert_int_equal(store_entries(f->store), 11);
+        free(big);
+}
+
+/* Which header the disk has is not known, and so not which records would count. */
+static void a_header_that_cannot_be_written_ends_it(void **state) {
+        char *big = malloc(VALUE_SIZE_MAX + 1);
+        struct fixture *f = *state;
+        bool failed = false;
+
+        memset(big, 'v', VALUE_SIZE_MAX);
+        big[VALUE_SIZE_MAX] = 0;
+        store_set_failed_callback(f->store, on_failed, &failed);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        faults.file = "/redo";
+        atomic_store(&faults.write, 1);
+        assert_int_equal(commit(f, "/big", big), -ENOTRECOVERABLE);
+        run_until(f->event, &failed);
+        restart(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(commit(f, "/b", "2"), 0);
+        free(big);
+}
+
 static void a_disk_that_fails_for_good_ends_it(void **state) {
         struct fixture *f = *state;
         bool failed = false;
@@ -198,6 +333,7 @@ static void a_swap_whose_directory_cannot_be_synced_leaves_the_old_data(void **s
         assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
         run_until(f->event, &o.done);
         assert_int_equal(o.result, -EIO);
+        faults.file = "";
         store_copy_free(c);
         restart(f);
         assert_value(f, "/old", "1");
@@ -296,6 +432,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_error_in_the_page_that_tells_the_others_is_survived, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_file_that_cannot_be_written_any_more_ends_it_and_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_commit_whose_sync_fails_is_nowhere, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_header_that_cannot_be_written_ends_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_committed_after_a_swap_is_applied_though_the_one_before_took_long, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_that_cannot_be_read_ends_it_and_is_there_at_the_next_start, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_that_fails_in_its_last_bytes_is_nowhere, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_disk_that_fails_for_good_ends_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_log_that_could_not_be_made_larger_is_taken_at_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_whose_directory_cannot_be_synced_leaves_the_old_data, setup, teardown),

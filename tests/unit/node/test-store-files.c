@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "node/store/redo.h"
 #include "store-fixture.h"
 
 static void open_second(struct fixture *f) {
@@ -484,6 +485,50 @@ static void on_full_disk(struct fixture *f) {
         close_store(f);
 }
 
+/* As one that an older version, which had none, has left behind. */
+static void without_a_log(struct fixture *f) {
+        char path[192], *error;
+        uint64_t space = REDO_SPACE_MIN + 64 * 1024;
+        struct stat st;
+
+        open_store(f);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(unlink(path), 0);
+        fill_the_disk(f);
+        error = open_error(f, -ENOSPC);
+        assert_non_null(strstr(error, "/redo"));
+        assert_non_null(strstr(error, "make at least 132 KiB"));
+        free(error);
+        (void) snprintf(path, sizeof(path), "%s/filler", f->directory);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(truncate(path, st.st_size - (off_t) space), 0);
+        open_store(f);
+        assert_value(f, "/a", "1");
+        assert_int_equal(commit(f, "/a", "2"), 0);
+        close_store(f);
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, REDO_SPACE_MIN);
+        (void) snprintf(path, sizeof(path), "%s/filler", f->directory);
+        assert_int_equal(unlink(path), 0);
+        open_store(f);
+        assert_value(f, "/a", "2");
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, REDO_SPACE_MIN * 4 - 3 * REDO_BLOCK); /* what is usual on such a disk */
+        close_store(f);
+}
+
+static void a_full_disk_without_a_redo_log_is_told_what_it_lacks(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        (void) in_tmpfs(without_a_log, f, "size=8m");
+        open_store(f);
+}
+
 static void without_an_inode(struct fixture *f) {
         char path[192];
         int fd;
@@ -604,6 +649,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_cannot_be_looked_over_is_opened_and_named_by_its_own_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_full_file_system_of_any_kind_is_called_full_and_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_does_not_keep_it_from_starting, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_without_a_redo_log_is_told_what_it_lacks, setup, teardown),
                 cmocka_unit_test_setup_teardown(no_touch_of_a_full_disk_kills, setup, teardown),
         };
 

@@ -4,11 +4,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <xxhash.h>
 
 #include "node/store/redo.h"
 #include "store-fixture.h"
 
-enum { COMMITS = 6, SECTOR = 512 };
+enum { COMMITS = 6, SECTOR = 512, HEADER = 64 };
 
 static uint64_t random_bits(void) {
         static uint64_t seed = 11;
@@ -69,6 +70,20 @@ static void commit_and_vanish(struct fixture *f, unsigned n, size_t size) {
         free(value);
 }
 
+/* Of the generation that the log belongs to: the third number in its header. */
+static uint64_t identity_in(const struct fixture *f) {
+        size_t size;
+        uint8_t *p = read_redo(f, &size);
+        uint64_t identity;
+
+        assert_true(size >= REDO_BLOCK);
+        memcpy(&identity, p + 16, sizeof(identity));
+        free(p);
+        return identity;
+}
+
+static uint64_t identity;
+
 /* How many transactions are found; -EUCLEAN. They have to be the first ones, whole and in their order. */
 static int count_found(const struct fixture *f, const char *const *ids) {
         struct generation_state state = {};
@@ -78,8 +93,13 @@ static int count_found(const struct fixture *f, const char *const *ids) {
         int fd, r, n = 0;
 
         fd = open(f->directory, O_RDONLY | O_DIRECTORY);
-        assert_int_equal(redo_open(fd, &redo), 0);
-        r = redo_recover(redo, 1, &state, &q);
+        assert_true(fd >= 0);
+        r = redo_open(fd, &redo);
+        if (r < 0) {
+                close(fd);
+                return r;
+        }
+        r = redo_recover(redo, identity, 0, &state, &q);
         while ((j = job_queue_pop(&q))) {
                 if (ids)
                         assert_string_equal(transaction_id(j->transaction), ids[n]);
@@ -89,6 +109,24 @@ static int count_found(const struct fixture *f, const char *const *ids) {
         redo_free(redo);
         close(fd);
         return r < 0 ? r : n;
+}
+
+/* As on a small disk, so that it can be read often. */
+static void make_small(const struct fixture *f, size_t value_size) {
+        uint64_t segment = value_size < 8000 ? REDO_SEGMENT_MIN : 2 * REDO_SEGMENT_MIN;
+        XXH128_hash_t sum = {};
+        char path[192];
+        size_t size;
+        uint8_t *p = read_redo(f, &size);
+
+        memcpy(p + 24, &segment, sizeof(segment));
+        memcpy(p + HEADER - sizeof(sum), &sum, sizeof(sum));
+        sum = XXH3_128bits(p, HEADER);
+        memcpy(p + HEADER - sizeof(sum), &sum, sizeof(sum));
+        write_redo(f, p, HEADER, 0);
+        free(p);
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(truncate(path, (off_t) (REDO_BLOCK + 2 * segment)), 0);
 }
 
 /* A log of some commits, and where the last record of each is whole. */
@@ -101,9 +139,11 @@ static uint8_t *make_log(struct fixture *f, size_t value_size, size_t *ret_size,
 
         close_store(f);
         commit_and_vanish(f, COMMITS, value_size);
+        identity = identity_in(f);
+        make_small(f, value_size);
         fd = open(f->directory, O_RDONLY | O_DIRECTORY);
         assert_int_equal(redo_open(fd, &redo), 0);
-        assert_int_equal(redo_recover(redo, 1, &state, &q), 0);
+        assert_int_equal(redo_recover(redo, identity, 0, &state, &q), 0);
         while ((j = job_queue_pop(&q))) {
                 ids[n++] = strdup(transaction_id(j->transaction));
                 job_free(j);
@@ -114,28 +154,35 @@ static uint8_t *make_log(struct fixture *f, size_t value_size, size_t *ret_size,
         return read_redo(f, ret_size);
 }
 
+/* Cut at each byte of each record: what is behind it is as it was before anything was written there. */
+static void cut_at_any_byte(struct fixture *f, const uint8_t *whole, const char *const *ids, size_t first, size_t record, size_t used) {
+        static const uint8_t zeros[COMMITS * 2 * REDO_BLOCK];
+
+        for (size_t i = first; i < COMMITS; i++)
+                for (size_t at = 0; at < record; at++) {
+                        off_t from = (off_t) (REDO_BLOCK + i * record + at);
+                        size_t n = (COMMITS - i) * record - at;
+                        int found;
+
+                        write_redo(f, zeros, n, from);
+                        found = count_found(f, ids);
+                        assert_true(found == (int) i || (found == (int) i + 1 && at > used - 100));
+                        write_redo(f, whole + from, n, from);
+                }
+}
+
 static void a_cut_at_any_byte_leaves_the_whole_transactions_before_it(void **state) {
         static const size_t sizes[] = { 1, 5000 };
         struct fixture *f = *state;
-        static const uint8_t zeros[4 * REDO_BLOCK];
         char *ids[COMMITS];
 
         for (size_t s = 0; s < ELEMENTSOF(sizes); s++) {
-                size_t size, record, used;
+                size_t size, used = sizes[s] + 200;
                 uint8_t *whole = make_log(f, sizes[s], &size, ids);
 
-                used = sizes[s] + 200;
-                record = (used + REDO_BLOCK - 1) / REDO_BLOCK * REDO_BLOCK;
-                for (size_t i = COMMITS - 2; i < COMMITS; i++)
-                        for (size_t at = 0; at < record; at += at < 300 || at % 512 > 508 || at % 512 < 3 || at > used - 60 ? 1 : 97) {
-                                off_t from = (off_t) (REDO_BLOCK + i * record + at);
-                                int n;
-
-                                write_redo(f, zeros, (COMMITS - i) * record - at, from);
-                                n = count_found(f, (const char *const *) ids);
-                                assert_true(n == (int) i || (n == (int) i + 1 && at > used - 100));
-                                write_redo(f, whole + from, (COMMITS - i) * record - at, from);
-                        }
+                /* All of a log of small ones, and the last of larger ones. */
+                cut_at_any_byte(f, whole, (const char *const *) ids, s == 0 ? 0 : COMMITS - 1,
+                                (used + REDO_BLOCK - 1) / REDO_BLOCK * REDO_BLOCK, used);
                 assert_int_equal(count_found(f, (const char *const *) ids), COMMITS);
                 free(whole);
                 for (size_t i = 0; i < COMMITS; i++)
@@ -143,12 +190,119 @@ static void a_cut_at_any_byte_leaves_the_whole_transactions_before_it(void **sta
                 open_store(f);
                 assert_int_equal(store_entries(f->store), COMMITS);
                 close_store(f);
-                open_store(f); /* an empty log for the next one, and none of the keys */
-                close_store(f);
                 rename_file(f, "store-1.mdb", "away");
                 rename_file(f, "current", "kept");
                 open_store(f);
         }
+}
+
+/* It is written once, before there is anything behind it. */
+static void a_header_cut_at_any_byte_is_damage_if_there_is_anything_behind_it(void **state) {
+        static const uint8_t zeros[HEADER];
+        struct fixture *f = *state;
+        char *ids[COMMITS], *error, path[192];
+        size_t size, last = HEADER;
+        uint8_t *whole = make_log(f, 1, &size, ids);
+
+        while (whole[last - 1] == 0)
+                last--;
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        for (size_t at = 0; at < last; at++) {
+                write_redo(f, zeros, HEADER - at, (off_t) at);
+                assert_int_equal(count_found(f, NULL), -EUCLEAN);
+                if (at % 16 == 0) {
+                        error = open_error(f, -EUCLEAN);
+                        assert_non_null(strstr(error, "/redo"));
+                        assert_non_null(strstr(error, "damaged"));
+                        free(error);
+                }
+                write_redo(f, whole, HEADER, 0);
+        }
+        for (size_t at = 1; at < HEADER + 3 * REDO_BLOCK; at += at < HEADER ? 1 : 509) {
+                assert_int_equal(truncate(path, (off_t) at), 0);
+                assert_int_equal(count_found(f, NULL), -EUCLEAN);
+                write_redo(f, whole, size, 0);
+        }
+        assert_int_equal(count_found(f, (const char *const *) ids), COMMITS);
+        /* The first start was cut short: nothing was ever in it. */
+        assert_int_equal(truncate(path, 0), 0);
+        assert_int_equal(truncate(path, 3 * REDO_BLOCK), 0);
+        open_store(f);
+        assert_int_equal(commit(f, "/again", "1"), 0);
+        free(whole);
+        for (size_t i = 0; i < COMMITS; i++)
+                free(ids[i]);
+}
+
+/* What lies there belongs to a store that somebody has moved, or will put back. */
+static void a_new_store_does_not_take_the_log_of_another(void **state) {
+        struct fixture *f = *state;
+        char *error;
+
+        close_store(f);
+        commit_and_vanish(f, 3, 10);
+        rename_file(f, "store-1.mdb", "theirs");
+        rename_file(f, "current", "kept");
+        for (int i = 0; i < 2; i++) {
+                error = open_error(f, -EUCLEAN);
+                assert_non_null(strstr(error, "move redo to another directory, too"));
+                free(error);
+                assert_false(has_file(f, "current"));
+                assert_false(has_file(f, "store-1.mdb"));
+        }
+        rename_file(f, "redo", "put-away");
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 0);
+        close_store(f);
+        /* The new one has the same number, and had as many commits, none, when it was made. */
+        rename_file(f, "redo", "new");
+        rename_file(f, "put-away", "redo");
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "belongs to other data"));
+        free(error);
+        rename_file(f, "theirs", "store-1.mdb");
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 3);
+}
+
+static off_t redo_size(const struct fixture *f) {
+        char path[192];
+        struct stat st;
+
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_size;
+}
+
+static void what_a_large_transaction_needed_is_given_back(void **state) {
+        struct fixture *f = *state;
+        uint64_t deadline = now_monotonic() + DEADLINE_USEC;
+        char *big = malloc(VALUE_SIZE_MAX + 1);
+        off_t usual = redo_size(f);
+
+        memset(big, 'v', VALUE_SIZE_MAX);
+        big[VALUE_SIZE_MAX] = 0;
+        assert_int_equal(commit(f, "/big", big), 0);
+        assert_true(redo_size(f) > 2 * VALUE_SIZE_MAX);
+        while (redo_size(f) > usual) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10 * 1000) >= 0);
+        }
+        assert_int_equal(redo_size(f), usual);
+        assert_int_equal(commit(f, "/small", "1"), 0);
+        close_store(f);
+        /* Also of one that has ended before it came to that. */
+        commit_and_vanish(f, 1, VALUE_SIZE_MAX);
+        assert_true(redo_size(f) > 2 * VALUE_SIZE_MAX);
+        open_store(f);
+        assert_value(f, "/small", "1");
+        assert_value(f, "/big", big);
+        while (redo_size(f) > usual) {
+                assert_true(now_monotonic() < deadline);
+                assert_true(sd_event_run(f->event, 10 * 1000) >= 0);
+        }
+        assert_value(f, "/key/0", big);
+        free(big);
 }
 
 /* What was written after the last sync may be there in any part: sectors old, new, or neither. */
@@ -397,7 +551,7 @@ static struct redo *recover(int fd, const struct generation_state *data, size_t 
         size_t n = 0;
 
         assert_int_equal(redo_open(fd, &redo), 0);
-        assert_int_equal(redo_recover(redo, 1, data, &q), 0);
+        assert_int_equal(redo_recover(redo, 1, 0, data, &q), 0);
         for (; (j = job_queue_pop(&q)); n++)
                 job_free(j);
         assert_int_equal(n, expected);
@@ -443,6 +597,9 @@ static void a_power_failure_at_the_beginning_of_a_segment_used_again_loses_nothi
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_cut_at_any_byte_leaves_the_whole_transactions_before_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_header_cut_at_any_byte_is_damage_if_there_is_anything_behind_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_new_store_does_not_take_the_log_of_another, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_a_large_transaction_needed_is_given_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_power_failure_drops_or_tears_only_what_was_not_acknowledged, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_power_failure_at_the_beginning_of_a_segment_used_again_loses_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_damaged_before_its_end_is_no_power_failure, setup, teardown),
