@@ -40,6 +40,7 @@ struct role {
         void *userdata;
 
         unsigned phase;
+        bool starts_writable;               /* it was made in the last phase, and stays there */
         enum confd_ha_status_state state;
         struct node_id id;
         struct role_node master;            /* as slave, as relay, and while joining */

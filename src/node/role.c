@@ -31,6 +31,9 @@ static void set_state(struct role *role, enum confd_ha_status_state state) {
         if (role->state == state)
                 return;
         role->state = state;
+        /* Whoever had it start without writes wants none without a role, however that was lost. */
+        if (state == CONFD_HA_STATE_NONE && !role->starts_writable)
+                role->phase = MIN(role->phase, ROLE_PHASE_MAX - 1U);
         if (state == CONFD_HA_STATE_NONE)
                 role_made_event(role, CONFD_HA_INFO_IS_NONE, 0, NULL);
         else if (state == CONFD_HA_STATE_MASTER)
@@ -439,6 +442,7 @@ int role_new(struct role **ret, unsigned phase, const struct role_peer_ops *peer
         role->ops = ops;
         role->userdata = userdata;
         role->phase = phase;
+        role->starts_writable = phase == ROLE_PHASE_MAX;
         role->state = CONFD_HA_STATE_NONE;
         role->slaves = calloc(ROLE_SLAVES_MAX, sizeof(*role->slaves));
         if (!role->slaves)

@@ -107,7 +107,8 @@ void role_master_lost(struct role *role, int reason);
 void role_slave_arrived(struct role *role, const struct role_node *node);
 void role_slave_died(struct role *role, const struct node_id *id);
 
-/* Start phases go 0, 1, 2. -EINVAL past 2, -EPERM backwards; the same again is success. */
+/* Start phases go 0, 1, 2. -EINVAL past 2, -EPERM backwards; the same again is success. A role that was made below 2 goes back
+ * to 1 by itself whenever it becomes none. */
 _must_check_ int role_set_phase(struct role *role, unsigned phase);
 unsigned role_get_phase(const struct role *role);
 

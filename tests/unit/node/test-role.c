@@ -509,6 +509,8 @@ static void test_phase0(void **state) {
         expect(f, "serve:master:n1 IS_MASTER 1:ok:1");
         assert_int_equal(role_set_phase(f->role, 2), 0);
         assert_int_equal(role_get_phase(f->role), 2);
+        order(f, HA_ORDER_BENONE); /* who does not start with writes has none without a role */
+        assert_int_equal(role_get_phase(f->role), 1);
 }
 
 static void test_bad_arguments(void **state) {
