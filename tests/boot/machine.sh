@@ -12,7 +12,8 @@
 # machine_create NAME           the root directory ($MACHINES/NAME/root), not booted, to be changed at will; made on top
 #                               of $MACHINE_BASE, if that is set: directories for lowerdir=, as in "$MACHINES/NAME/upper"
 # machine_boot NAME             boots it and waits until systemd has started everything
-# machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment, for MACHINE_TIMEOUT (60) s at most
+# machine NAME COMMAND...       runs COMMAND as root inside, with a minimal environment (MACHINE_PATH, if that is set), for
+#                               MACHINE_TIMEOUT (60) s at most
 # machine_power_off NAME        as if the plug were pulled; a machine at the switch falls silent first, and is plugged in
 #                               again by machine_power_on
 # machine_power_on NAME         boots it again, with no addresses but its own
@@ -162,7 +163,8 @@ machine() {
     local pid
     pid=$(cat "$MACHINES/$1/init.pid") || return 1
     shift
-    timeout "${MACHINE_TIMEOUT:-60}" nsenter -t "$pid" -a env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
+    timeout "${MACHINE_TIMEOUT:-60}" nsenter -t "$pid" -a env -i \
+        PATH="${MACHINE_PATH:-/usr/sbin:/usr/bin:/sbin:/bin}" HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
 }
 
 machine_power_off() {

@@ -2,11 +2,11 @@
 # Booted machines under a real HA framework: what all framework tests share. To be sourced by bash, after machine.sh, tap.sh
 # and common.sh of the boot tests.
 #
-# NODES      the machines, as "n1 n2 n3"; FAMILY=ipv6 for their addresses
+# NODES      the machines, as "n1 n2 n3"; FAMILY=ipv6 for their addresses; BUS=broker for dbus-broker on them
 # VIP        the virtual address; a namespace "client" at the same switch is where writers write from
 
-NODES="n1 n2 n3"
-FAMILY=ipv4
+NODES=${NODES:-n1 n2 n3}
+FAMILY=${FAMILY:-ipv4}
 MASTER=
 PORT=7000
 TOKEN_MS=${TOKEN_MS:-1000}
@@ -36,6 +36,11 @@ mutate() { # ROOT
     [ "$before" != "$(cat "$lib"/*.sh "$agent" | cksum)" ] && sh -n "$lib/follow.sh" && sh -n "$agent"
 }
 
+prefix_of_build() {
+    meson introspect --buildoptions "$BUILD_ROOT" |
+        python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))'
+}
+
 # What is installed once, for all machines: Meson's installation and the helpers of these tests.
 make_base() {
     local root=$MACHINES/base/root prefix
@@ -43,8 +48,7 @@ make_base() {
     cp "$BUILD_ROOT/meson-logs/install-log.txt" "$MACHINES/install-log" 2>/dev/null || true
     meson install -C "$BUILD_ROOT" --no-rebuild --quiet --destdir "$root"
     cp "$MACHINES/install-log" "$BUILD_ROOT/meson-logs/install-log.txt" 2>/dev/null || true
-    prefix=$(meson introspect --buildoptions "$BUILD_ROOT" |
-        python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+    prefix=$(prefix_of_build)
     chroot "$root" ldconfig
     systemd-sysusers --root="$root" "$root$prefix"/lib/sysusers.d/confd-ha*.conf
     systemd-tmpfiles --root="$root" --create "$root$prefix"/lib/tmpfiles.d/confd-ha*.conf || true
@@ -81,6 +85,7 @@ make_node() { # NODE
         >"$root/etc/confd-ha/node.conf.d/test.conf"
     printf '[ConfD]\nAddress=unix:/run/confd-ha-node/ipc.sock\nReconnectMaxSec=1\n' \
         >"$root/etc/confd-ha/confd-ha.conf.d/test.conf"
+    [ "${BUS:-}" != broker ] || ln -sf /lib/systemd/system/dbus-broker.service "$root/etc/systemd/system/dbus.service"
     echo 0123456789abcdef0123456789abcdef >"$root/etc/confd-ha/token"
     chroot "$root" sh -c 'chgrp confd-ha /etc/confd-ha/token; chmod 640 /etc/confd-ha/token'
     systemctl --root="$root" --quiet enable confd-ha.service confd-ha-node.service data-door.service
@@ -190,6 +195,12 @@ acknowledged_since() { # NAME TIME: is there one?
 # stall NAME SINCE: the longest time without an acknowledgement for this writer since then, in seconds
 stall() {
     awk -v t="$2" '$2 == "ok" && $1 > t { if (!have) { last = t; have = 1 } if ($1 - last > most) most = $1 - last; last = $1 }
+        END { if (have) printf "%.2f\n", most; else print "never" }' "$MACHINES/writes-$1"
+}
+
+# The longest time without any answer, as the machine that has the address gives it whatever its role.
+silence() { # NAME SINCE
+    awk -v t="$2" '$2 != "lost" && $1 > t { if (!have) { last = t; have = 1 } if ($1 - last > most) most = $1 - last; last = $1 }
         END { if (have) printf "%.2f\n", most; else print "never" }' "$MACHINES/writes-$1"
 }
 

@@ -45,7 +45,27 @@ END
     systemctl --root="$root" --quiet enable corosync.service pacemaker.service confd-ha-pacemaker-watch.service
 }
 
-make_pacemaker_node() { make_node "$1" && write_corosync "$1" && machine_boot "$1"; }
+make_pacemaker_node() {
+    make_node "$1" && write_corosync "$1" || return
+    [ -z "${FENCE:-}" ] || install -m 755 "$here/fence_switch" "$MACHINES/$1/root/usr/sbin/fence_switch"
+    machine_boot "$1"
+}
+
+# FENCE=yes: the switch that the machines' fence agent asks. It carries out a request once, until it is ended.
+power_switch() {
+    local request n name
+    while :; do
+        for request in "$MACHINES"/n*/root/var/lib/power-switch/off-*; do
+            [ -e "$request" ] || continue
+            name=${request##*/off-}
+            n=${name%%-*}
+            machine_power_off "$n"
+            echo "$(now_s) $n is off" >>"$MACHINES/switched"
+            mv "$request" "${request%/off-*}/done-$name"
+        done
+        sleep 0.05
+    done
+}
 
 crm() { # on the first machine that is up
     local n
@@ -81,6 +101,32 @@ primitive vip IPaddr2 params ip=$(vip) cidr_netmask=$(prefix_length) nic=eth0 op
 colocation vip-with-master inf: vip confd-clone:Promoted
 order master-then-vip Mandatory: confd-clone:promote vip:start
 END
-    machine "$n" crm_attribute -t crm_config -s confd-ha -n confd-ha-trust-confd -v "$n"
+    [ -z "${FENCE:-}" ] || cat >>"$MACHINES/$n/root/root/confd.crm" <<END
+property stonith-enabled=true stonith-action=off
+primitive switch stonith:fence_switch params pcmk_host_list="$NODES" pcmk_host_check=static-list
+END
     machine "$n" crm configure load update /root/confd.crm
+}
+
+configure_dummy() {
+    local n
+    n=$(first $NODES)
+    cat >"$MACHINES/$n/root/root/dummy.crm" <<END
+property no-quorum-policy=stop stonith-enabled=false
+primitive dummy ocf:pacemaker:Stateful \
+    op monitor interval=5s role=Promoted timeout=20s op monitor interval=10s role=Unpromoted timeout=20s
+clone dummy-clone dummy meta promotable=true promoted-max=1 notify=true interleave=true
+primitive dummy-vip IPaddr2 params ip=$(vip) cidr_netmask=$(prefix_length) nic=eth0 op monitor interval=10s timeout=20s
+colocation dummy-vip-with-master inf: dummy-vip dummy-clone:Promoted
+order dummy-then-vip Mandatory: dummy-clone:promote dummy-vip:start
+END
+    machine "$n" crm configure load update /root/dummy.crm
+}
+
+remove_dummy() {
+    local n
+    n=$(first $NODES)
+    machine "$n" crm --wait resource stop dummy-vip
+    machine "$n" crm --wait resource stop dummy-clone
+    machine "$n" crm configure delete dummy-then-vip dummy-vip-with-master dummy-vip dummy-clone dummy
 }
