@@ -56,7 +56,7 @@ finish() { # STATUS [STATE-REACHED]
 # ---- the marker, and the lock of those who change ConfD's role ----
 
 marker_read() { # 1 without one
-    role='' lost='' unfollowed='' cold='' frozen='' process=''
+    role='' lost='' gone='' restored='' unfollowed='' cold='' frozen='' process='' quick=''
     [ -e "$MARKER" ] || return 1
     local key value
     while IFS='=' read -r key value; do
@@ -64,10 +64,13 @@ marker_read() { # 1 without one
         node) [ -n "$NODE" ] || NODE=$value ;;
         role) role=$value ;;
         lost) lost=$value ;;
+        gone) gone=$value ;;
+        restored) restored=$value ;;
         unfollowed) unfollowed=$value ;;
         cold) cold=$value ;;
         frozen) frozen=$value ;;
         process) process=$value ;;
+        quick) quick=$value ;;
         confd_unit) [ "$ACTION" != look ] || OCF_RESKEY_confd_unit=$value ;;
         address) [ "$ACTION" != look ] || OCF_RESKEY_address=$value ;;
         timeout) [ "$ACTION" != look ] || OCF_RESKEY_timeout=$value ;;
@@ -76,8 +79,8 @@ marker_read() { # 1 without one
 }
 
 marker_write() { # of the variables; a rename, so that readers without the lock see a whole one
-    printf '%s\n' "node=$NODE" "role=$role" "lost=$lost" "unfollowed=$unfollowed" "cold=$cold" "frozen=$frozen" \
-        "process=$process" \
+    printf '%s\n' "node=$NODE" "role=$role" "lost=$lost" "gone=$gone" "restored=$restored" "unfollowed=$unfollowed" \
+        "cold=$cold" "frozen=$frozen" "process=$process" "quick=$quick" \
         "confd_unit=$OCF_RESKEY_confd_unit" "address=$OCF_RESKEY_address" "timeout=$OCF_RESKEY_timeout" \
         >"$MARKER.$$" && mv -f "$MARKER.$$" "$MARKER"
 }

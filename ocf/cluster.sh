@@ -113,14 +113,15 @@ ask_scores() {
     scores=$attributes
 }
 
-# The promoted node, other than this one. Sets $promoted; empty if there is none.
+# The promoted node, other than this one. Sets $promoted; empty if there is none. One that gives its role to another one has the
+# score for a while yet: the set, if it was asked for, has the later of them.
 find_promoted() {
     local pair
     promoted=''
     for pair in $scores; do
         case $pair in
         "$NODE="*) ;;
-        *"=$SCORE_MASTER") promoted=${pair%=*} ;;
+        *"=$SCORE_MASTER") [ "$promoted" = "${set_master:-}" ] && [ -n "$promoted" ] || promoted=${pair%=*} ;;
         esac
     done
 }

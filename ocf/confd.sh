@@ -16,10 +16,9 @@ is_true() { case $json in *"\"$1\":true"*) ;; *) return 1 ;; esac; }
 
 # Asks ConfD. 0: state, slaves, master_id, in_sync and synchronizing are set. 3: ConfD is not there (absent=confd), or the
 # service is not (absent=service). 4: not authorized. 5: there is somebody who does not answer. 1: anything else.
-ask() {
-    local rest ids='' rc
-    json=$(bounded $((OCF_RESKEY_timeout * 100 + 100)) \
-        confd-hactl --json=short --timeout="$OCF_RESKEY_timeout" status 2>&1)
+ask() { # [SECONDS]
+    local rest ids='' rc patience=${1:-$OCF_RESKEY_timeout}
+    json=$(bounded $((patience * 100 + 100)) confd-hactl --json=short --timeout="$patience" status 2>&1)
     rc=$?
     state='' slaves='' master_id='' in_sync=no synchronizing=no absent='' last_role='' last_master='' last_how=''
     case $json in
@@ -113,10 +112,23 @@ ask_transaction() {
     transaction=${transaction%\"}
 }
 
-# ConfD's main process, as systemd knows it; 0 if it is not running.
+# ConfD's main process, as systemd knows it; 0 if it is not running. And whether it is soon back after a crash, going by its last
+# start: found_quick, "yes" or nothing.
 find_process() {
-    found_process=$(bounded 200 systemctl show -P MainPID "$OCF_RESKEY_confd_unit" 2>/dev/null) || found_process=0
-    [ -n "$found_process" ] || found_process=0
+    local line began=0 ready=0 restarts=no
+    found_process=0 found_quick=''
+    while read -r line; do
+        case $line in
+        MainPID=?*) found_process=${line#*=} ;;
+        Restart=always | Restart=on-failure | Restart=on-abnormal | Restart=on-abort) restarts=yes ;;
+        InactiveExitTimestampMonotonic=?*) began=${line#*=} ;;
+        ActiveEnterTimestampMonotonic=?*) ready=${line#*=} ;;
+        esac
+    done <<END
+$(bounded 200 systemctl show -p MainPID -p Restart -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic \
+    "$OCF_RESKEY_confd_unit" 2>/dev/null)
+END
+    [ $restarts = no ] || [ $(((ready - began) / 10000)) -gt $QUICK_START_CS ] || found_quick=yes
 }
 
 # Whether the ConfD that was promoted still runs. If it does, a lost connection is the service's affair, which may have been

@@ -56,6 +56,49 @@ follow() {
     state=joining
 }
 
+# Where nobody was master yet: whether this node is the first of all, all are there, and have the same data. Who tells of no
+# transactions, as a real ConfD, may have anything. Sets $equals_why.
+is_first_of_equals() {
+    local n first='' line
+    ask_transaction
+    value=${transaction:-empty}
+    case $value in *' '*) value=unknown ;; esac
+    attributes "$ATTR_DATA"
+    case $attributes in *" $NODE=$value "*) ;; *) set_attribute "$ATTR_DATA" "$value" && attributes="$attributes$NODE=$value " ;; esac
+    [ "$value" != unknown ] || {
+        equals_why="ConfD does not tell which data it has"
+        return 1
+    }
+    ask_membership || return 1
+    while read -r line; do
+        case $line in
+        nodelist.node.*.name\ *)
+            n=${line##*= }
+            [ -n "$first" ] || first=$n
+            is_in "$n" "$members" || {
+                equals_why="$n is not there"
+                return 1
+            }
+            case $attributes in
+            *" $n=$value "*) ;;
+            *" $n="*)
+                equals_why="$n has other data than this node"
+                return 1
+                ;;
+            *)
+                equals_why="$n has not told which data it has"
+                return 1
+                ;;
+            esac
+            ;;
+        esac
+    done <<END
+$(bounded 300 corosync-cmapctl nodelist.node. 2>/dev/null)
+END
+    equals_why="all have the same data: $first is the first"
+    [ "$first" = "$NODE" ]
+}
+
 # Where nobody is master: may this node offer itself? Sets $score and $score_why.
 cold_score() {
     score=-INFINITY score_why=
@@ -63,8 +106,10 @@ cold_score() {
         score=$SCORE_TRUSTED score_why="the administrator trusts the data of this node"
     elif [ -n "$trust" ]; then
         score_why="the administrator trusts the data of $trust"
+    elif [ -z "$set" ] && is_first_of_equals; then
+        score=$SCORE_WAS_IN_SYNC score_why="all nodes have the same data, and this is the first"
     elif [ -z "$set" ]; then
-        score_why="nobody has said whose data counts: crm_attribute -t crm_config -s $PROPERTY_SET -n $TRUST_NAME -v NODE"
+        score_why="$equals_why, and nobody has said whose data counts: crm_attribute -t crm_config -s $PROPERTY_SET -n $TRUST_NAME -v NODE"
     elif [ "$set_master" = "$NODE" ]; then
         score=$SCORE_WAS_MASTER score_why="this node was the last master"
     elif is_in "$NODE" "$set_nodes"; then

@@ -7,7 +7,10 @@
 # shellcheck disable=SC2120
 # Compares the membership with ConfD's slaves: the set, slave-dead, the scores. 75: some slave is on its way in.
 look_at_slaves() { # nodes that count as gone
-    local gone=" $* " n in_now='' again=0 dead='' known
+    local away=" $* " n in_now='' again=0 dead='' known
+    # One at a time: the watch, a monitor and a notification may come together.
+    exec 8>>"$MARKER.look.lock"
+    flock -w 3 8 || return $AGAIN
     ask_membership || return 0
     # A stalled master in a minority must not become one that acknowledges.
     [ "$quorate" = yes ] || {
@@ -24,7 +27,7 @@ look_at_slaves() { # nodes that count as gone
     attributes "$ATTR_SYNC"
     for n in $slaves; do
         attribute_of "$n"
-        if ! is_in "$n" "$members" || is_in "$n" "$gone"; then
+        if ! is_in "$n" "$members" || is_in "$n" "$away"; then
             dead="$dead $n"
         elif [ "$value" = "$NODE" ]; then
             in_now="$in_now $n"
@@ -55,16 +58,80 @@ look_at_slaves() { # nodes that count as gone
     return $again
 }
 
-# Promoted, and ConfD has no role any more. Where another node may take over, a lower score moves the role there, without
-# a stop and a start in between; else Pacemaker is told of the failure, and gives the role again.
-look_at_lost_role() {
+# At a master: which process it is, so that its end can be told from a connection's. With it what was lost before is over.
+know_process() {
+    [ -z "$process" ] || [ -n "$gone" ] || return 0
+    find_process
+    lock
+    marker_read && [ "$role" = promoted ] && {
+        process=$found_process quick=$found_quick gone='' lost=''
+        marker_write
+    }
+    unlock
+}
+
+# What has to be so before anything is done about a role that is lost: with quorum, outside of maintenance-mode.
+may_act() { ask_membership && [ "$quorate" = yes ] && ask_configuration && [ "$maintenance" = no ]; }
+
+# ConfD was killed, and is there again without a role: it gets it back here, in less time than another node would take. Pacemaker
+# promotes nobody else before it has demoted this node, so this data is the last. The slaves have lost their master, and
+# do not count before they follow again: so it is written down first.
+restore() {
+    local rc before
+    now
+    [ -z "$lost" ] || return 1 # given up: another node is on the way
+    [ -z "$restored" ] || [ $((cs - restored)) -ge $RESTORE_AGAIN_CS ] || return 1
+    may_act || return 1
+    [ "$set_master" = "$NODE" ] || return 1
+    # A demote holds the lock from its order to its word in the marker.
+    lock
+    marker_read && [ "$role" = promoted ] || {
+        unlock
+        return 0
+    }
+    before=$set
+    write_set "$NODE: $NODE" && order take-over "$NODE" "$NODE"
+    rc=$?
+    if [ $rc != 0 ]; then
+        # Nothing was written meanwhile: whoever was in sync still is.
+        write_set "$before" || say err "$ACTION: the set could not be restored to '$before'"
+    else
+        find_process
+        now
+        process=$found_process quick=$found_quick restored=$cs gone='' lost='' frozen=''
+        marker_write
+        say warning "$ACTION: ConfD lost the role of master, and has it again"
+    fi
+    unlock
+    return $rc
+}
+
+# Promoted, and ConfD has no role any more, or is not there. One that is expected back in a moment is waited for.
+look_at_lost_role() { # there|away
+    now
+    [ -n "$gone" ] || {
+        gone=$cs
+        marker_write
+    }
+    if [ "$1" = there ]; then
+        restore && {
+            ask && [ "$state" = master ] && look_at_slaves
+            return $AGAIN
+        }
+    elif [ -n "$quick" ] && [ $((cs - gone)) -lt $QUICK_RETURN_CS ]; then
+        return $AGAIN
+    fi
+    give_up_role
+}
+
+# Where another node may take over, a lower score moves the role there, without a stop and a start in between; else Pacemaker is
+# told of the failure, and gives the role again.
+give_up_role() {
     local pair n
     now
     [ -z "$lost" ] || [ $((cs - lost)) -ge 500 ] || return $AGAIN
-    ask_membership && [ "$quorate" = yes ] || return 0
-    ask_configuration && [ "$maintenance" = no ] || return 0
+    may_act || return 0
     ask_scores
-    # A demote holds the lock from its order to its word in the marker.
     lock
     marker_read && [ "$role" = promoted ] || return 0
     now
@@ -88,27 +155,48 @@ look_at_lost_role() {
     return $AGAIN
 }
 
+# ConfD is there and has not answered for as long as one question may take. Whatever Pacemaker would do about it begins with
+# killing it, and it holds up the writers meanwhile: at a slave, which the master waits for, as well as at the master.
+look_at_frozen() {
+    local which
+    find_process
+    which=$found_process
+    may_act || return 0
+    lock
+    marker_read || return 0
+    # An action may have killed it meanwhile.
+    find_process
+    [ "$which" = 0 ] || [ "$found_process" != "$which" ] || kill_confd "ConfD has not answered for $OCF_RESKEY_timeout s"
+    unlock
+    return $AGAIN
+}
+
 # Not an action of Pacemaker's: confd-ha-pacemaker-watch calls it when ConfD's state or the membership has changed.
 look() {
     local rc
     marker_read || exit 0
-    ask
+    ask $((OCF_RESKEY_timeout > 2 ? OCF_RESKEY_timeout - 1 : 1)) # it comes after a second without an answer
     rc=$?
+    if [ $rc = 5 ]; then
+        look_at_frozen
+        exit
+    fi
     if [ "$role" = promoted ]; then
         case $rc-$state-$absent in
         0-master-*)
+            know_process
             look_at_slaves
             exit
             ;;
         0-none-* | 0-slave*)
-            look_at_lost_role
+            look_at_lost_role there
             exit
             ;;
         3-*-confd)
             # Lost with its process, or another client has displaced the service: that one is for an administrator.
             case $json in *Error.Displaced*) exit $AGAIN ;; esac
             ! is_same_process || exit $AGAIN
-            look_at_lost_role
+            look_at_lost_role away
             exit
             ;;
         esac
@@ -120,9 +208,9 @@ look() {
     ask_scores
     find_promoted
     if [ -z "$promoted" ]; then
-        ask_membership && [ "$quorate" = yes ] || exit 0
+        ask_membership && [ "$quorate" = yes ] || exit $AGAIN
         offer_itself
-        exit 0
+        exit $AGAIN # no event tells of a master elsewhere
     fi
     follow || exit $AGAIN
     follows && [ "$in_sync" = yes ] || exit $AGAIN
