@@ -104,6 +104,17 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     echo "a promotable dummy: $what | $(silence dummy "$t")" | tee -a "$MACHINES/times"
 }
 
+# An inhibitor is for people; the cluster goes on.
+move_to_inhibited() {
+    machine "$2" systemd-run --quiet --unit=inhibitor "$(machine "$2" sh -c 'command -v confd-hactl')" inhibit --who=tests --why=backup sleep 600
+    wait_for 10 eval 'property "$2" Inhibitors | grep -q backup'
+    move_to_second "$@"
+}
+uninhibit() {
+    property "$2" Inhibitors | grep -q backup
+    machine "$2" systemctl stop inhibitor.service
+    clear_moves "$1"
+}
 # With fencing, who is cut off is switched off.
 power_on_what_was_fenced() {
     machine_undrop
@@ -136,20 +147,31 @@ start_pacemaker() { machine "$1" systemctl start pacemaker.service; }
 move_to_second() { machine "$1" crm_resource --move --resource confd-clone --node "$2" --promoted; }
 clear_moves() { machine "$1" crm_resource --clear --resource confd-clone; }
 
+online_in_standby() {
+    local n
+    for n; do [ "$(MACHINE_TIMEOUT=10 machine "$n" crm_node -p 2>/dev/null | wc -w)" = $# ] || return 1; done
+    MACHINE_TIMEOUT=10 machine "$1" crm_mon -1 2>/dev/null | grep -c ': standby' | grep -qx $#
+}
+
 # The one with the last data does not come back: an administrator says whose data is to count instead, and is told what that costs.
 administrators_word() {
-    local last stale third
+    local last stale third n
     wait_settled 60 $NODES
     last=$MASTER
     stale=$(first $(others "$last"))
     third=$(first $(others "$last" | tr ' ' '\n' | grep -vx "$stale"))
-    machine_power_off "$stale"
-    wait_for 30 eval '! set_of "$last" | grep -q "[ ]$stale"'
-    machine_power_off "$third"
-    machine_power_off "$last"
+    machine "$last" crm node standby "$stale"
+    machine "$last" crm node standby "$third"
+    wait_for 30 set_is "$last" "$last: $last"
+    for n in "$stale" "$third" "$last"; do machine_power_off "$n"; done
+    # The two have quorum, and nobody is promoted.
     machine_power_on "$stale"
-    machine "$stale" crm_attribute -t crm_config -s confd-ha -n confd-ha-trust-confd -v "$stale"
     machine_power_on "$third"
+    wait_for 60 online_in_standby "$stale" "$third"
+    machine "$stale" crm node online "$stale"
+    machine "$stale" crm node online "$third"
+    wait_for 60 online "$stale" "$third"
+    machine "$stale" crm_attribute -t crm_config -s confd-ha -n confd-ha-trust-confd -v "$stale"
     wait_for 60 is_role "$stale" master
     wait_for 10 eval 'machine "$stale" journalctl -b --no-pager -o cat -t "confd-ha(confd)" | grep -q "by the administrator.s word.*lost is what"'
     fails machine "$stale" crm_attribute -t crm_config -s confd-ha -n confd-ha-trust-confd -G -q
@@ -235,27 +257,41 @@ each_of() {
     for n in $1; do "$2" "$n"; done
 }
 
-# A node that cannot join is a failure of that node, and of nobody else.
-wrong_token() {
-    local old bad
+# A node that cannot join is a failure of that node, and of nobody else. BREAK and MEND get its name.
+cannot_follow() { # NAME BREAK MEND
+    local name=$1 old bad
     wait_settled 60 $NODES
     old=$MASTER
     bad=$(first $(others "$old"))
-    start_writers token
-    echo another-token-that-nobody-else-has | machine "$bad" sh -c 'cat >/etc/confd-ha/token'
-    machine "$bad" systemctl restart confd-ha.service
+    start_writers "$name"
+    "$2" "$bad"
     kill_node_program "$bad"
     failed() { crm_mon_one "$old" | grep -q "$bad.*ConfD does not follow"; }
     wait_for 60 failed
     equal "$old " "$(masters $NODES)"
-    wait_for 10 acknowledged_since token-vip "$(now_s)"
-    echo 0123456789abcdef0123456789abcdef | machine "$bad" sh -c 'cat >/etc/confd-ha/token'
-    machine "$bad" systemctl restart confd-ha.service
+    wait_for 10 acknowledged_since "$name-vip" "$(now_s)"
+    "$3" "$bad"
     machine "$old" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1
     wait_settled 60 $NODES
     equal "$old" "$MASTER"
     stop_writers
-    check_data token $NODES
+    check_data "$name" $NODES
+}
+another_token() {
+    echo another-token-that-nobody-else-has | machine "$1" sh -c 'cat >/etc/confd-ha/token'
+    machine "$1" systemctl restart confd-ha.service
+}
+the_same_token() {
+    echo 0123456789abcdef0123456789abcdef | machine "$1" sh -c 'cat >/etc/confd-ha/token'
+    machine "$1" systemctl restart confd-ha.service
+}
+another_schema() {
+    machine "$1" sh -c 'mkdir -p /etc/confd-ha/schema && echo another >/etc/confd-ha/schema/one.fxs &&
+        printf "[Node]\nSchemaDirectory=/etc/confd-ha/schema\n" >/etc/confd-ha/node.conf.d/zz-schema.conf'
+}
+the_same_schema() {
+    machine "$1" rm /etc/confd-ha/node.conf.d/zz-schema.conf
+    kill_node_program "$1"
 }
 crm_mon_one() { MACHINE_TIMEOUT=10 machine "$1" crm_mon -1 -f 2>/dev/null; }
 
