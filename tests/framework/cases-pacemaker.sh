@@ -105,13 +105,14 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
 }
 
 # An inhibitor is for people; the cluster goes on.
+is_inhibited() { property "$1" Inhibitors | grep -q backup; }
 move_to_inhibited() {
     machine "$2" systemd-run --quiet --unit=inhibitor "$(machine "$2" sh -c 'command -v confd-hactl')" inhibit --who=tests --why=backup sleep 600
-    wait_for 10 eval 'property "$2" Inhibitors | grep -q backup'
+    wait_for 10 is_inhibited "$2"
     move_to_second "$@"
 }
 uninhibit() {
-    property "$2" Inhibitors | grep -q backup
+    is_inhibited "$2"
     machine "$2" systemctl stop inhibitor.service
     clear_moves "$1"
 }
