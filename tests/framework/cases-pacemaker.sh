@@ -202,28 +202,38 @@ set_of() { # what the cluster's configuration has
 }
 set_is() { [ "$(set_of "$1")" = "$2" ]; }
 
-# The stale one first: it went before the others wrote on, and comes back when all are gone.
-total_loss() {
-    local stale last third
+# One goes before the others write on; then these go. They come back in this order, each when the one before has booted, whoever
+# then has quorum.
+total_loss() { # NAME "stale|third|last"...
+    local name=$1 stale last third who
+    shift
     wait_settled 60 $NODES
     stale=$(first $(others "$MASTER"))
-    start_writers total
-    wait_for 20 acknowledged_since total-vip 0
+    start_writers "$name"
+    wait_for 20 acknowledged_since "$name-vip" 0
     machine_power_off "$stale"
     wait_for 30 eval '! set_of "$MASTER" | grep -q "[ ]$stale"'
-    wait_for 60 acknowledged_since total-vip "$(now_s)"
+    wait_for 60 acknowledged_since "$name-vip" "$(now_s)"
     last=$MASTER
     third=$(first $(others "$last" | tr ' ' '\n' | grep -vx "$stale"))
     machine_power_off "$last"
     machine_power_off "$third"
     stop_writers
-    machine_power_on "$stale"
-    machine_power_on "$third"
-    # They have quorum, and one of the two has the data.
-    wait_for 90 is_role "$third" master
-    machine_power_on "$last"
+    for who; do
+        # Two have quorum: if one of them has the data, it is master before the last one comes.
+        [ "$who" != "$3" ] || wait_for 90 eval 'is_role "$third" master || is_role "$last" master'
+        machine_power_on "${!who}"
+    done
     wait_settled 90 $NODES
-    check_data total $NODES
+    check_data "$name" $NODES
+}
+total_loss_in_every_order() {
+    local n=0 order
+    for order in "stale last third" "third stale last" "third last stale" "last stale third" "last third stale"; do
+        n=$((n + 1))
+        echo "back in the order: $order"
+        total_loss "order$n" $order
+    done
 }
 
 # The only one with the last data does not come back at first: nobody is promoted until it does.
