@@ -6,13 +6,14 @@
  * SIGKILL powerloss.py goes some of that way. Files that are replaced or removed keep a name in CHAOS_GRAVES for that. No sync is
  * carried out: to the machine that this runs on nothing happens; each takes up to CHAOS_SYNC_USEC, as on a disk.
  *
- * A line in CHAOS_FAULT, "CALL NUMBER ERRNO", has that call of a file there fail once. */
+ * A line in CHAOS_FAULT, "CALL NUMBER ERROR", has that call of a file there fail once, or be the last one (DIE). */
 #undef _FILE_OFFSET_BITS /* both names of each call are ours */
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,7 +64,7 @@ static void read_fault(void) {
         if (!text || sscanf(text, "%31s %u %15s", p.fault, &p.fault_left, error) != 3)
                 p.fault_left = 0;
         else
-                p.fault_error = strcmp(error, "ENOSPC") == 0 ? ENOSPC : EIO;
+                p.fault_error = strcmp(error, "ENOSPC") == 0 ? ENOSPC : strcmp(error, "DIE") == 0 ? 0 : EIO;
 }
 
 __attribute__((constructor)) static void start(void) {
@@ -88,6 +89,8 @@ static bool active(void) {
 static bool fails(const char *call) {
         if (p.fault_left == 0 || strcmp(call, p.fault) != 0 || --p.fault_left > 0)
                 return false;
+        if (p.fault_error == 0)
+                (void) kill(getpid(), SIGKILL);
         errno = p.fault_error;
         return true;
 }

@@ -54,6 +54,10 @@ class Runner:
 
     def on_end(self, host, kind, process):
         status = process.popen.returncode
+        if process.dies and not process.expected and status == -signal.SIGKILL:
+            process.expected = True
+            self.record.add("fault", host=host.name, kind=kind, what="kill", boot=host.boots[kind])
+            self.record.add("power", host=host.name, lost=host.power_cut(f"{self.schedule.seed} {host.name} {host.boots[kind]}"))
         bus_gone = kind != "bus" and (not host.runs("bus") or self.record.now() - self.excused.get((host.name, "bus"), -9) < 5)
         self.record.add("ended", host=host.name, kind=kind, boot=host.boots[kind], status=status, expected=process.expected,
                         excused=bool(bus_gone or self.excused.get((host.name, kind))))
@@ -270,6 +274,9 @@ class Runner:
                 if host.stopped(kind):
                     self.do_signal("cont", name, kind)
             host.fault = None
+            if host.runs("node") and host.processes["node"].armed:
+                self.do_signal("kill", name, "node")
+                await host.end("node")
             host.free_disk()
             host.set_token(TOKEN)
         for name in self.hosts:

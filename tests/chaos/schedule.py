@@ -11,7 +11,8 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     end HOST node|service                        SIGTERM, and waits
     strike HOST arrival|ok                       kills the node when the next arrival (or be-slave's end) of it is told
     power HOST...                                power loss: kills the nodes, and of what no sync covers the seed decides
-    fault HOST CALL NUMBER ERROR                 from the next start on: that call of the node fails once
+    fault HOST CALL NUMBER ERROR                 from the next start on: that call of the node fails once, with EIO or ENOSPC;
+                                                 or with DIE, the power goes at that moment
     write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
     rest WRITER                                  it pauses
     bulk HOST MEBIBYTES                          so much data is written at once
@@ -353,3 +354,30 @@ class Maker:
 def make(seed, capabilities):
     """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload)."""
     return Maker(seed, frozenset(capabilities)).make()
+
+
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 25, 30, 40, 60)
+
+
+def sweep():
+    """A node that starts, copies, is promoted and written to, with each call in turn that fails, or is its last one."""
+    for error in ("DIE", "EIO", "ENOSPC"):
+        for call in CALLS:
+            for number in NUMBERS:
+                text = f"""
+                    final n1
+                    0.00 order n1 be-master
+                    0.00 write w1 n1 mixed
+                    0.02 end n2 node
+                    0.05 order n3 be-slave n1
+                    0.20 fault n2 {call} {number} {error}
+                    0.25 start n2 node
+                    0.70 order n2 be-slave n1
+                    1.40 start n2 node
+                    1.50 order n2 be-master
+                    1.55 write w1 n2 mixed
+                    1.60 order n1 be-slave n2
+                    1.60 order n3 be-slave n2
+                    2.80 start n2 node
+                    3.30 look n2"""
+                yield f"{call} {number} {error}", dataclasses.replace(parse(text), seed=number)
