@@ -160,8 +160,14 @@ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char r
 
 void remote_queue(struct remote *r, struct commit *c) {
         queue(r, c, is_awaited(r));
+        if (r->state == REMOTE_GONE)
+                return;
+        /* One that comes while the slave has nothing to do goes at once. Behind others, which it writes to its disk meanwhile, it
+         * goes with all that come in this turn of the loop. */
+        peer_gather(r->peer, r->unacked.n > 0);
+        remote_pump(r);
         if (r->state != REMOTE_GONE)
-                remote_pump(r);
+                peer_gather(r->peer, /* on= */ false);
 }
 
 void remote_excuse(struct remote *r) {

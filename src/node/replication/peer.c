@@ -24,6 +24,7 @@ struct peer {
         struct peer_callbacks callbacks;
         void *userdata;
         sd_event_source *io, *kick;
+        sd_event_source *gathered; /* less urgent than all that brings more to send */
         uint32_t events;
         bool dead;           /* freed by its owner */
         bool over;           /* `closed` was called */
@@ -32,6 +33,7 @@ struct peer {
         bool paused;
         bool finishing;      /* refused: only output goes out, input is thrown away */
         bool shut;
+        bool gather, held;   /* output may wait, and does */
         bool wants_writable; /* the output was above the low mark */
         int error;           /* noticed where no callback may run */
         enum ha_error code;
@@ -69,6 +71,7 @@ struct peer *peer_free(struct peer *p) {
                 p->dead = true;
                 p->io = sd_event_source_disable_unref(p->io);
                 p->kick = sd_event_source_disable_unref(p->kick);
+                p->gathered = sd_event_source_disable_unref(p->gathered);
                 p->fd = safe_close(p->fd);
                 peer_unref(p);
         }
@@ -81,6 +84,7 @@ static void end(struct peer *p, enum ha_error code, const char *reason) {
         p->over = true;
         (void) sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
         (void) sd_event_source_set_enabled(p->kick, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(p->gathered, SD_EVENT_OFF);
         p->callbacks.closed(p, code, reason, p->userdata);
 }
 
@@ -96,7 +100,7 @@ static void set_events(struct peer *p) {
 
         if (p->dead || p->over)
                 return;
-        if (p->connecting || (buffer_size(hop_output(p->hop)) > 0 && !p->shut))
+        if (p->connecting || (buffer_size(hop_output(p->hop)) > 0 && !p->held && !p->shut))
                 events |= EPOLLOUT;
         if (!p->connecting && (!p->paused || p->finishing))
                 events |= EPOLLIN;
@@ -108,6 +112,7 @@ static void flush(struct peer *p) {
         struct buffer *out = hop_output(p->hop);
         ssize_t n;
 
+        p->held = false;
         if (p->connecting || p->error < 0)
                 return;
         while (buffer_size(out) > 0) {
@@ -276,6 +281,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         if (revents & EPOLLIN) {
                 if (!read_input(p))
                         goto out;
+                /* Whoever writes without pause keeps what is less urgent from its turn, but not this. */
+                if (p->held)
+                        flush(p);
         } else if (revents & (EPOLLHUP | EPOLLERR)) {
                 int error = 0;
                 socklen_t size = sizeof(error);
@@ -310,6 +318,16 @@ static int on_kick(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+static int on_gathered(sd_event_source *source, void *userdata) {
+        struct peer *p = userdata;
+
+        if (p->held) {
+                flush(p);
+                set_events(p);
+        }
+        return 0;
+}
+
 int peer_new(sd_event *event, int fd, bool connecting, struct hop *hop, const struct peer_callbacks *callbacks, void *userdata,
              struct peer **ret) {
         struct peer *p;
@@ -335,6 +353,12 @@ int peer_new(sd_event *event, int fd, bool connecting, struct hop *hop, const st
                 r = sd_event_add_defer(event, &p->kick, on_kick, p);
         if (r >= 0)
                 r = sd_event_source_set_enabled(p->kick, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &p->gathered, on_gathered, p);
+        if (r >= 0)
+                r = sd_event_source_set_priority(p->gathered, SD_EVENT_PRIORITY_NORMAL + 10);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(p->gathered, SD_EVENT_OFF);
         if (r < 0) {
                 peer_free(p);
                 return r;
@@ -359,10 +383,20 @@ void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, si
                 (void) sd_event_source_set_enabled(p->kick, SD_EVENT_ONESHOT);
                 return;
         }
+        /* What the kernel did not take goes out when it does. */
+        if (p->gather && buffer_size(out) < PEER_GATHER_MAX && !(p->events & EPOLLOUT)) {
+                p->held = true;
+                (void) sd_event_source_set_enabled(p->gathered, SD_EVENT_ONESHOT);
+                return;
+        }
         flush(p);
         if (buffer_size(out) >= PEER_OUTPUT_LOW)
                 p->wants_writable = true;
         set_events(p);
+}
+
+void peer_gather(struct peer *p, bool on) {
+        p->gather = on;
 }
 
 size_t peer_output(const struct peer *p) {

@@ -8,6 +8,7 @@
 
 enum {
         PEER_OUTPUT_LOW = 128 * 1024, /* below that much unsent output `writable` asks for more */
+        PEER_GATHER_MAX = 32 * 1024,  /* so much is sent at once, however more may come */
 };
 
 struct peer;
@@ -34,6 +35,10 @@ struct hop *peer_hop(struct peer *p);
  * ends, which `closed` tells from the loop. */
 void peer_send(struct peer *p, enum hop_type type, const struct iovec *parts, size_t n_parts);
 size_t peer_output(const struct peer *p);
+
+/* While this is on, what is sent may wait until the loop has nothing more urgent to do, something comes from the other side, or it is
+ * PEER_GATHER_MAX bytes: many small frames then share a system call, and wake the other side once. */
+void peer_gather(struct peer *p, bool on);
 
 /* Bytes that the other side's host has not taken yet: those in the output and those that the kernel keeps. */
 size_t peer_unsent(const struct peer *p);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include <cmocka.h>
@@ -103,6 +104,32 @@ static void a_master_tells_who_holds_its_commits(void **state) {
         kill(pid, SIGCONT);
         WAIT(f, o.done);
         assert_int_equal(o.result, 0);
+}
+
+static int keep_busy(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        return 0;
+}
+
+/* Callers who never pause must not keep commits from the slaves. */
+static void commits_end_although_the_loop_never_rests(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        sd_event_source *busy = NULL;
+        struct outcome o[8];
+        int fd;
+
+        a->config.tick_usec = b->config.tick_usec = 0; /* a tick takes along what waits */
+        node_be_master(a);
+        node_be_slave(b, a);
+        WAIT(f, a->arrived == 1);
+        fd = eventfd(1, EFD_CLOEXEC); /* always readable */
+        assert_true(sd_event_add_io(f->event, &busy, fd, EPOLLIN, keep_busy, NULL) >= 0);
+        for (size_t i = 0; i < ELEMENTSOF(o); i++)
+                commit(a, "/x", "1", &o[i]);
+        WAIT(f, o[7].done);
+        assert_int_equal(o[7].result, 0);
+        sd_event_source_disable_unref(busy);
+        close(fd);
 }
 
 static void a_role_that_ends_leaves_unfinished_commits_uncertain(void **state) {
@@ -226,6 +253,7 @@ static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **st
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_master_tells_who_holds_its_commits, setup, teardown),
+                cmocka_unit_test_setup_teardown(commits_end_although_the_loop_never_rests, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_unfinished_commits_uncertain, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_finished_commits_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
