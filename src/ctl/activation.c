@@ -20,7 +20,7 @@ int activation_is_running(struct ctl *c) {
         r = sd_bus_message_new_method_call(c->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                            "NameHasOwner");
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", CTL_BUS_NAME);
+                r = sd_bus_message_append(m, "s", HA_BUS_NAME);
         if (r >= 0)
                 r = sd_bus_call(c->bus, m, bus_time_left(c), NULL, &reply);
         if (r >= 0)
@@ -159,7 +159,7 @@ static int begin(struct ctl *c, struct starting *s, sd_bus_slot *slots[2]) {
                                               "org.freedesktop.DBus.Properties", "PropertiesChanged", on_unit_changed, NULL, s);
         if (r >= 0)
                 r = sd_bus_call_method_async(c->bus, slots + 1, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                             "org.freedesktop.DBus", "StartServiceByName", on_started, s, "su", CTL_BUS_NAME, 0);
+                                             "org.freedesktop.DBus", "StartServiceByName", on_started, s, "su", HA_BUS_NAME, 0);
         return r;
 }
 

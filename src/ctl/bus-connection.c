@@ -132,12 +132,12 @@ int bus_get_properties(struct ctl *c, bool activate, sd_bus_message **ret, sd_bu
         sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, "org.freedesktop.DBus.Properties",
+        r = sd_bus_message_new_method_call(c->bus, &m, HA_BUS_NAME, HA_OBJECT, "org.freedesktop.DBus.Properties",
                                            "GetAll");
         if (r >= 0)
                 r = sd_bus_message_set_auto_start(m, activate);
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", CTL_INTERFACE);
+                r = sd_bus_message_append(m, "s", HA_INTERFACE);
         if (r >= 0)
                 r = sd_bus_call(c->bus, m, bus_time_left(c), error, ret);
         sd_bus_message_unref(m);

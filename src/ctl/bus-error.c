@@ -27,8 +27,8 @@ static const struct {
         { DBUS_ERROR "FileNotFound", CTL_NOT_THERE },
         { DBUS_ERROR "Spawn.", CTL_NOT_THERE },
         { "org.freedesktop.systemd1.", CTL_NOT_THERE }, /* activation through systemd failed */
-        { CTL_ERROR_PREFIX "NotConnected", CTL_NOT_THERE },
-        { CTL_ERROR_PREFIX "Timeout", CTL_TIMED_OUT },
+        { HA_ERROR_PREFIX "NotConnected", CTL_NOT_THERE },
+        { HA_ERROR_PREFIX "Timeout", CTL_TIMED_OUT },
         { DBUS_ERROR "Timeout", CTL_TIMED_OUT }, /* our own limit */
 };
 

@@ -72,7 +72,7 @@ static int read_file(struct ctl *c, char **ret) {
 
         r = ini_config_load(c->config ?: DEFAULT_FILE, /* required= */ c->config, keys, &s, &error);
         if (r < 0) {
-                complain(c, CTL_ERROR_PREFIX "BadConfiguration", "See confd-hactl.conf(5).", "%s", error ?: strerror(-r));
+                complain(c, HA_ERROR_PREFIX "BadConfiguration", "See confd-hactl.conf(5).", "%s", error ?: strerror(-r));
                 free(s.hosts);
                 return r;
         }

@@ -9,11 +9,6 @@
 #include "basic/util.h"
 #include "view/names.h"
 
-#define CTL_BUS_NAME HA_BUS_NAME
-#define CTL_OBJECT HA_OBJECT
-#define CTL_INTERFACE HA_INTERFACE
-#define CTL_ERROR_PREFIX HA_ERROR_PREFIX
-
 /* The contract with scripts; in the man page under EXIT STATUS. */
 enum ctl_exit {
         CTL_DONE = 0,

@@ -4,7 +4,7 @@
 #include "ctl/ctl.h"
 #include "ctl/error-table.h"
 
-#define HA(name) CTL_ERROR_PREFIX name
+#define HA(name) HA_ERROR_PREFIX name
 #define DBUS(name) "org.freedesktop.DBus.Error." name
 #define NODE(name) "org.confd.HANode.Error." name
 

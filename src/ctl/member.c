@@ -112,7 +112,7 @@ static int call(struct member *m, const char *interface, const char *method, con
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(m->bus, &message, CTL_BUS_NAME, CTL_OBJECT, interface, method);
+        r = sd_bus_message_new_method_call(m->bus, &message, HA_BUS_NAME, HA_OBJECT, interface, method);
         if (r >= 0)
                 r = sd_bus_message_set_auto_start(message, false);
         if (r >= 0 && arg)
@@ -163,7 +163,7 @@ static int on_picture(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
         free(m->failure_name);
         m->failure = m->failure_name = NULL;
         /* A question could wait for a connection that is not there. */
-        m->answered = !m->picture.connected || call(m, CTL_INTERFACE, "Status", NULL, on_status) < 0;
+        m->answered = !m->picture.connected || call(m, HA_INTERFACE, "Status", NULL, on_status) < 0;
         if (m->answered)
                 m->deadline = sd_event_source_unref(m->deadline);
         tell(m);
@@ -177,7 +177,7 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret
         /* The bus delivers signals that anybody addresses to us: take the service's only. */
         if (m->state != MEMBER_KNOWN || !m->owner || !sender || !streq(sender, m->owner))
                 return 0;
-        if (sd_bus_message_read(message, "s", &interface) < 0 || !streq(interface, CTL_INTERFACE))
+        if (sd_bus_message_read(message, "s", &interface) < 0 || !streq(interface, HA_INTERFACE))
                 return 0;
         if (picture_read(&m->picture, message) < 0)
                 fail(m, SD_BUS_ERROR_FAILED, "its answer makes no sense");
@@ -191,10 +191,10 @@ static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         const char *name, *old_owner, *new_owner, *sender = sd_bus_message_get_sender(message);
 
         if (!sender || !streq(sender, "org.freedesktop.DBus") ||
-            sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner) < 0 || !streq(name, CTL_BUS_NAME))
+            sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner) < 0 || !streq(name, HA_BUS_NAME))
                 return 0;
         if (*new_owner)
-                (void) call(m, "org.freedesktop.DBus.Properties", "GetAll", CTL_INTERFACE, on_picture);
+                (void) call(m, "org.freedesktop.DBus.Properties", "GetAll", HA_INTERFACE, on_picture);
         else if (m->state == MEMBER_KNOWN)
                 fail(m, SD_BUS_ERROR_SERVICE_UNKNOWN, "the service does not run");
         return 0;
@@ -273,10 +273,10 @@ static int subscribe(struct member *m) {
         if (r >= 0)
                 r = sd_bus_add_match_async(m->bus, new_slot(m),
                                            "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" CTL_BUS_NAME "'",
+                                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" HA_BUS_NAME "'",
                                            on_owner, NULL, m);
         if (r >= 0)
-                r = sd_bus_match_signal_async(m->bus, new_slot(m), CTL_BUS_NAME, CTL_OBJECT, "org.freedesktop.DBus.Properties",
+                r = sd_bus_match_signal_async(m->bus, new_slot(m), HA_BUS_NAME, HA_OBJECT, "org.freedesktop.DBus.Properties",
                                               "PropertiesChanged", on_changed, NULL, m);
         return MIN(r, 0);
 }
@@ -299,7 +299,7 @@ static int begin(struct member *m) {
         if (r >= 0)
                 r = subscribe(m);
         if (r >= 0)
-                r = call(m, "org.freedesktop.DBus.Properties", "GetAll", CTL_INTERFACE, on_picture);
+                r = call(m, "org.freedesktop.DBus.Properties", "GetAll", HA_INTERFACE, on_picture);
         if (r >= 0)
                 r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0 && m->timeout != USEC_INFINITY)

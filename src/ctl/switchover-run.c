@@ -41,7 +41,7 @@ static enum outcome order(struct switchover *s, struct member *m, const char *wo
         int r;
 
         begin_step(m, words);
-        r = m->bus ? sd_bus_message_new_method_call(m->bus, &call, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, method) : -ENOTCONN;
+        r = m->bus ? sd_bus_message_new_method_call(m->bus, &call, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, method) : -ENOTCONN;
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(args) && args[i]; i++)
                 r = sd_bus_message_append_basic(call, 's', args[i]);
         if (r >= 0 && streq(method, "BeSlave"))
@@ -66,7 +66,7 @@ static char *ask_state(struct switchover *s, struct member *m) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *state;
 
-        if (!m->bus || sd_bus_call_method(m->bus, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, "Status", NULL, &reply, NULL) < 0 ||
+        if (!m->bus || sd_bus_call_method(m->bus, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, "Status", NULL, &reply, NULL) < 0 ||
             sd_bus_message_read(reply, "s", &state) < 0)
                 return NULL;
         return strdup(state);

@@ -82,7 +82,7 @@ char *text_printable(const char *s) {
 }
 
 const char *text_short_error(const char *name) {
-        size_t n = strlen(CTL_ERROR_PREFIX);
+        size_t n = strlen(HA_ERROR_PREFIX);
 
-        return strncmp(name, CTL_ERROR_PREFIX, n) == 0 && name[n] ? name + n : name;
+        return strncmp(name, HA_ERROR_PREFIX, n) == 0 && name[n] ? name + n : name;
 }

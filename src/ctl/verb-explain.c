@@ -92,7 +92,7 @@ static void complain_unknown(struct ctl *c, const char *wanted) {
         FILE *f = open_memstream(&advice, &size);
 
         if (f) {
-                fputs("The errors of " CTL_BUS_NAME ":", f);
+                fputs("The errors of " HA_BUS_NAME ":", f);
                 for (size_t i = 0; i < error_table_size; i++)
                         if (text_short_error(error_table[i].name) != error_table[i].name)
                                 fprintf(f, " %s", text_short_error(error_table[i].name));
@@ -117,7 +117,7 @@ enum ctl_exit verb_explain(struct ctl *c, char **args) {
         for (size_t i = 0; i < error_table_size; i++) {
                 const struct error_entry *e = error_table + i;
 
-                if (streq(e->name, CTL_ERROR_PREFIX "Failed"))
+                if (streq(e->name, HA_ERROR_PREFIX "Failed"))
                         failed = e;
                 if (!entry_matches(e, wanted, code))
                         continue;

@@ -77,7 +77,7 @@ enum ctl_exit verb_inhibit(struct ctl *c, char **args) {
                 status = activation_start(c, "inhibit");
         if (status != CTL_DONE)
                 return status;
-        r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, "Inhibit");
+        r = sd_bus_message_new_method_call(c->bus, &m, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, "Inhibit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", c->who ?: printable, c->why ?: "no reason given");
         if (r < 0)

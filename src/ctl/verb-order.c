@@ -163,7 +163,7 @@ static int call(struct ctl *c, const struct order *o, char **args, sd_bus_error 
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, o->method);
+        r = sd_bus_message_new_method_call(c->bus, &m, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, o->method);
         for (size_t i = 0; r >= 0 && i < ARGS_MAX && o->args[i].key; i++)
                 r = sd_bus_message_append_basic(m, 's', order_arg(o, args, i));
         if (r >= 0 && streq(o->method, "BeSlave"))
@@ -183,7 +183,7 @@ static bool is_inhibited(const struct order *o, const struct before *b) {
 /* The service would let root pass: it is here that everybody is asked to think again. */
 static enum ctl_exit complain_inhibited(struct ctl *c, const struct order *o, char **args, const char *what,
                                         const struct before *b) {
-        static const char name[] = CTL_ERROR_PREFIX "Inhibited",
+        static const char name[] = HA_ERROR_PREFIX "Inhibited",
                           advice[] = "Wait until it is over (confd-hactl inhibitors), or add --ignore-inhibitors.";
         const struct inhibitor *in = b->picture.inhibitors;
         _cleanup_free_ char *who = text_printable(in->who), *why = text_printable(in->why), *more = NULL, *words = NULL;

@@ -42,11 +42,11 @@ enum ctl_exit verb_status(struct ctl *c, char **args) {
         if (status != CTL_DONE)
                 return status;
 
-        asked = sd_bus_message_new_method_call(c->bus, &call, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, "Status");
+        asked = sd_bus_message_new_method_call(c->bus, &call, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, "Status");
         if (asked >= 0)
                 asked = sd_bus_call(c->bus, call, bus_time_left(c), &status_error, NULL);
         if (asked < 0 && !sd_bus_error_has_name(&status_error, SD_BUS_ERROR_TIMEOUT) &&
-            strncmp(status_error.name ?: "", CTL_ERROR_PREFIX, strlen(CTL_ERROR_PREFIX)) != 0)
+            strncmp(status_error.name ?: "", HA_ERROR_PREFIX, strlen(HA_ERROR_PREFIX)) != 0)
                 /* Not ConfD's fault: nobody is there whose properties could be read. */
                 return bus_error_report(c, "status", &status_error, asked);
 

@@ -123,7 +123,7 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
         case WATCH_PICTURE:
                 return on_picture(w, g);
         case WATCH_SIGNAL:
-                return sd_bus_message_is_signal(m, CTL_INTERFACE, "BeSlaveResult") ? on_result(w, g, m) : 0;
+                return sd_bus_message_is_signal(m, HA_INTERFACE, "BeSlaveResult") ? on_result(w, g, m) : 0;
         case WATCH_GONE:
                 if (goal_is_reached(g, &w->picture))
                         return 1;

@@ -90,12 +90,12 @@ static int ask(struct watch *w, bool activate) {
         int r;
 
         w->question = sd_bus_slot_unref(w->question);
-        r = sd_bus_message_new_method_call(w->c->bus, &m, CTL_BUS_NAME, CTL_OBJECT, "org.freedesktop.DBus.Properties",
+        r = sd_bus_message_new_method_call(w->c->bus, &m, HA_BUS_NAME, HA_OBJECT, "org.freedesktop.DBus.Properties",
                                            "GetAll");
         if (r >= 0)
                 r = sd_bus_message_set_auto_start(m, activate);
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", CTL_INTERFACE);
+                r = sd_bus_message_append(m, "s", HA_INTERFACE);
         if (r >= 0)
                 r = sd_bus_call_async(w->c->bus, &w->question, m, on_properties, w, UINT64_MAX);
         return MIN(r, 0);
@@ -138,7 +138,7 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         if (!w->pictured || !is_from_service(w, m))
                 return 0;
         r = sd_bus_message_read(m, "s", &interface);
-        if (r < 0 || !streq(interface, CTL_INTERFACE))
+        if (r < 0 || !streq(interface, HA_INTERFACE))
                 return 0;
         r = take_picture(w, m);
         if (r >= 0)
@@ -167,7 +167,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         if (!sender || !streq(sender, "org.freedesktop.DBus"))
                 return 0;
         r = sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner);
-        if (r < 0 || !streq(name, CTL_BUS_NAME))
+        if (r < 0 || !streq(name, HA_BUS_NAME))
                 return 0;
         if (w->owner && streq(old_owner, w->owner)) {
                 r = remember(w);
@@ -196,14 +196,14 @@ static int subscribe(struct watch *w) {
         /* Asynchronously: what comes after the requests is in order, and a stuck bus cannot hold us. */
         r = sd_bus_add_match_async(bus, w->slots + 0,
                                    "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                                   "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" CTL_BUS_NAME "'",
+                                   "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" HA_BUS_NAME "'",
                                    on_owner, NULL, w);
         if (r >= 0)
-                r = sd_bus_match_signal_async(bus, w->slots + 1, CTL_BUS_NAME, CTL_OBJECT,
+                r = sd_bus_match_signal_async(bus, w->slots + 1, HA_BUS_NAME, HA_OBJECT,
                                               "org.freedesktop.DBus.Properties", "PropertiesChanged",
                                               on_properties_changed, NULL, w);
         if (r >= 0)
-                r = sd_bus_match_signal_async(bus, w->slots + 2, CTL_BUS_NAME, CTL_OBJECT, CTL_INTERFACE, NULL,
+                r = sd_bus_match_signal_async(bus, w->slots + 2, HA_BUS_NAME, HA_OBJECT, HA_INTERFACE, NULL,
                                               on_signal, NULL, w);
         return MIN(r, 0);
 }
