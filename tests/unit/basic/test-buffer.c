@@ -8,7 +8,7 @@
 
 #include "basic/buffer.h"
 
-static void test_queue(void **state) {
+static void what_goes_in_comes_out(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         uint8_t next_in = 0, next_out = 0, *p;
         unsigned seed = 1;
@@ -33,7 +33,7 @@ static void test_queue(void **state) {
         }
 }
 
-static void test_limit(void **state) {
+static void the_limit_holds(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(10);
         uint8_t *p = NULL;
 
@@ -60,7 +60,7 @@ static void test_limit(void **state) {
 }
 
 /* A limit set below what is there refuses, and nothing wraps. */
-static void test_limit_lowered(void **state) {
+static void a_lowered_limit_refuses_and_nothing_wraps(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(100);
 
         assert_int_equal(buffer_append(&b, "1234567890", 10), 0);
@@ -73,7 +73,7 @@ static void test_limit_lowered(void **state) {
 }
 
 /* A steady stream does not make it grow. */
-static void test_memory_follows_content(void **state) {
+static void memory_follows_the_content(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         char piece[100] = {};
 
@@ -91,7 +91,7 @@ static bool has(const struct buffer *b, const char *word) {
 }
 
 /* Looks at memory behind the unread bytes, too. */
-static void test_secret(void **state) {
+static void a_secret_leaves_nothing_behind(void **state) {
         struct buffer b = BUFFER_INIT_SECRET(0);
         uint8_t *p;
 
@@ -119,11 +119,11 @@ static void test_secret(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_queue),
-                cmocka_unit_test(test_limit),
-                cmocka_unit_test(test_limit_lowered),
-                cmocka_unit_test(test_memory_follows_content),
-                cmocka_unit_test(test_secret),
+                cmocka_unit_test(what_goes_in_comes_out),
+                cmocka_unit_test(the_limit_holds),
+                cmocka_unit_test(a_lowered_limit_refuses_and_nothing_wraps),
+                cmocka_unit_test(memory_follows_the_content),
+                cmocka_unit_test(a_secret_leaves_nothing_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 #include "basic/escape.h"
 #include "basic/node-name.h"
 
-static void test_utf8(void **state) {
+static void what_is_utf8_and_printable_is_known(void **state) {
         static const struct {
                 const char *s;
                 bool valid, printable;
@@ -72,7 +72,7 @@ static void assert_escaped(const char *s, size_t n, const char *expected) {
         assert_memory_equal(joined, expected, at);
 }
 
-static void test_escape(void **state) {
+static void what_is_not_printable_is_escaped(void **state) {
         assert_escaped("", 0, "");
         assert_escaped("n1", 2, "n1");
         assert_escaped("a\\x41", 5, "a\\\\x41");
@@ -86,7 +86,7 @@ static void test_escape(void **state) {
 }
 
 /* Different bytes have different forms. */
-static void test_escape_is_one_to_one(void **state) {
+static void different_bytes_have_different_forms(void **state) {
         for (unsigned a = 0; a < 256; a++)
                 for (unsigned b = 0; b < 256; b += 5) {
                         const char one[] = { (char) a, (char) b }, other[] = { '\\', 'x', "0123456789abcdef"[a >> 4],
@@ -98,7 +98,7 @@ static void test_escape_is_one_to_one(void **state) {
                 }
 }
 
-static void test_node_ids(void **state) {
+static void what_cannot_be_seen_is_no_node_id(void **state) {
         char id[129] = {};
 
         assert_false(node_id_is_valid(""));
@@ -137,10 +137,10 @@ static void test_node_ids(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_utf8),
-                cmocka_unit_test(test_escape),
-                cmocka_unit_test(test_escape_is_one_to_one),
-                cmocka_unit_test(test_node_ids),
+                cmocka_unit_test(what_is_utf8_and_printable_is_known),
+                cmocka_unit_test(what_is_not_printable_is_escaped),
+                cmocka_unit_test(different_bytes_have_different_forms),
+                cmocka_unit_test(what_cannot_be_seen_is_no_node_id),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include "basic/parse.h"
 #include "basic/time-util.h"
 
-static void test_unsigned(void **state) {
+static void numbers_hold_to_their_limits(void **state) {
         uint64_t v = 77;
 
         assert_int_equal(parse_unsigned("0", 0, 5, &v), 0);
@@ -28,7 +28,7 @@ static void test_unsigned(void **state) {
         assert_int_equal(v, 77);
 }
 
-static void test_sec(void **state) {
+static void seconds_are_read_exactly(void **state) {
         static const struct {
                 const char *s;
                 int r;
@@ -65,7 +65,7 @@ static void test_sec(void **state) {
         }
 }
 
-static void test_boolean(void **state) {
+static void words_of_yes_and_no_are_read(void **state) {
         static const char *const words[] = { "no", "yes", "False", "TRUE", "off", "on", "0", "1" };
         bool v;
 
@@ -78,7 +78,7 @@ static void test_boolean(void **state) {
         assert_int_equal(parse_boolean("yes ", &v), -EINVAL);
 }
 
-static void test_addresses(void **state) {
+static void addresses_are_read_and_written_back(void **state) {
         static const struct {
                 const char *s, *back;
                 int r;
@@ -140,7 +140,7 @@ static void test_addresses(void **state) {
         assert_false(socket_address_is_local(&a));
 }
 
-static void test_time(void **state) {
+static void times_are_added_without_wrapping(void **state) {
         uint64_t a = now_monotonic(), b = now_monotonic();
 
         assert_true(a > 0 && b >= a);
@@ -154,11 +154,11 @@ static void test_time(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_unsigned),
-                cmocka_unit_test(test_sec),
-                cmocka_unit_test(test_boolean),
-                cmocka_unit_test(test_addresses),
-                cmocka_unit_test(test_time),
+                cmocka_unit_test(numbers_hold_to_their_limits),
+                cmocka_unit_test(seconds_are_read_exactly),
+                cmocka_unit_test(words_of_yes_and_no_are_read),
+                cmocka_unit_test(addresses_are_read_and_written_back),
+                cmocka_unit_test(times_are_added_without_wrapping),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

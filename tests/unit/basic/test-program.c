@@ -55,7 +55,7 @@ static int stop(void **state) {
         return system(command);
 }
 
-static void test_secrets(void **state) {
+static void a_secret_is_read_from_its_file(void **state) {
         _cleanup_secret_ struct secret s = {};
         static char big[102];
 
@@ -117,7 +117,7 @@ static void test_secrets(void **state) {
         secret_done(&s);
 }
 
-static void test_credentials(void **state) {
+static void a_credential_is_read_from_its_directory(void **state) {
         _cleanup_secret_ struct secret s = {};
 
         unsetenv("CREDENTIALS_DIRECTORY");
@@ -132,7 +132,7 @@ static void test_credentials(void **state) {
         unsetenv("CREDENTIALS_DIRECTORY");
 }
 
-static void test_secrets_equal(void **state) {
+static void secrets_are_compared(void **state) {
         uint8_t x[] = "ab", y[] = "ac";
 
         assert_true(secret_equal(&(struct secret) {}, &(struct secret) {}));
@@ -167,7 +167,7 @@ static void assert_load(const char *file, int expected, const char *words) {
         free(c.path);
 }
 
-static void test_configuration(void **state) {
+static void a_configuration_is_read(void **state) {
         _cleanup_free_ char *error = NULL;
         _cleanup_free_ char *file = strdup(put_text("a.conf", "# comment\n; comment\n\n[One]\nName = first # not a comment\nTime=1.5\n"
                                               "Unknown=1\n[Two]\nFlag=yes\nPath=/x\n[Three]\nName=other\n"));
@@ -202,7 +202,7 @@ static void test_configuration(void **state) {
         free(c.path);
 }
 
-static void test_configuration_errors(void **state) {
+static void a_configuration_error_is_named_with_file_and_line(void **state) {
         _cleanup_free_ char *error = NULL;
         static char text[8192];
         struct config c = {};
@@ -233,7 +233,7 @@ static void test_configuration_errors(void **state) {
         }
 }
 
-static void test_log_names(void **state) {
+static void log_levels_have_names(void **state) {
         enum log_target t;
         int level;
 
@@ -252,12 +252,12 @@ static void test_log_names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_secrets),
-                cmocka_unit_test(test_credentials),
-                cmocka_unit_test(test_secrets_equal),
-                cmocka_unit_test(test_configuration),
-                cmocka_unit_test(test_configuration_errors),
-                cmocka_unit_test(test_log_names),
+                cmocka_unit_test(a_secret_is_read_from_its_file),
+                cmocka_unit_test(a_credential_is_read_from_its_directory),
+                cmocka_unit_test(secrets_are_compared),
+                cmocka_unit_test(a_configuration_is_read),
+                cmocka_unit_test(a_configuration_error_is_named_with_file_and_line),
+                cmocka_unit_test(log_levels_have_names),
         };
 
         return cmocka_run_group_tests(tests, start, stop);

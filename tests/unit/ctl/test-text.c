@@ -13,7 +13,7 @@
 #include "ctl/states.h"
 #include "ctl/text.h"
 
-static void test_timespan(void **state) {
+static void spans_of_time_are_read_at_a_glance(void **state) {
         static const struct {
                 uint64_t usec;
                 const char *text;
@@ -38,7 +38,7 @@ static void test_timespan(void **state) {
                 assert_string_equal(text_timespan(cases[i].usec, buf), cases[i].text);
 }
 
-static void test_age(void **state) {
+static void ages_are_rounded_down(void **state) {
         char buf[TEXT_TIME_MAX];
 
         assert_string_equal(text_age(100, 100, buf), "just now");
@@ -50,7 +50,7 @@ static void test_age(void **state) {
         assert_string_equal(text_age(0, UINT64_MAX, buf), "584542y 16d ago");
 }
 
-static void test_timestamp(void **state) {
+static void times_are_local_and_whole(void **state) {
         char buf[TEXT_TIME_MAX];
 
         assert_int_equal(setenv("TZ", "UTC", /* overwrite= */ 1), 0);
@@ -59,7 +59,7 @@ static void test_timestamp(void **state) {
         assert_string_equal(text_timestamp(UINT64_MAX, buf), "18446744073709551615us");
 }
 
-static void test_printable(void **state) {
+static void what_others_brought_is_printed_escaped(void **state) {
         static const struct {
                 const char *raw, *printable;
         } cases[] = {
@@ -84,7 +84,7 @@ static void test_printable(void **state) {
         assert_null(text_printable(NULL));
 }
 
-static void test_short_error(void **state) {
+static void errors_lose_their_prefix(void **state) {
         assert_string_equal(text_short_error("org.confd.HA.Error.BadName"), "BadName");
         assert_string_equal(text_short_error("org.confd.HA.Error."), "org.confd.HA.Error.");
         assert_string_equal(text_short_error("org.confd.HA2.Error.BadName"), "org.confd.HA2.Error.BadName");
@@ -92,7 +92,7 @@ static void test_short_error(void **state) {
         assert_string_equal(text_short_error(""), "");
 }
 
-static void test_states(void **state) {
+static void states_have_their_aliases(void **state) {
         assert_string_equal(state_from_user("slave-relay"), "slave-relay");
         assert_string_equal(state_from_user("secondary-relay"), "slave-relay");
         assert_string_equal(state_from_user("primary"), "master");
@@ -138,7 +138,7 @@ static void json_shows_what_hides(void **state) {
         assert_string_equal(text, "[\"a\\u202eb\\u200bc\\udb40\\udc01\\u009b\xf0\x9f\x99\x82\\ufeff\"]\n");
 }
 
-static void test_json_short(void **state) {
+static void short_json_is_one_line(void **state) {
         _cleanup_free_ char *text = write_all(/* pretty= */ false);
 
         assert_string_equal(text,
@@ -146,7 +146,7 @@ static void test_json_short(void **state) {
                             "\"n\":18446744073709551615,\"empty\":[],\"a\":[true,{},false]}\n");
 }
 
-static void test_json_pretty(void **state) {
+static void pretty_json_is_indented(void **state) {
         _cleanup_free_ char *text = write_all(/* pretty= */ true);
 
         assert_string_equal(text,
@@ -164,7 +164,7 @@ static void test_json_pretty(void **state) {
 }
 
 /* Several documents one after the other are lines. */
-static void test_json_lines(void **state) {
+static void a_stream_of_json_is_a_line_each(void **state) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         struct json j = { .f = open_memstream(&text, &size) };
@@ -180,7 +180,7 @@ static void test_json_lines(void **state) {
 }
 
 /* The numbers of the table and ConfD's names for them are two tables that have to agree. */
-static void test_error_table(void **state) {
+static void every_error_is_explained(void **state) {
         for (size_t i = 0; i < error_table_size; i++) {
                 const struct error_entry *e = error_table + i;
 
@@ -201,10 +201,17 @@ static void test_error_table(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_timespan),    cmocka_unit_test(test_age),        cmocka_unit_test(test_timestamp),
-                cmocka_unit_test(test_printable),   cmocka_unit_test(test_short_error), cmocka_unit_test(test_states),
-                cmocka_unit_test(json_shows_what_hides), cmocka_unit_test(test_json_short),  cmocka_unit_test(test_json_pretty), cmocka_unit_test(test_json_lines),
-                cmocka_unit_test(test_error_table),
+                cmocka_unit_test(spans_of_time_are_read_at_a_glance),
+                cmocka_unit_test(ages_are_rounded_down),
+                cmocka_unit_test(times_are_local_and_whole),
+                cmocka_unit_test(what_others_brought_is_printed_escaped),
+                cmocka_unit_test(errors_lose_their_prefix),
+                cmocka_unit_test(states_have_their_aliases),
+                cmocka_unit_test(json_shows_what_hides),
+                cmocka_unit_test(short_json_is_one_line),
+                cmocka_unit_test(pretty_json_is_indented),
+                cmocka_unit_test(a_stream_of_json_is_a_line_each),
+                cmocka_unit_test(every_error_is_explained),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include "client-driver.h"
 #include "erl-process.h"
 
-static void test_events(void **state) {
+static void events_are_handed_out(void **state) {
         const struct confd_notifications_data data = { 100, 200 };
         const int mask = CONFD_NOTIF_HA_INFO | CONFD_NOTIF_HEARTBEAT | CONFD_NOTIF_HEALTH_CHECK | CONFD_NOTIF_HA_INFO_SYNC;
         struct events ev = {};
@@ -50,7 +50,7 @@ static void test_events(void **state) {
         server_done(&server);
 }
 
-static void test_old_subscription(void **state) {
+static void the_old_subscription_is_tried_once(void **state) {
         struct events ev = {};
         struct heard h = {};
         confd_ha_client *c;
@@ -83,7 +83,7 @@ static void test_old_subscription(void **state) {
         server_done(&server);
 }
 
-static void test_bad_events(void **state) {
+static void bad_events_end_the_connection(void **state) {
         static const char *const bad[] = {
                 "{send,{64}}", "{send,{64,1}}", "{send,{64,{1}}}", "{send,{64,{1,x}}}", "{send,{64,{1,-1}}}",
                 "{send,{64,{2,{a}}}}", "{send,{64,{2,7}}}", "{send,{64,{1,26},3}}", "{frame,<<131>>}",
@@ -109,7 +109,7 @@ static void test_bad_events(void **state) {
 }
 
 /* One process() does a bounded amount of work, and what is left in the buffer is announced by the deadline. */
-static void test_a_flood_of_events(void **state) {
+static void a_flood_of_events_is_taken_in_turns(void **state) {
         struct events ev = {};
         struct heard h = {};
         confd_ha_client *c;
@@ -135,10 +135,10 @@ static void test_a_flood_of_events(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_events),
-                cmocka_unit_test(test_old_subscription),
-                cmocka_unit_test(test_bad_events),
-                cmocka_unit_test(test_a_flood_of_events),
+                cmocka_unit_test(events_are_handed_out),
+                cmocka_unit_test(the_old_subscription_is_tried_once),
+                cmocka_unit_test(bad_events_end_the_connection),
+                cmocka_unit_test(a_flood_of_events_is_taken_in_turns),
         };
 
         signal(SIGPIPE, SIG_DFL); /* one would end the test */

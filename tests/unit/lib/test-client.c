@@ -39,7 +39,7 @@ static void status(confd_ha_client *c, struct heard *h) {
         order(c, h, confd_ha_client_status(c, PATIENCE_USEC, on_order, h));
 }
 
-static void test_every_order(void **state) {
+static void every_order_has_its_bytes_and_its_outcome(void **state) {
         struct confd_ha_node master = { .af = AF_INET6 };
         struct heard h = {};
         confd_value_t id;
@@ -76,7 +76,7 @@ static void test_every_order(void **state) {
         server_done(&server);
 }
 
-static void test_errors_in_every_form(void **state) {
+static void errors_are_read_in_every_form(void **state) {
         static const struct {
                 const char *step;
                 int code;
@@ -114,7 +114,7 @@ static void test_errors_in_every_form(void **state) {
         }
 }
 
-static void test_odd_ids_spoil_nothing(void **state) {
+static void odd_ids_spoil_nothing(void **state) {
         struct heard h = {};
         confd_ha_client *c;
 
@@ -128,7 +128,7 @@ static void test_odd_ids_spoil_nothing(void **state) {
         server_done(&server);
 }
 
-static void test_255_nodes_and_256(void **state) {
+static void a_status_has_255_nodes_and_not_256(void **state) {
         struct heard h = {}, closed = {};
         confd_ha_client *c;
 
@@ -146,7 +146,7 @@ static void test_255_nodes_and_256(void **state) {
         server_done(&server);
 }
 
-static void test_no_wait_beslave(void **state) {
+static void be_slave_without_wait_ends_when_it_is_sent(void **state) {
         struct confd_ha_node master = { .af = AF_UNSPEC, .addr.str = (char *) "10.0.0.1:4571" };
         struct heard h = {};
         confd_value_t id;
@@ -167,7 +167,7 @@ static void test_no_wait_beslave(void **state) {
         server_done(&server);
 }
 
-static void test_bad_ids_are_refused_at_once(void **state) {
+static void bad_ids_are_refused_at_once(void **state) {
         static const char long_id[] = "1234567890123456789012345678901234567890123456789012345678901234567890"
                                       "1234567890123456789012345678901234567890123456789012345678"; /* 128 */
         struct confd_ha_node master = { .af = AF_UNIX };
@@ -194,7 +194,7 @@ static void test_bad_ids_are_refused_at_once(void **state) {
         server_done(&server);
 }
 
-static void test_access_check(void **state) {
+static void the_access_check_is_passed_or_told(void **state) {
         struct heard h = {};
         confd_ha_client *c;
 
@@ -236,7 +236,7 @@ static void test_access_check(void **state) {
         confd_ha_client_free(c);
 }
 
-static void test_version_is_tried_anew_once(void **state) {
+static void another_version_is_tried_once(void **state) {
         struct heard h = {};
         confd_ha_client *c;
 
@@ -275,7 +275,7 @@ static void test_version_is_tried_anew_once(void **state) {
         server_done(&server);
 }
 
-static void test_what_servers_do_wrong(void **state) {
+static void what_servers_do_wrong_ends_the_connection(void **state) {
         static const struct {
                 const char *step;
                 int error;
@@ -332,7 +332,7 @@ static void test_what_servers_do_wrong(void **state) {
         }
 }
 
-static void test_a_reply_that_nobody_waits_for(void **state) {
+static void a_reply_that_nobody_waits_for_ends_the_connection(void **state) {
         struct heard closed = {};
         confd_ha_client *c;
 
@@ -345,7 +345,7 @@ static void test_a_reply_that_nobody_waits_for(void **state) {
         server_done(&server);
 }
 
-static void test_handshakes_that_fail(void **state) {
+static void a_handshake_that_fails_is_told(void **state) {
         static const struct {
                 const char *script;
                 int error;
@@ -371,7 +371,7 @@ static void test_handshakes_that_fail(void **state) {
         confd_ha_client_free(c);
 }
 
-static void test_timeouts(void **state) {
+static void each_wait_has_its_end(void **state) {
         struct heard early = {}, late = {}, closed = {}, h = {};
         confd_ha_client *c;
 
@@ -403,7 +403,7 @@ static void test_timeouts(void **state) {
         server_done(&server);
 }
 
-static void test_a_server_that_does_not_read(void **state) {
+static void a_server_that_does_not_read_blocks_nobody(void **state) {
         struct heard h = {}, closed = {};
         unsigned n = 0;
         confd_value_t id;
@@ -432,7 +432,7 @@ static void test_a_server_that_does_not_read(void **state) {
         (void) erl_read(&server.erl); /* the script's end is of no interest */
 }
 
-static void test_many_orders_in_flight(void **state) {
+static void many_orders_may_be_in_flight(void **state) {
         struct heard h = {};
         confd_ha_client *c;
 
@@ -492,7 +492,7 @@ static void deed_result(confd_ha_client *c, const struct confd_ha_result *r, voi
         do_deed(c, u);
 }
 
-static void test_callbacks_may_do_anything(void **state) {
+static void callbacks_may_do_anything(void **state) {
         for (enum deed deed = DEED_CLOSE; deed <= DEED_PROCESS; deed++) {
                 for (int at_reply = 0; at_reply < 2; at_reply++) {
                         struct doer d = { .deed = deed };
@@ -533,7 +533,7 @@ static void test_callbacks_may_do_anything(void **state) {
         }
 }
 
-static void test_other_families(void **state) {
+static void all_families_of_addresses_are_connected_to(void **state) {
         static const int families[] = { AF_INET6, AF_UNIX };
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
@@ -561,7 +561,7 @@ static void test_other_families(void **state) {
 }
 
 /* A Unix socket whose backlog is full gives no event to wait for: the client tries again by itself. */
-static void test_full_backlog(void **state) {
+static void a_full_backlog_is_waited_for(void **state) {
         struct sockaddr_un un = { .sun_family = AF_UNIX };
         socklen_t n = sizeof(un);
         int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), others[8], n_others = 0, fd;
@@ -606,7 +606,7 @@ static void test_full_backlog(void **state) {
         close(listener);
 }
 
-static void test_arguments(void **state) {
+static void bad_arguments_are_refused(void **state) {
         struct sockaddr_storage a = { .ss_family = AF_INET };
         confd_ha_client *c;
 
@@ -626,24 +626,24 @@ static void test_arguments(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_order),
-                cmocka_unit_test(test_errors_in_every_form),
-                cmocka_unit_test(test_odd_ids_spoil_nothing),
-                cmocka_unit_test(test_255_nodes_and_256),
-                cmocka_unit_test(test_no_wait_beslave),
-                cmocka_unit_test(test_bad_ids_are_refused_at_once),
-                cmocka_unit_test(test_access_check),
-                cmocka_unit_test(test_version_is_tried_anew_once),
-                cmocka_unit_test(test_what_servers_do_wrong),
-                cmocka_unit_test(test_a_reply_that_nobody_waits_for),
-                cmocka_unit_test(test_handshakes_that_fail),
-                cmocka_unit_test(test_timeouts),
-                cmocka_unit_test(test_a_server_that_does_not_read),
-                cmocka_unit_test(test_many_orders_in_flight),
-                cmocka_unit_test(test_callbacks_may_do_anything),
-                cmocka_unit_test(test_other_families),
-                cmocka_unit_test(test_full_backlog),
-                cmocka_unit_test(test_arguments),
+                cmocka_unit_test(every_order_has_its_bytes_and_its_outcome),
+                cmocka_unit_test(errors_are_read_in_every_form),
+                cmocka_unit_test(odd_ids_spoil_nothing),
+                cmocka_unit_test(a_status_has_255_nodes_and_not_256),
+                cmocka_unit_test(be_slave_without_wait_ends_when_it_is_sent),
+                cmocka_unit_test(bad_ids_are_refused_at_once),
+                cmocka_unit_test(the_access_check_is_passed_or_told),
+                cmocka_unit_test(another_version_is_tried_once),
+                cmocka_unit_test(what_servers_do_wrong_ends_the_connection),
+                cmocka_unit_test(a_reply_that_nobody_waits_for_ends_the_connection),
+                cmocka_unit_test(a_handshake_that_fails_is_told),
+                cmocka_unit_test(each_wait_has_its_end),
+                cmocka_unit_test(a_server_that_does_not_read_blocks_nobody),
+                cmocka_unit_test(many_orders_may_be_in_flight),
+                cmocka_unit_test(callbacks_may_do_anything),
+                cmocka_unit_test(all_families_of_addresses_are_connected_to),
+                cmocka_unit_test(a_full_backlog_is_waited_for),
+                cmocka_unit_test(bad_arguments_are_refused),
         };
 
         signal(SIGPIPE, SIG_DFL); /* one would end the test */

@@ -11,7 +11,7 @@
 #include "lib/errors.h"
 
 /* The numbers of the documented table, which has holes. */
-static void test_every_code_has_a_text(void **state) {
+static void every_code_has_a_text(void **state) {
         for (int code = 1; code <= 71; code++) {
                 bool hole = code == 56 || (code >= 62 && code <= 66);
                 const char *text = confd_strerror(code);
@@ -37,7 +37,7 @@ static void *other_thread(void *userdata) {
         return NULL;
 }
 
-static void test_state_is_the_threads(void **state) {
+static void each_thread_has_its_own_error(void **state) {
         char words[3000];
         pthread_t t;
 
@@ -55,7 +55,7 @@ static void test_state_is_the_threads(void **state) {
         assert_int_equal(strlen(confd_lasterr()), 1023);
 }
 
-static void test_codes_of_errnos(void **state) {
+static void errnos_have_their_codes(void **state) {
         assert_int_equal(error_code_from_errno(0), CONFD_OK);
         assert_int_equal(error_code_from_errno(-EACCES), CONFD_ERR_ACCESS_DENIED);
         assert_int_equal(error_code_from_errno(-ECONNRESET), CONFD_ERR_EOF);
@@ -69,9 +69,9 @@ static void test_codes_of_errnos(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_code_has_a_text),
-                cmocka_unit_test(test_state_is_the_threads),
-                cmocka_unit_test(test_codes_of_errnos),
+                cmocka_unit_test(every_code_has_a_text),
+                cmocka_unit_test(each_thread_has_its_own_error),
+                cmocka_unit_test(errnos_have_their_codes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static void copy_term(struct eterm *c, struct eterm_writer *w) {
         eterm_put_raw(w, s.data, s.size);
 }
 
-static void test_random_terms(void **state) {
+static void random_terms_are_read_as_erlang_reads_them(void **state) {
         static uint8_t message[MESSAGE_MAX];
         static char text[ETERM_FORMAT_MAX + 4];
         bool seen[256] = {};
@@ -166,7 +166,7 @@ static void test_random_terms(void **state) {
 }
 
 /* What we print, Erlang prints too, for all that both have a notation for. */
-static void test_notation(void **state) {
+static void terms_are_written_as_erlang_writes_them(void **state) {
         static const char *const terms[] = {
                 "{1,<<\"n1\">>}", "[]", "[a,b|c]", "{error,17,\"why\"}", "'with space'", "'Up'", "'it\\'s'", "ok@host_1",
                 "[1,2,3]", "\"a\\\"b\"", "<<1,2>>", "<<>>", "{}", "#{a => {1,2}}", "18446744073709551615", "-9223372036854775808", "[[[]]]",
@@ -205,7 +205,7 @@ static void assert_erlang_reads(const struct buffer *b, const char *expected) {
         assert_string_equal(erl_read(&erl), expected);
 }
 
-static void test_orders_of_all_values(void **state) {
+static void erlang_reads_orders_of_all_values(void **state) {
         static const char *const texts[] = {
                 "<<\"str\">>", "<<0,255>>", "{39,<<0,255>>}", "{6,-128}", "{7,-32768}", "-2147483648", "{9,-9223372036854775808}",
                 "{10,255}", "{11,65535}", "{12,4294967295}", "{13,18446744073709551615}", "{10,0,0,1}",
@@ -260,7 +260,7 @@ static void test_orders_of_all_values(void **state) {
         }
 }
 
-static void test_other_frames(void **state) {
+static void erlang_reads_the_other_frames(void **state) {
         static const struct {
                 struct order order;
                 const char *text;
@@ -299,10 +299,10 @@ static void test_other_frames(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_random_terms),
-                cmocka_unit_test(test_notation),
-                cmocka_unit_test(test_orders_of_all_values),
-                cmocka_unit_test(test_other_frames),
+                cmocka_unit_test(random_terms_are_read_as_erlang_reads_them),
+                cmocka_unit_test(terms_are_written_as_erlang_writes_them),
+                cmocka_unit_test(erlang_reads_orders_of_all_values),
+                cmocka_unit_test(erlang_reads_the_other_frames),
         };
 
         return cmocka_run_group_tests(tests, start, stop);

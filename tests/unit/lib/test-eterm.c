@@ -83,7 +83,7 @@ static void copy_term(struct eterm *c, struct eterm_writer *w) {
         }
 }
 
-static void test_vectors(void **state) {
+static void vectors_are_read_and_written(void **state) {
         FILE *f = fopen(VECTORS, "re");
         unsigned count = 0;
         char line[4096];
@@ -192,7 +192,7 @@ static size_t unhex_spaced(const char *hex, uint8_t *to) {
         return unhex(dense, to);
 }
 
-static void test_every_tag(void **state) {
+static void every_tag_is_read(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(every); i++) {
                 uint8_t bytes[128];
                 struct eterm_bytes all;
@@ -219,7 +219,7 @@ static void test_every_tag(void **state) {
         }
 }
 
-static void test_unknown_tags(void **state) {
+static void unknown_tags_are_refused(void **state) {
         for (unsigned tag = 0; tag < 256; tag++) {
                 uint8_t bytes[64] = { (uint8_t) tag };
                 struct eterm c = eterm_init(bytes, sizeof(bytes));
@@ -230,7 +230,7 @@ static void test_unknown_tags(void **state) {
         assert_int_equal(eterm_kind(&(struct eterm) {}), ETERM_KIND_NONE);
 }
 
-static void test_integers(void **state) {
+static void integers_have_their_shortest_form(void **state) {
         static const int64_t values[] = { 0, 1, 255, 256, -1, INT32_MAX, INT32_MIN, INT32_MAX + 1LL, INT32_MIN - 1LL,
                                           INT64_MAX, INT64_MIN, INT64_MIN + 1 };
         static const uint8_t first[] = { 97, 97, 97, 98, 98, 98, 98, 110, 110, 110, 110, 110 };
@@ -264,7 +264,7 @@ static void test_integers(void **state) {
         }
 }
 
-static void test_integers_that_do_not_fit(void **state) {
+static void integers_that_do_not_fit_are_told(void **state) {
         static const struct {
                 const char *hex;
                 int as_int64, as_uint64;
@@ -295,7 +295,7 @@ static void test_integers_that_do_not_fit(void **state) {
         }
 }
 
-static void test_kinds_are_not_confused(void **state) {
+static void kinds_are_not_confused(void **state) {
         static const char *const samples[] = { "6101", "64000161", "6800", "6a", "6b000161", "6d0000000161", "463ff8000000000000" };
 
         for (size_t i = 0; i < ELEMENTSOF(samples); i++) {
@@ -329,7 +329,7 @@ static void test_kinds_are_not_confused(void **state) {
         }
 }
 
-static void test_text(void **state) {
+static void all_forms_of_text_are_read(void **state) {
         static const struct {
                 const char *hex;
                 int result;
@@ -365,7 +365,7 @@ static void test_text(void **state) {
         }
 }
 
-static void test_counts_past_the_end(void **state) {
+static void counts_past_the_end_are_refused(void **state) {
         static const char *const bad[] = {
                 "68ff", "69ffffffff", "6cffffffff", "6c0000000161", "74ffffffff", "7480000001", "6dffffffff", "6bffff", "6effff",
                 "6fffffffff00", "64ffff", "77ff", "4dffffffff01", "72ffff64000161", "5affff640001610000000000", "70ffffffff", "7000000003",
@@ -398,7 +398,7 @@ static void test_counts_past_the_end(void **state) {
         }
 }
 
-static void test_depth(void **state) {
+static void depth_is_limited(void **state) {
         uint8_t bytes[2 * (ETERM_DEPTH_MAX + 1) + 1];
 
         for (unsigned depth = ETERM_DEPTH_MAX; depth <= ETERM_DEPTH_MAX + 1; depth++) {
@@ -439,7 +439,7 @@ static void test_depth(void **state) {
         free(deep);
 }
 
-static void test_version(void **state) {
+static void a_message_begins_with_the_version(void **state) {
         struct eterm c;
 
         assert_int_equal(eterm_message("\x83\x6a", 2, &c), 0);
@@ -453,7 +453,7 @@ static void test_version(void **state) {
         assert_int_equal(eterm_version(&c), -EPROTOTYPE);
 }
 
-static void test_format_is_cut_and_counted(void **state) {
+static void text_is_cut_and_counted(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         struct eterm_writer w = eterm_write_begin(&b);
         struct eterm_bytes term;
@@ -489,7 +489,7 @@ static void test_format_is_cut_and_counted(void **state) {
         free(big);
 }
 
-static void test_writer(void **state) {
+static void the_writer_writes_all_or_nothing(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(16);
         struct eterm_writer w;
         char name[257];
@@ -543,18 +543,18 @@ static void test_writer(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_vectors),
-                cmocka_unit_test(test_every_tag),
-                cmocka_unit_test(test_unknown_tags),
-                cmocka_unit_test(test_integers),
-                cmocka_unit_test(test_integers_that_do_not_fit),
-                cmocka_unit_test(test_kinds_are_not_confused),
-                cmocka_unit_test(test_text),
-                cmocka_unit_test(test_counts_past_the_end),
-                cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_version),
-                cmocka_unit_test(test_format_is_cut_and_counted),
-                cmocka_unit_test(test_writer),
+                cmocka_unit_test(vectors_are_read_and_written),
+                cmocka_unit_test(every_tag_is_read),
+                cmocka_unit_test(unknown_tags_are_refused),
+                cmocka_unit_test(integers_have_their_shortest_form),
+                cmocka_unit_test(integers_that_do_not_fit_are_told),
+                cmocka_unit_test(kinds_are_not_confused),
+                cmocka_unit_test(all_forms_of_text_are_read),
+                cmocka_unit_test(counts_past_the_end_are_refused),
+                cmocka_unit_test(depth_is_limited),
+                cmocka_unit_test(a_message_begins_with_the_version),
+                cmocka_unit_test(text_is_cut_and_counted),
+                cmocka_unit_test(the_writer_writes_all_or_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

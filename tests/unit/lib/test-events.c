@@ -22,7 +22,7 @@ static int subscribe(const struct server *s, int fd, int mask, struct confd_noti
                     : confd_notifications_connect(fd, a, (int) s->address_size, mask);
 }
 
-static void test_every_event(void **state) {
+static void every_event_is_read(void **state) {
         static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
@@ -91,7 +91,7 @@ static void test_every_event(void **state) {
         }
 }
 
-static void test_arguments(void **state) {
+static void bad_arguments_are_refused(void **state) {
         struct confd_notifications_data data = { -1, 0 };
         int fd = server_socket(&server);
 
@@ -103,7 +103,7 @@ static void test_arguments(void **state) {
         close(fd);
 }
 
-static void test_old_servers(void **state) {
+static void old_servers_get_the_old_form(void **state) {
         struct confd_notification n;
         struct server s;
         int fd;
@@ -139,7 +139,7 @@ static void test_old_servers(void **state) {
         server_stop(&s);
 }
 
-static void test_refusals(void **state) {
+static void a_refusal_is_told(void **state) {
         int fd;
 
         server_script(&server, "[{accept,11},{expect,{64,0,0,undefined,0}},{send,{error,17,<<\"why\">>}},closed]");
@@ -157,7 +157,7 @@ static void test_refusals(void **state) {
         server_done(&server);
 }
 
-static void test_bad_events(void **state) {
+static void bad_events_end_the_connection(void **state) {
         static const struct {
                 const char *step;
                 int result, code;
@@ -184,7 +184,7 @@ static void test_bad_events(void **state) {
         }
 }
 
-static void test_nodes_that_do_not_fit(void **state) {
+static void nodes_that_do_not_fit_are_told(void **state) {
         struct confd_notification n = { .type = 77 };
         char id[129];
         int fd = server_socket(&server);
@@ -202,7 +202,7 @@ static void test_nodes_that_do_not_fit(void **state) {
         server_done(&server);
 }
 
-static void test_timeout(void **state) {
+static void the_handshake_ends_in_time(void **state) {
         const struct timeval tv = { .tv_usec = 50 * 1000 };
         struct confd_notification n;
         int fd = server_socket(&server);
@@ -218,13 +218,13 @@ static void test_timeout(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_event),
-                cmocka_unit_test(test_arguments),
-                cmocka_unit_test(test_old_servers),
-                cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_bad_events),
-                cmocka_unit_test(test_nodes_that_do_not_fit),
-                cmocka_unit_test(test_timeout),
+                cmocka_unit_test(every_event_is_read),
+                cmocka_unit_test(bad_arguments_are_refused),
+                cmocka_unit_test(old_servers_get_the_old_form),
+                cmocka_unit_test(a_refusal_is_told),
+                cmocka_unit_test(bad_events_end_the_connection),
+                cmocka_unit_test(nodes_that_do_not_fit_are_told),
+                cmocka_unit_test(the_handshake_ends_in_time),
         };
 
         unsetenv("CONFD_IPC_ACCESS_FILE");

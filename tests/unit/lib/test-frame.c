@@ -8,7 +8,7 @@
 
 #include "lib/frame.h"
 
-static void test_a_byte_at_a_time(void **state) {
+static void frames_may_come_byte_by_byte(void **state) {
         _cleanup_buffer_ struct buffer from = BUFFER_INIT(0), to = BUFFER_INIT(0);
         const uint8_t *body;
         unsigned frames = 0;
@@ -35,7 +35,7 @@ static void test_a_byte_at_a_time(void **state) {
         assert_int_equal(frames, 3);
 }
 
-static void test_limits(void **state) {
+static void frames_hold_to_their_limits(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         const uint8_t *body;
         size_t n = 77;
@@ -50,7 +50,7 @@ static void test_limits(void **state) {
         assert_int_equal(frame_parse_header("\x80\0\0\0", FRAME_BODY_MAX, &n), -EMSGSIZE);
 }
 
-static void test_all_or_nothing(void **state) {
+static void a_frame_is_appended_whole_or_not_at_all(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(12);
         size_t mark;
 
@@ -73,9 +73,9 @@ static void test_all_or_nothing(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_byte_at_a_time),
-                cmocka_unit_test(test_limits),
-                cmocka_unit_test(test_all_or_nothing),
+                cmocka_unit_test(frames_may_come_byte_by_byte),
+                cmocka_unit_test(frames_hold_to_their_limits),
+                cmocka_unit_test(a_frame_is_appended_whole_or_not_at_all),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

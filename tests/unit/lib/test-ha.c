@@ -74,7 +74,7 @@ static void check_status_of_every_kind(const struct confd_ha_status *status) {
         assert_int_equal(status->nodes[6].nodeid.type, C_IPV4);
 }
 
-static void test_every_order(void **state) {
+static void every_order_is_done(void **state) {
         static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
@@ -121,7 +121,7 @@ static void test_every_order(void **state) {
         }
 }
 
-static void test_errors_and_their_words(void **state) {
+static void errors_come_with_their_words(void **state) {
         static struct confd_ha_status status;
         confd_value_t id;
         int fd;
@@ -142,7 +142,7 @@ static void test_errors_and_their_words(void **state) {
         server_done(&server);
 }
 
-static void test_limits_of_nodes(void **state) {
+static void a_status_is_read_up_to_its_limit(void **state) {
         static struct confd_ha_status status;
         char id127[128], id128[129];
         confd_value_t id;
@@ -187,7 +187,7 @@ static void test_limits_of_nodes(void **state) {
         server_done(&server);
 }
 
-static void test_bad_types(void **state) {
+static void values_of_a_bad_type_are_refused(void **state) {
         static const enum confd_vtype bad[] = { C_NOEXISTS, C_XMLTAG, C_SYMBOL, C_DOUBLE, C_QNAME, C_LIST, C_UNION, C_BITBIG };
         struct confd_ha_node master = { .af = 77 };
         confd_value_t id = {};
@@ -211,7 +211,7 @@ static void test_bad_types(void **state) {
         server_done(&server);
 }
 
-static void test_peers_that_vanish(void **state) {
+static void a_peer_that_vanishes_is_told(void **state) {
         static const struct {
                 const char *step;
                 int result, code;
@@ -253,7 +253,7 @@ static void test_peers_that_vanish(void **state) {
         }
 }
 
-static void test_connects_that_fail(void **state) {
+static void a_connect_that_fails_is_told(void **state) {
         static const struct {
                 const char *script;
                 int result, code;
@@ -314,7 +314,7 @@ static void test_connects_that_fail(void **state) {
         assert_failed(confd_ha_connect(-1, NULL, 0, NULL), CONFD_ERR, CONFD_ERR_PROTOUSAGE);
 }
 
-static void test_version_refused(void **state) {
+static void a_refused_version_is_told(void **state) {
         int fd;
 
         server_script(&server, "[{hello,17},{answer,1,71}]");
@@ -346,7 +346,7 @@ static void write_file(const char *path, const void *p, size_t n) {
         close(fd);
 }
 
-static void test_access_check(void **state) {
+static void the_access_check_is_passed(void **state) {
         static char big[64 * 1024 + 1];
         char path[64];
         int fd;
@@ -390,7 +390,7 @@ static void test_access_check(void **state) {
         unlink(path);
 }
 
-static void test_timeouts(void **state) {
+static void a_call_ends_in_time(void **state) {
         const struct timeval tv = { .tv_usec = 50 * 1000 };
         static struct confd_ha_status status;
         int fd;
@@ -418,7 +418,7 @@ static void on_signal(int sig) {
         signals++;
 }
 
-static void test_storm_of_signals(void **state) {
+static void a_storm_of_signals_interrupts_nothing(void **state) {
         const struct itimerval storm = { .it_interval = { .tv_usec = 200 }, .it_value = { .tv_usec = 200 } }, calm = {};
         const struct sigaction sa = { .sa_handler = on_signal }; /* without SA_RESTART */
         static struct confd_ha_status status;
@@ -443,7 +443,7 @@ static void test_storm_of_signals(void **state) {
         server_done(&server);
 }
 
-static void test_sockets_that_do_not_block(void **state) {
+static void a_socket_that_does_not_block_is_waited_for(void **state) {
         static struct confd_ha_status status;
         int fd;
 
@@ -464,7 +464,7 @@ static void test_sockets_that_do_not_block(void **state) {
 }
 
 /* What is sent after the token must not wait for the kernel of the other side to acknowledge that. */
-static void test_orders_are_not_held_back(void **state) {
+static void orders_are_not_held_back(void **state) {
         socklen_t size = sizeof(int);
         int fd, on = 0;
 
@@ -476,7 +476,7 @@ static void test_orders_are_not_held_back(void **state) {
         server_done(&server);
 }
 
-static void test_long_tokens(void **state) {
+static void long_tokens_are_sent_whole(void **state) {
         static char token[CONFD_HA_TOKEN_MAX + 2];
         int fd;
 
@@ -490,7 +490,7 @@ static void test_long_tokens(void **state) {
         server_done(&server);
 }
 
-static void test_traces_tell_no_secrets(void **state) {
+static void traces_tell_no_secrets(void **state) {
         static struct confd_ha_status status;
         char *text = NULL;
         size_t n = 0;
@@ -524,20 +524,20 @@ static void test_traces_tell_no_secrets(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_order),
-                cmocka_unit_test(test_errors_and_their_words),
-                cmocka_unit_test(test_limits_of_nodes),
-                cmocka_unit_test(test_bad_types),
-                cmocka_unit_test(test_peers_that_vanish),
-                cmocka_unit_test(test_connects_that_fail),
-                cmocka_unit_test(test_version_refused),
-                cmocka_unit_test(test_access_check),
-                cmocka_unit_test(test_timeouts),
-                cmocka_unit_test(test_storm_of_signals),
-                cmocka_unit_test(test_sockets_that_do_not_block),
-                cmocka_unit_test(test_orders_are_not_held_back),
-                cmocka_unit_test(test_long_tokens),
-                cmocka_unit_test(test_traces_tell_no_secrets),
+                cmocka_unit_test(every_order_is_done),
+                cmocka_unit_test(errors_come_with_their_words),
+                cmocka_unit_test(a_status_is_read_up_to_its_limit),
+                cmocka_unit_test(values_of_a_bad_type_are_refused),
+                cmocka_unit_test(a_peer_that_vanishes_is_told),
+                cmocka_unit_test(a_connect_that_fails_is_told),
+                cmocka_unit_test(a_refused_version_is_told),
+                cmocka_unit_test(the_access_check_is_passed),
+                cmocka_unit_test(a_call_ends_in_time),
+                cmocka_unit_test(a_storm_of_signals_interrupts_nothing),
+                cmocka_unit_test(a_socket_that_does_not_block_is_waited_for),
+                cmocka_unit_test(orders_are_not_held_back),
+                cmocka_unit_test(long_tokens_are_sent_whole),
+                cmocka_unit_test(traces_tell_no_secrets),
         };
 
         unsetenv("CONFD_IPC_ACCESS_FILE");

@@ -43,7 +43,7 @@ static int play(struct ipc *ipc, const struct script *s, size_t piece, size_t *r
 #define HELLO "\0\0\x52\x08\x02\x05\0\x14\x09"
 #define SCRIPT(bytes, secret, result) { bytes, sizeof(bytes) - 1, secret, result }
 
-static void test_paths(void **state) {
+static void the_handshake_goes_every_way_of_the_protocol(void **state) {
         static const struct script scripts[] = {
                 SCRIPT(HELLO, NULL, 1),
                 SCRIPT(HELLO "frame", NULL, 1),
@@ -79,7 +79,7 @@ static void test_paths(void **state) {
                 }
 }
 
-static void test_hello(void **state) {
+static void the_hello_has_the_bytes_of_the_protocol(void **state) {
         struct ipc ipc;
         size_t n;
 
@@ -96,7 +96,7 @@ static void test_hello(void **state) {
         assert_memory_equal(ipc_output(&ipc, &n), "\xd1\xab\xcd", 3);
 }
 
-static void test_answer(void **state) {
+static void the_answer_is_the_hash_of_secret_and_challenge(void **state) {
         struct ipc ipc;
         size_t n;
 
@@ -112,7 +112,7 @@ static void test_answer(void **state) {
         assert_int_equal(ipc_input(&ipc, "\0\0", 2), -EPROTO); /* more than was wanted */
 }
 
-static void test_eof(void **state) {
+static void an_end_before_the_hello_is_a_reset(void **state) {
         struct ipc ipc;
 
         ipc_begin(&ipc, IPC_KIND_HA, 82, NULL, 0);
@@ -124,10 +124,10 @@ static void test_eof(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_hello),
-                cmocka_unit_test(test_answer),
-                cmocka_unit_test(test_eof),
+                cmocka_unit_test(the_handshake_goes_every_way_of_the_protocol),
+                cmocka_unit_test(the_hello_has_the_bytes_of_the_protocol),
+                cmocka_unit_test(the_answer_is_the_hash_of_secret_and_challenge),
+                cmocka_unit_test(an_end_before_the_hello_is_a_reset),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 static char long_text[NODE_TEXT_MAX + 2];
 
-static void test_what_may_be_a_node_id(void **state) {
+static void what_may_be_a_node_id_is_known(void **state) {
         confd_value_t v;
 
         memset(long_text, 'x', NODE_TEXT_MAX + 1);
@@ -50,7 +50,7 @@ static void test_what_may_be_a_node_id(void **state) {
         }
 }
 
-static void test_what_may_be_a_node(void **state) {
+static void what_may_be_a_node_is_known(void **state) {
         struct confd_ha_node n = { .af = AF_INET };
 
         assert_int_equal(node_check(NULL), -EPROTOTYPE);
@@ -72,7 +72,7 @@ static void test_what_may_be_a_node(void **state) {
         assert_int_equal(node_check(&n), 0);
 }
 
-static void test_bad_types_are_not_written(void **state) {
+static void bad_types_are_not_written(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         struct confd_ha_node n = { .af = AF_UNIX };
         struct eterm_writer w = eterm_write_begin(&b);
@@ -97,7 +97,7 @@ static void assert_get(struct eterm c, int expected) {
         assert_true(expected == 0 ? c.p == c.end : c.p == p && (int) v.type == 77);
 }
 
-static void test_typed_integers_at_their_limits(void **state) {
+static void typed_integers_hold_to_their_limits(void **state) {
         assert_get(TERM(104, 2, 97, 6, 97, 127), 0);
         assert_get(TERM(104, 2, 97, 6, 97, 128), -ERANGE);
         assert_get(TERM(104, 2, 97, 6, 98, 255, 255, 255, 128), 0);
@@ -120,7 +120,7 @@ static void test_typed_integers_at_their_limits(void **state) {
         assert_get(TERM(110, 4, 0, 0, 0, 0, 128), -ERANGE);
 }
 
-static void test_terms_that_are_no_values(void **state) {
+static void terms_that_are_no_values_are_refused(void **state) {
         assert_get(TERM(104, 0), -EPROTOTYPE);
         assert_get(TERM(104, 2, 97, 8, 97, 1), -EPROTOTYPE);
         assert_get(TERM(104, 2, 97, 14, 70, 0, 0, 0, 0, 0, 0, 0, 0), -EPROTOTYPE);
@@ -139,7 +139,7 @@ static void test_terms_that_are_no_values(void **state) {
         assert_get((struct eterm) {}, -EBADMSG);
 }
 
-static void test_equal(void **state) {
+static void equal_values_are_equal(void **state) {
         confd_value_t a, b;
 
         CONFD_SET_STR(&a, "n1");
@@ -181,7 +181,7 @@ static void assert_id(struct eterm c, const char *text, const char *address) {
         }
 }
 
-static void test_text_of_ids_and_addresses(void **state) {
+static void ids_and_addresses_have_their_text(void **state) {
         assert_id(TERM(109, 0, 0, 0, 2, 'n', '1'), "n1", "n1");
         assert_id(TERM(107, 0, 2, 'n', '1'), "n1", "n1");
         assert_id(TERM(108, 0, 0, 0, 2, 97, 'n', 97, '1', 106), "n1", "n1");
@@ -201,7 +201,7 @@ static void test_text_of_ids_and_addresses(void **state) {
         assert_id(TERM(1, 2, 3), "#Bad", "#Bad");
 }
 
-static void test_pp_value(void **state) {
+static void values_are_printed_and_cut(void **state) {
         struct in6_addr ip6 = IN6ADDR_LOOPBACK_INIT;
         struct in_addr ip = { htonl(INADDR_LOOPBACK) };
         confd_value_t v;
@@ -267,14 +267,14 @@ static void test_pp_value(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_what_may_be_a_node_id),
-                cmocka_unit_test(test_what_may_be_a_node),
-                cmocka_unit_test(test_bad_types_are_not_written),
-                cmocka_unit_test(test_typed_integers_at_their_limits),
-                cmocka_unit_test(test_terms_that_are_no_values),
-                cmocka_unit_test(test_equal),
-                cmocka_unit_test(test_text_of_ids_and_addresses),
-                cmocka_unit_test(test_pp_value),
+                cmocka_unit_test(what_may_be_a_node_id_is_known),
+                cmocka_unit_test(what_may_be_a_node_is_known),
+                cmocka_unit_test(bad_types_are_not_written),
+                cmocka_unit_test(typed_integers_hold_to_their_limits),
+                cmocka_unit_test(terms_that_are_no_values_are_refused),
+                cmocka_unit_test(equal_values_are_equal),
+                cmocka_unit_test(ids_and_addresses_have_their_text),
+                cmocka_unit_test(values_are_printed_and_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static const struct {
         MESSAGE(parse_event, "\x83h\2a@h\2a\5t\0\0\0\1a\1F\0\0\0\0\0\0\0\0"),
 };
 
-static void test_cut_anywhere(void **state) {
+static void what_is_cut_anywhere_is_refused(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(messages); i++) {
                 assert_int_equal(messages[i].parse(messages[i].message, messages[i].n), 0);
                 for (size_t n = 0; n < messages[i].n; n++) {
@@ -91,7 +91,7 @@ static void test_cut_anywhere(void **state) {
         }
 }
 
-static void test_altered_anywhere(void **state) {
+static void what_is_altered_anywhere_is_read_safely(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(messages); i++)
                 for (size_t at = 0; at < messages[i].n; at++)
                         for (unsigned byte = 0; byte < 256; byte++) {
@@ -105,7 +105,7 @@ static void test_altered_anywhere(void **state) {
                         }
 }
 
-static void test_a_byte_too_much(void **state) {
+static void a_byte_too_much_is_refused(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(messages); i++) {
                 char text[128] = {};
 
@@ -115,7 +115,7 @@ static void test_a_byte_too_much(void **state) {
         }
 }
 
-static void test_words_of_replies(void **state) {
+static void replies_have_their_words(void **state) {
         const char long_reason[] = "\x83h\3d\0\5errora\x11m\0\0\1\0";
         char message[sizeof(long_reason) - 1 + 256], words[128], small[8];
         struct reply r;
@@ -131,10 +131,10 @@ static void test_words_of_replies(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_cut_anywhere),
-                cmocka_unit_test(test_altered_anywhere),
-                cmocka_unit_test(test_a_byte_too_much),
-                cmocka_unit_test(test_words_of_replies),
+                cmocka_unit_test(what_is_cut_anywhere_is_refused),
+                cmocka_unit_test(what_is_altered_anywhere_is_read_safely),
+                cmocka_unit_test(a_byte_too_much_is_refused),
+                cmocka_unit_test(replies_have_their_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void expect_address(const struct socket_address *a, const char *text) {
         assert_string_equal(s, text);
 }
 
-static void test_defaults(void **state) {
+static void an_empty_file_gives_the_defaults(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -74,7 +74,7 @@ static void test_defaults(void **state) {
         assert_int_equal(c.log_level, LOG_INFO);
 }
 
-static void test_every_key(void **state) {
+static void every_key_is_read(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -100,7 +100,7 @@ static void test_every_key(void **state) {
         assert_int_equal(c.log_level, LOG_DEBUG);
 }
 
-static void test_switches_override(void **state) {
+static void switches_win_over_the_file(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -119,7 +119,7 @@ static void test_switches_override(void **state) {
         assert_int_equal(c.start_phase, 0);
 }
 
-static void test_drop_ins(void **state) {
+static void drop_ins_win_in_the_order_of_their_names(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -136,7 +136,7 @@ static void test_drop_ins(void **state) {
         assert_int_equal(c.tick_usec, 3 * USEC_PER_SEC);
 }
 
-static void test_bad_values(void **state) {
+static void a_bad_value_is_named_with_file_and_line(void **state) {
         static const char *const lines[] = {
                 "IpcAddress=", "IpcAddress=nonsense", "IpcAddress=127.0.0.1:0", "IpcAddress=unix:relative", "HaAddress=unix:/run/x",
                 "HaAddress=::1", "HaAddress=10.0.0.1:70000", "ExtraListen=10.0.0.1,10.0.0.2", "ExtraListen=x",
@@ -162,7 +162,7 @@ static void test_bad_values(void **state) {
         }
 }
 
-static void test_bad_switches(void **state) {
+static void a_bad_switch_is_named(void **state) {
         static const struct {
                 struct node_options options;
                 const char *says;
@@ -186,7 +186,7 @@ static void test_bad_switches(void **state) {
         }
 }
 
-static void test_missing_file(void **state) {
+static void a_file_that_was_named_has_to_be_there(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -195,7 +195,7 @@ static void test_missing_file(void **state) {
         assert_non_null(strstr(error, f->file));
 }
 
-static void test_extra_listen_16(void **state) {
+static void there_may_be_sixteen_extra_addresses(void **state) {
         _cleanup_node_config_ struct node_config c = {};
         _cleanup_free_ char *error = NULL;
         struct fixture *f = *state;
@@ -209,8 +209,8 @@ static void test_extra_listen_16(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(test_defaults), T(test_every_key), T(test_switches_override), T(test_drop_ins), T(test_bad_values),
-                T(test_bad_switches), T(test_missing_file), T(test_extra_listen_16),
+                T(an_empty_file_gives_the_defaults), T(every_key_is_read), T(switches_win_over_the_file), T(drop_ins_win_in_the_order_of_their_names), T(a_bad_value_is_named_with_file_and_line),
+                T(a_bad_switch_is_named), T(a_file_that_was_named_has_to_be_there), T(there_may_be_sixteen_extra_addresses),
         };
 
         return cmocka_run_group_tests_name("node-config", tests, NULL, NULL);

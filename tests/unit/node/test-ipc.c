@@ -54,7 +54,7 @@ static void expect_id(const struct node_id *id, const char *name) {
         assert_string_equal(node_id_text(id, text), name ?: "?");
 }
 
-static void test_orders(void **state) {
+static void every_order_is_read(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(orders); i++) {
                 char address[NODE_ADDRESS_TEXT_MAX];
                 struct role_order o;
@@ -71,7 +71,7 @@ static void test_orders(void **state) {
         }
 }
 
-static void test_cut_orders(void **state) {
+static void a_cut_order_is_none(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(orders); i++) {
                 uint8_t b[128];
                 size_t n = from_hex(orders[i].hex, b);
@@ -86,7 +86,7 @@ static void test_cut_orders(void **state) {
 }
 
 /* Every byte of every order replaced by every other: an order, a refusal, or no term, and never anything else. */
-static void test_altered_orders(void **state) {
+static void an_altered_order_is_an_order_a_refusal_or_no_term(void **state) {
         unsigned whole = 0, refused = 0, none = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(orders); i++) {
@@ -117,7 +117,7 @@ static void test_altered_orders(void **state) {
         assert_true(whole > 0 && refused > 0 && none > 0);
 }
 
-static void test_subscriptions(void **state) {
+static void both_forms_of_a_subscription_are_read(void **state) {
         static const char five[] = "836805614061006100640009756e646566696e65646100";
         /* {8256,5,2000,undefined} */
         static const char four[] = "8368046200002040610562000007d0640009756e646566696e6564";
@@ -150,7 +150,7 @@ static void test_subscriptions(void **state) {
         }
 }
 
-static void test_sync(void **state) {
+static void only_ha_synced_acknowledges(void **state) {
         uint8_t b[32];
         size_t n = from_hex("8364000968615f73796e636564", b);
 
@@ -173,7 +173,7 @@ static void expect_frame(struct buffer *b, const char *hex) {
         assert_int_equal(buffer_size(b), 0);
 }
 
-static void test_replies_and_events(void **state) {
+static void replies_and_events_have_the_bytes_of_the_protocol(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(0);
         struct role_node n2 = { .id = { .size = 7, .etf = { 109, 0, 0, 0, 2, 'n', '2' } } };
 
@@ -197,7 +197,7 @@ static void test_replies_and_events(void **state) {
         expect_frame(&b, "836802614068026107611c");
 }
 
-static void test_frames_are_whole_or_not(void **state) {
+static void a_frame_goes_out_whole_or_not_at_all(void **state) {
         _cleanup_buffer_ struct buffer b = BUFFER_INIT(20);
 
         assert_int_equal(ipc_put_ok(&b), 0);
@@ -206,7 +206,7 @@ static void test_frames_are_whole_or_not(void **state) {
 }
 
 /* A name that another node sends has to be in the one form that is compared. */
-static void test_names_from_nodes(void **state) {
+static void a_name_from_a_node_has_the_one_form(void **state) {
         static const struct {
                 const char *hex;
                 int r;
@@ -237,7 +237,7 @@ static void put(struct buffer *b, const void *p, size_t n) {
 static const uint8_t hello[] = { IPC_KIND_HA, 0, 82, 8, 2, 5, 0, 20, 9 };
 static const uint8_t hello_secret[] = { IPC_KIND_EVENTS | IPC_KIND_ACCESS_CHECK, 0, 60, 8, 2, 5, 0, 0, 0 };
 
-static void test_handshake_bytewise(void **state) {
+static void the_handshake_may_come_byte_by_byte(void **state) {
         _cleanup_buffer_ struct buffer in = BUFFER_INIT(0), out = BUFFER_INIT(0);
         struct ipc_handshake h = IPC_HANDSHAKE_INIT(NULL);
         const uint8_t wanted[] = { 0, 0, 82, 8, 2, 5, 0, 20, 9 };
@@ -251,7 +251,7 @@ static void test_handshake_bytewise(void **state) {
         assert_memory_equal(buffer_head(&out), wanted, sizeof(wanted));
 }
 
-static void test_handshake_versions(void **state) {
+static void versions_60_to_99_are_taken(void **state) {
         static const struct {
                 unsigned version;
                 int r;
@@ -275,7 +275,7 @@ static void test_handshake_versions(void **state) {
         }
 }
 
-static void test_access_check(void **state) {
+static void every_bit_of_the_access_proof_counts(void **state) {
         const struct secret secret = { .data = (uint8_t *) "s3\0cret", .size = 7 };
 
         /* every bit of the answer counts */
@@ -303,7 +303,7 @@ static void test_access_check(void **state) {
         }
 }
 
-static void test_access_not_offered(void **state) {
+static void who_offers_no_access_proof_is_refused(void **state) {
         const struct secret secret = { .data = (uint8_t *) "x", .size = 1 };
         _cleanup_buffer_ struct buffer in = BUFFER_INIT(0), out = BUFFER_INIT(0);
         struct ipc_handshake h = IPC_HANDSHAKE_INIT(&secret);
@@ -313,7 +313,7 @@ static void test_access_not_offered(void **state) {
         assert_int_equal(buffer_size(&out), 0);
 }
 
-static void test_kinds(void **state) {
+static void two_kinds_of_clients_are_known(void **state) {
         for (unsigned kind = 0; kind < 256; kind++) {
                 _cleanup_buffer_ struct buffer in = BUFFER_INIT(0), out = BUFFER_INIT(0);
                 struct ipc_handshake h = IPC_HANDSHAKE_INIT(NULL);
@@ -327,11 +327,17 @@ static void test_kinds(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_orders), cmocka_unit_test(test_cut_orders), cmocka_unit_test(test_altered_orders),
-                cmocka_unit_test(test_subscriptions), cmocka_unit_test(test_sync),
-                cmocka_unit_test(test_names_from_nodes), cmocka_unit_test(test_replies_and_events), cmocka_unit_test(test_frames_are_whole_or_not),
-                cmocka_unit_test(test_handshake_bytewise), cmocka_unit_test(test_handshake_versions),
-                cmocka_unit_test(test_access_check), cmocka_unit_test(test_access_not_offered), cmocka_unit_test(test_kinds),
+                cmocka_unit_test(every_order_is_read),
+                cmocka_unit_test(a_cut_order_is_none),
+                cmocka_unit_test(an_altered_order_is_an_order_a_refusal_or_no_term),
+                cmocka_unit_test(both_forms_of_a_subscription_are_read), cmocka_unit_test(only_ha_synced_acknowledges),
+                cmocka_unit_test(a_name_from_a_node_has_the_one_form),
+                cmocka_unit_test(replies_and_events_have_the_bytes_of_the_protocol),
+                cmocka_unit_test(a_frame_goes_out_whole_or_not_at_all),
+                cmocka_unit_test(the_handshake_may_come_byte_by_byte), cmocka_unit_test(versions_60_to_99_are_taken),
+                cmocka_unit_test(every_bit_of_the_access_proof_counts),
+                cmocka_unit_test(who_offers_no_access_proof_is_refused),
+                cmocka_unit_test(two_kinds_of_clients_are_known),
         };
 
         return cmocka_run_group_tests_name("node-ipc", tests, NULL, NULL);

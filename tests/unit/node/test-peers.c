@@ -96,7 +96,7 @@ static void light_start(struct light *l, struct fixture *f, struct node *master,
         assert_int_equal(peer_new(f->event, l->fd = connect_to(master), true, hop, &callbacks, l, &l->peer), 0);
 }
 
-static void test_254_slaves(void **state) {
+static void slaves_254_join_and_one_more_is_refused(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         struct light *l = calloc(SLAVES_MAX + 2, sizeof(*l));
@@ -176,7 +176,7 @@ static const struct peer_callbacks nonsense_callbacks = {
 static const uint8_t nonsense_bytes[300] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const size_t nonsense_sizes[] = { 0, 8, 300 };
 
-static void test_nonsense_from_a_slave(void **state) {
+static void nonsense_from_a_slave_ends_that_slave_only(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
 
@@ -263,7 +263,7 @@ static int on_mad_connection(sd_event_source *source, int fd, uint32_t revents, 
         return 0;
 }
 
-static void test_nonsense_from_a_master(void **state) {
+static void nonsense_from_a_master_ends_the_join(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), master = {};
         struct mad m = { .f = f };
@@ -386,7 +386,7 @@ static void what_does_not_authenticate_ends_a_connection_that_reads_nothing(void
 }
 
 /* Strangers: many, silent or noisy; who has the token still gets in. */
-static void test_strangers(void **state) {
+static void strangers_do_not_keep_out_who_has_the_token(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         int fds[STRANGERS_MAX + 20];
@@ -443,7 +443,7 @@ static void a_flood_of_silent_connections_keeps_nobody_out(void **state) {
         close(fd);
 }
 
-static void test_tick_interval(void **state) {
+static void the_tick_interval_is_the_shorter_within_its_limits(void **state) {
         const uint64_t own = 3 * USEC_PER_SEC;
 
         assert_int_equal(tick_interval(0, 0), 0);
@@ -462,15 +462,15 @@ static void test_tick_interval(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_tick_interval),
-                cmocka_unit_test_setup_teardown(test_254_slaves, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_nonsense_from_a_slave, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_nonsense_from_a_master, setup, teardown),
+                cmocka_unit_test(the_tick_interval_is_the_shorter_within_its_limits),
+                cmocka_unit_test_setup_teardown(slaves_254_join_and_one_more_is_refused, setup, teardown),
+                cmocka_unit_test_setup_teardown(nonsense_from_a_slave_ends_that_slave_only, setup, teardown),
+                cmocka_unit_test_setup_teardown(nonsense_from_a_master_ends_the_join, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_holds_a_commit_for_three_ticks, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_does_not_authenticate_ends_a_connection_that_reads_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_flood_of_silent_connections_keeps_nobody_out, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
+                cmocka_unit_test_setup_teardown(strangers_do_not_keep_out_who_has_the_token, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);

@@ -25,7 +25,7 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void test_join_and_follow(void **state) {
+static void a_slave_joins_and_follows(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
 
@@ -63,7 +63,7 @@ static void test_join_and_follow(void **state) {
         assert_string_equal(a->events, "+n2 +n3 -n2 +n2 ");
 }
 
-static void test_failover_without_copy(void **state) {
+static void a_failover_among_equals_copies_nothing(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
 
@@ -94,7 +94,7 @@ static void test_failover_without_copy(void **state) {
         assert_true(nodes_equal(b, c));
 }
 
-static void test_large_copy(void **state) {
+static void a_large_copy_arrives_whole(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         char *big = malloc(VALUE_SIZE_MAX + 1);
@@ -127,7 +127,7 @@ static void assert_join_fails(struct node *n, struct node *master, enum ha_error
         assert_true(n->reason[0]);
 }
 
-static void test_refusals(void **state) {
+static void each_refusal_has_its_code_and_changes_nothing(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         struct secret wrong = { (uint8_t *) "wrong", 5 }, none = { (uint8_t *) "", 0 };
@@ -206,7 +206,7 @@ static int write_more(struct writer *w) {
 }
 
 /* More is committed during the copy than is kept in memory for a slave. */
-static void test_commits_during_copy(void **state) {
+static void commits_during_a_copy_arrive_behind_it(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
         struct writer w = { .node = a, .value = malloc(512 * 1024 + 1) };
@@ -245,7 +245,7 @@ static void test_commits_during_copy(void **state) {
 }
 
 /* Thousands in flight: all acknowledged, in order, at each node. */
-static void test_many_commits(void **state) {
+static void thousands_of_commits_arrive_in_order(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
         struct writer w = { .node = a, .value = (char *) "v" };
@@ -269,7 +269,7 @@ static void test_many_commits(void **state) {
         assert_true(nodes_equal(a, b) && nodes_equal(a, c));
 }
 
-static void test_same_name_replaces(void **state) {
+static void a_slave_of_the_same_name_takes_the_place(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
 
@@ -286,7 +286,7 @@ static void test_same_name_replaces(void **state) {
         assert_true(nodes_equal(a, c));
 }
 
-static void test_slave_dead(void **state) {
+static void a_slave_that_was_dropped_is_gone(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         struct node_id unknown;
@@ -302,7 +302,7 @@ static void test_slave_dead(void **state) {
         assert_int_equal(node_set(a, "/x", "1"), 0);
 }
 
-static void test_frozen_slave(void **state) {
+static void a_frozen_slave_is_dropped(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         uint64_t begin, took;
@@ -328,7 +328,7 @@ static void test_frozen_slave(void **state) {
         assert_true(now_monotonic() - begin < 250 * USEC_PER_MSEC);
 }
 
-static void test_killed_slave(void **state) {
+static void a_killed_slave_is_told_at_once(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         struct writer w = { .node = a, .value = (char *) "v" };
@@ -345,7 +345,7 @@ static void test_killed_slave(void **state) {
         WAIT(f, a->died == 1);
 }
 
-static void test_frozen_master(void **state) {
+static void a_frozen_master_is_given_up(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), m = {};
         uint64_t begin;
@@ -371,7 +371,7 @@ static void test_frozen_master(void **state) {
 }
 
 /* Ticks of different lengths, and none at one side: who needs them gets them. */
-static void test_ticks_differ(void **state) {
+static void the_shorter_tick_interval_counts(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3);
 
@@ -386,7 +386,7 @@ static void test_ticks_differ(void **state) {
         assert_int_equal(b->lost + c->lost, 0);
 }
 
-static void test_silent_synchronization(void **state) {
+static void a_silent_synchronization_has_its_own_time(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), m = {};
         pid_t pid;
@@ -414,7 +414,7 @@ static void test_silent_synchronization(void **state) {
         end_child(f, pid);
 }
 
-static void test_relay(void **state) {
+static void a_relay_passes_on(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *r = node_new(f, 2), *s = node_new(f, 3), *t = node_new(f, 4);
 
@@ -458,7 +458,7 @@ static void test_relay(void **state) {
         assert_true(nodes_equal(a, t));
 }
 
-static void test_promoted_relay(void **state) {
+static void a_promoted_relay_keeps_its_slaves(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *r = node_new(f, 2), *s = node_new(f, 3);
         struct node_id name;
@@ -482,7 +482,7 @@ static void test_promoted_relay(void **state) {
         assert_int_equal(a->code, HA_ERROR_BADNAME); /* under its old name it is not there any more */
 }
 
-static void test_hold(void **state) {
+static void nobody_is_admitted_while_events_are_held(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
 
@@ -500,7 +500,7 @@ static void test_hold(void **state) {
         WAIT(f, nodes_equal(a, b));
 }
 
-static void test_bind(void **state) {
+static void a_taken_address_is_named(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         struct node_address free_one = b->config.ha_address;
@@ -533,7 +533,7 @@ static void test_bind(void **state) {
         node_be_master(b);
 }
 
-static void test_disk_full_at_slave(void **state) {
+static void a_full_disk_at_a_slave_ends_that_slave_only(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         char *big = malloc(4 * 1024 * 1024 + 1), *value = NULL;
@@ -581,7 +581,7 @@ static void test_disk_full_at_slave(void **state) {
         free(value);
 }
 
-static void test_disk_full_at_master(void **state) {
+static void a_full_disk_at_the_master_fails_the_commit_only(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b;
         char *big = malloc(4 * 1024 * 1024 + 1);
@@ -621,7 +621,7 @@ static void test_disk_full_at_master(void **state) {
         free(big);
 }
 
-static void test_crash_in_copy(void **state) {
+static void a_crash_in_a_copy_leaves_the_old_data(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2);
         unsigned old = 0, new = 0;
@@ -665,26 +665,26 @@ static void test_crash_in_copy(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_join_and_follow, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_failover_without_copy, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_large_copy, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_commits_during_copy, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_many_commits, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_same_name_replaces, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_slave_dead, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_frozen_slave, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_killed_slave, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_frozen_master, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_ticks_differ, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_silent_synchronization, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_relay, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_promoted_relay, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_bind, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_disk_full_at_slave, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_disk_full_at_master, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_crash_in_copy, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_slave_joins_and_follows, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_failover_among_equals_copies_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_large_copy_arrives_whole, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_refusal_has_its_code_and_changes_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(commits_during_a_copy_arrive_behind_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(thousands_of_commits_arrive_in_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_slave_of_the_same_name_takes_the_place, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_slave_that_was_dropped_is_gone, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_frozen_slave_is_dropped, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_killed_slave_is_told_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_frozen_master_is_given_up, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_shorter_tick_interval_counts, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_silent_synchronization_has_its_own_time, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_relay_passes_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_promoted_relay_keeps_its_slaves, setup, teardown),
+                cmocka_unit_test_setup_teardown(nobody_is_admitted_while_events_are_held, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_taken_address_is_named, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_at_a_slave_ends_that_slave_only, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_at_the_master_fails_the_commit_only, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_crash_in_a_copy_leaves_the_old_data, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);

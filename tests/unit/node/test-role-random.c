@@ -259,7 +259,7 @@ static void live(struct world *w) {
                 w->hold_wanted = !w->hold_wanted;
 }
 
-static void test_random(void **state) {
+static void random_orders_keep_every_promise(void **state) {
         for (unsigned seed = 1; seed <= SEEDS; seed++) {
                 struct world w = { .seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15), .controller = 1 };
                 unsigned n = 0, slaves = 0;
@@ -290,7 +290,7 @@ static void test_random(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(random_orders_keep_every_promise) };
 
         return cmocka_run_group_tests_name("node-role-random", tests, NULL, NULL);
 }

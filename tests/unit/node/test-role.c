@@ -218,7 +218,7 @@ static void become_relay(struct fixture *f) {
 
 /* ---- each order from each state ---- */
 
-static void test_none(void **state) {
+static void a_new_role_is_none(void **state) {
         struct fixture *f = *state;
 
         order(f, HA_ORDER_STATUS);
@@ -232,7 +232,7 @@ static void test_none(void **state) {
         assert_true(role_is_writable(f->role));
 }
 
-static void test_be_master(void **state) {
+static void be_master_serves(void **state) {
         struct fixture *f = *state;
 
         be_master(f, "n1");
@@ -252,7 +252,7 @@ static void test_be_master(void **state) {
         expect(f, "1:status:none");
 }
 
-static void test_cannot_bind(void **state) {
+static void an_address_that_cannot_be_bound_leaves_none(void **state) {
         struct fixture *f = *state;
 
         f->serve_code = CONFD_ERR_HA_BIND;
@@ -271,7 +271,7 @@ static void test_cannot_bind(void **state) {
         expect(f, "1:status:slave,n1");
 }
 
-static void test_cannot_bind_while_joining(void **state) {
+static void a_join_goes_on_when_an_address_cannot_be_bound(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ false);
@@ -283,7 +283,7 @@ static void test_cannot_bind_while_joining(void **state) {
         expect(f, "INITIALIZED:1 RESULT:0");
 }
 
-static void test_be_slave_wait(void **state) {
+static void be_slave_with_wait_is_answered_when_it_has_joined(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
@@ -303,7 +303,7 @@ static void test_be_slave_wait(void **state) {
         expect(f, "unfollow IS_NONE follow:n3:n1");
 }
 
-static void test_be_slave_nowait(void **state) {
+static void be_slave_without_wait_tells_by_events(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ false);
@@ -313,7 +313,7 @@ static void test_be_slave_nowait(void **state) {
         expect(f, "INITIALIZED:0 RESULT:0");
 }
 
-static void test_be_slave_fails(void **state) {
+static void a_failed_join_leaves_none(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -331,7 +331,7 @@ static void test_be_slave_fails(void **state) {
         expect(f, "follow:n2:n1 unfollow RESULT:25");
 }
 
-static void test_own_name(void **state) {
+static void nobody_follows_itself(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n2", /* wait= */ true);
@@ -341,7 +341,7 @@ static void test_own_name(void **state) {
         assert_false(role_is_joining(f->role));
 }
 
-static void test_relay(void **state) {
+static void a_slave_becomes_a_relay(void **state) {
         struct fixture *f = *state;
 
         become_slave(f);
@@ -360,7 +360,7 @@ static void test_relay(void **state) {
         expect(f, "1:status:slave,n1");
 }
 
-static void test_relay_becomes_master(void **state) {
+static void a_relay_becomes_master(void **state) {
         struct fixture *f = *state;
 
         become_relay(f);
@@ -371,7 +371,7 @@ static void test_relay_becomes_master(void **state) {
         expect(f, "1:status:master,n5");
 }
 
-static void test_relay_loses_master(void **state) {
+static void a_relay_that_loses_its_master_is_none(void **state) {
         struct fixture *f = *state;
 
         become_relay(f);
@@ -382,7 +382,7 @@ static void test_relay_loses_master(void **state) {
         expect(f, "1:status:none");
 }
 
-static void test_slave_loses_master(void **state) {
+static void a_slave_that_loses_its_master_is_none(void **state) {
         struct fixture *f = *state;
 
         become_slave(f);
@@ -391,7 +391,7 @@ static void test_slave_loses_master(void **state) {
         assert_true(role_is_writable(f->role));
 }
 
-static void test_slave_dead(void **state) {
+static void slave_dead_drops_a_slave(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -414,7 +414,7 @@ static void test_slave_dead(void **state) {
         expect(f, "drop:copying 1:ok:5");
 }
 
-static void test_slave_replaced(void **state) {
+static void a_slave_that_comes_again_is_one(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -424,7 +424,7 @@ static void test_slave_replaced(void **state) {
         expect(f, "ARRIVED:n2 DIED:n2 ARRIVED:n2");
 }
 
-static void test_slaves_limit(void **state) {
+static void there_are_254_slaves_at_most(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -443,7 +443,7 @@ static void test_slaves_limit(void **state) {
 
 /* ---- one order after another ---- */
 
-static void test_wait_superseded(void **state) {
+static void a_wait_that_is_superseded_fails(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
@@ -462,7 +462,7 @@ static void test_wait_superseded(void **state) {
         expect(f, "unfollow 1:error:2:71 1:error:6:17");
 }
 
-static void test_wait_then_status(void **state) {
+static void a_status_waits_for_a_be_slave_with_wait(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
@@ -475,7 +475,7 @@ static void test_wait_then_status(void **state) {
         expect(f, "unfollow IS_NONE follow:n2:n3 unfollow 1:error:2:52 1:status:none");
 }
 
-static void test_nowait_superseded(void **state) {
+static void a_join_that_is_superseded_ends(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ false);
@@ -490,7 +490,7 @@ static void test_nowait_superseded(void **state) {
         expect(f, "unfollow RESULT:71 1:ok:3");
 }
 
-static void test_phase0(void **state) {
+static void in_phase_0_orders_fail(void **state) {
         struct fixture *f = *state;
 
         be_master(f, "n1");
@@ -513,7 +513,7 @@ static void test_phase0(void **state) {
         assert_int_equal(role_get_phase(f->role), 1);
 }
 
-static void test_bad_arguments(void **state) {
+static void bad_arguments_fail_in_their_turn(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -526,7 +526,7 @@ static void test_bad_arguments(void **state) {
 
 /* ---- controllers ---- */
 
-static void test_controller_gone(void **state) {
+static void orders_stand_when_their_controller_is_gone(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
@@ -538,7 +538,7 @@ static void test_controller_gone(void **state) {
         expect(f, "INITIALIZED:1"); /* which has gone on */
 }
 
-static void test_new_controller_supersedes(void **state) {
+static void a_new_controllers_orders_supersede(void **state) {
         struct fixture *f = *state;
 
         be_slave(f, "n2", "n1", /* wait= */ true);
@@ -547,7 +547,7 @@ static void test_new_controller_supersedes(void **state) {
         expect(f, "follow:n2:n1 unfollow 2:ok:3");
 }
 
-static void test_orders_limit(void **state) {
+static void so_many_orders_wait_and_no_more(void **state) {
         struct fixture *f = *state;
         struct role_order o = { .type = HA_ORDER_STATUS };
 
@@ -564,7 +564,7 @@ static void test_orders_limit(void **state) {
 
 /* ---- holds ---- */
 
-static void test_hold(void **state) {
+static void steps_wait_for_the_acknowledgement(void **state) {
         struct fixture *f = *state;
 
         f->hold = true;
@@ -583,7 +583,7 @@ static void test_hold(void **state) {
         expect(f, "unhold");
 }
 
-static void test_hold_nomaster(void **state) {
+static void a_lost_master_waits_for_the_acknowledgement(void **state) {
         struct fixture *f = *state;
 
         become_slave(f);
@@ -596,7 +596,7 @@ static void test_hold_nomaster(void **state) {
         expect(f, "unhold");
 }
 
-static void test_hold_before_join(void **state) {
+static void a_join_waits_for_the_acknowledgement(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -611,7 +611,7 @@ static void test_hold_before_join(void **state) {
         expect(f, "INITIALIZED:1 hold 1:ok:2 1:status:slave,n1");
 }
 
-static void test_hold_slave_dead(void **state) {
+static void slave_dead_waits_for_the_acknowledgement(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -629,7 +629,7 @@ static void test_hold_slave_dead(void **state) {
         expect(f, "unhold 1:status:master,n3");
 }
 
-static void test_hold_stale_reports(void **state) {
+static void reports_that_are_stale_by_then_are_dropped(void **state) {
         struct fixture *f = *state;
 
         become_slave(f);
@@ -655,7 +655,7 @@ static void test_hold_stale_reports(void **state) {
         assert_true(role_is_joining(f->role));
 }
 
-static void test_arrives_twice(void **state) {
+static void who_arrives_twice_is_one_slave(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -665,7 +665,7 @@ static void test_arrives_twice(void **state) {
         assert_int_equal(role_get_n_nodes(f->role), 1);
 }
 
-static void test_hold_is_bounded(void **state) {
+static void a_hold_is_bounded(void **state) {
         struct fixture *f = *state;
 
         become_master(f);
@@ -683,15 +683,15 @@ static void test_hold_is_bounded(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(test_none), T(test_be_master), T(test_cannot_bind), T(test_cannot_bind_while_joining),
-                T(test_be_slave_wait), T(test_be_slave_nowait), T(test_be_slave_fails), T(test_own_name),
-                T(test_relay), T(test_relay_becomes_master), T(test_relay_loses_master), T(test_slave_loses_master),
-                T(test_slave_dead), T(test_slave_replaced), T(test_slaves_limit),
-                T(test_wait_superseded), T(test_wait_then_status), T(test_nowait_superseded),
-                cmocka_unit_test_setup_teardown(test_phase0, setup0, teardown),
-                T(test_bad_arguments), T(test_controller_gone), T(test_new_controller_supersedes), T(test_orders_limit),
-                T(test_hold), T(test_hold_nomaster), T(test_hold_before_join), T(test_hold_slave_dead), T(test_hold_is_bounded),
-                T(test_hold_stale_reports), T(test_arrives_twice),
+                T(a_new_role_is_none), T(be_master_serves), T(an_address_that_cannot_be_bound_leaves_none), T(a_join_goes_on_when_an_address_cannot_be_bound),
+                T(be_slave_with_wait_is_answered_when_it_has_joined), T(be_slave_without_wait_tells_by_events), T(a_failed_join_leaves_none), T(nobody_follows_itself),
+                T(a_slave_becomes_a_relay), T(a_relay_becomes_master), T(a_relay_that_loses_its_master_is_none), T(a_slave_that_loses_its_master_is_none),
+                T(slave_dead_drops_a_slave), T(a_slave_that_comes_again_is_one), T(there_are_254_slaves_at_most),
+                T(a_wait_that_is_superseded_fails), T(a_status_waits_for_a_be_slave_with_wait), T(a_join_that_is_superseded_ends),
+                cmocka_unit_test_setup_teardown(in_phase_0_orders_fail, setup0, teardown),
+                T(bad_arguments_fail_in_their_turn), T(orders_stand_when_their_controller_is_gone), T(a_new_controllers_orders_supersede), T(so_many_orders_wait_and_no_more),
+                T(steps_wait_for_the_acknowledgement), T(a_lost_master_waits_for_the_acknowledgement), T(a_join_waits_for_the_acknowledgement), T(slave_dead_waits_for_the_acknowledgement), T(a_hold_is_bounded),
+                T(reports_that_are_stale_by_then_are_dropped), T(who_arrives_twice_is_one_slave),
         };
 
         return cmocka_run_group_tests_name("node-role", tests, NULL, NULL);

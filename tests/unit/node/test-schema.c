@@ -60,7 +60,7 @@ static bool same(struct fixture *f) {
         return memcmp(a.digest, b.digest, sizeof(a.digest)) == 0;
 }
 
-static void test_sets(void **state) {
+static void equal_sets_have_equal_digests_and_others_have_not(void **state) {
         struct fixture *f = *state;
         char path[256];
 
@@ -86,7 +86,7 @@ static void test_sets(void **state) {
         assert_false(same(f));
 }
 
-static void test_none(void **state) {
+static void no_schema_is_all_zeros(void **state) {
         static const uint8_t zeros[SCHEMA_DIGEST_SIZE];
         struct fixture *f = *state;
         struct schema s;
@@ -101,7 +101,7 @@ static void test_none(void **state) {
 }
 
 /* SHA-256 over 00000001 "x" SHA-256("1"), as any other tool computes it. */
-static void test_known(void **state) {
+static void a_known_set_has_its_digest(void **state) {
         struct fixture *f = *state;
         char command[512], line[128] = "", hex[2 * SCHEMA_DIGEST_SIZE + 1];
         struct schema s;
@@ -123,7 +123,7 @@ static void test_known(void **state) {
         assert_string_equal(line, hex);
 }
 
-static void test_errors(void **state) {
+static void what_cannot_be_read_is_named(void **state) {
         struct fixture *f = *state;
         struct schema s = { .files = 77 };
         char *error = NULL, path[256];
@@ -141,10 +141,10 @@ static void test_errors(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_none, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_known, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+                cmocka_unit_test_setup_teardown(equal_sets_have_equal_digests_and_others_have_not, setup, teardown),
+                cmocka_unit_test_setup_teardown(no_schema_is_all_zeros, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_known_set_has_its_digest, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_cannot_be_read_is_named, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("node-schema", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include "basic/log.h"
 #include "store-fixture.h"
 
-static void test_copy(void **state) {
+static void a_copy_replaces_the_data_whole(void **state) {
         struct fixture *f = *state;
         struct store_snapshot *p;
         struct store_copy *c, *d;
@@ -50,7 +50,7 @@ static void test_copy(void **state) {
         transaction_unref(t);
 }
 
-static void test_copy_dropped(void **state) {
+static void a_dropped_copy_leaves_the_old_data(void **state) {
         struct fixture *f = *state;
         struct store_copy *c;
         struct outcome o = {};
@@ -229,7 +229,7 @@ static void busy(struct fixture *f) {
         }
 }
 
-static void test_crashes(void **state) {
+static void a_crash_anywhere_leaves_old_data_or_new(void **state) {
         struct fixture *f = *state;
         uint64_t seed = 1;
 
@@ -273,12 +273,12 @@ static void test_crashes(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_copy_dropped, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_copy_replaces_the_data_whole, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_dropped_copy_leaves_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_follows_a_swap_that_fails_is_not_applied_to_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_that_is_given_up_leaves_the_old_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(that_a_store_is_new_and_what_a_copy_replaces_are_logged, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_crashes, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_crash_anywhere_leaves_old_data_or_new, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("node-store-copy", tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void open_second(struct fixture *f) {
         free(error);
 }
 
-static void test_one_process(void **state) {
+static void one_process_has_the_store(void **state) {
         struct fixture *f = *state;
         int status = in_child(open_second, f);
 
@@ -143,7 +143,7 @@ static void full_disk(struct fixture *f) {
         free(big);
 }
 
-static void test_full_disk(void **state) {
+static void a_full_disk_changes_nothing(void **state) {
         struct fixture *f = *state;
         int status;
 
@@ -166,7 +166,7 @@ static void expect_unclean(struct fixture *f) {
         sd_event_unref(event);
 }
 
-static void test_damaged_files(void **state) {
+static void damaged_files_are_refused_by_name(void **state) {
         struct fixture *f = *state;
         char path[128], junk[8192];
 
@@ -207,7 +207,7 @@ static void test_damaged_files(void **state) {
 
 
 /* Pages full of anything, at many places: the store is opened or refused, and what is opened can be read. */
-static void test_damaged_pages(void **state) {
+static void damaged_pages_are_found_before_they_are_trusted(void **state) {
         struct fixture *f = *state;
         unsigned refused = 0, opened = 0;
         uint64_t seed = 7;
@@ -639,10 +639,10 @@ static void no_touch_of_a_full_disk_kills(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_damaged_pages, setup, teardown),
+                cmocka_unit_test_setup_teardown(one_process_has_the_store, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_changes_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(damaged_files_are_refused_by_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(damaged_pages_are_found_before_they_are_trusted, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_may_be_somebody_elses_is_never_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(without_current_nothing_is_started_and_nothing_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_that_was_interrupted_is_ended_or_taken_back, setup, teardown),

@@ -4,7 +4,7 @@
 
 #include "store-fixture.h"
 
-static void test_commit_and_reopen(void **state) {
+static void what_was_committed_is_there_after_a_reopen(void **state) {
         struct fixture *f = *state;
         char id[TRANSACTION_ID_MAX + 1];
 
@@ -26,7 +26,7 @@ static void test_commit_and_reopen(void **state) {
         assert_value(f, "/c", "");
 }
 
-static void test_many_share_an_fsync(void **state) {
+static void many_commits_share_a_sync(void **state) {
         struct fixture *f = *state;
         struct outcome o[500] = {};
         char ids[500][TRANSACTION_ID_MAX + 1];
@@ -62,7 +62,7 @@ static void count(int result, struct transaction *t, void *userdata) {
         (*n)++;
 }
 
-static void test_queue_is_bounded(void **state) {
+static void the_queue_is_bounded(void **state) {
         struct fixture *f = *state;
         uint64_t deadline = now_monotonic() + DEADLINE_USEC;
         size_t n = 0, answered = 0;
@@ -140,7 +140,7 @@ static void the_loop_has_its_turn_between_transactions_of_many_changes(void **st
         assert_true(many < 2 * one);
 }
 
-static void test_list(void **state) {
+static void a_list_comes_in_order_and_in_pieces(void **state) {
         struct fixture *f = *state;
         struct collected c = {};
         char *next = NULL, *big;
@@ -206,7 +206,7 @@ static void test_list(void **state) {
         free(big);
 }
 
-static void test_snapshot(void **state) {
+static void a_snapshot_stays_as_it_was(void **state) {
         struct fixture *f = *state;
         struct store_snapshot *p;
         struct change c;
@@ -260,7 +260,7 @@ static void pages_that_nobody_needed_are_not_missed(void **state) {
         free(big);
 }
 
-static void test_log(void **state) {
+static void the_log_keeps_what_comes_while_it_is_on(void **state) {
         struct fixture *f = *state;
         struct transaction *t;
         uint64_t sequence;
@@ -284,14 +284,14 @@ static void test_log(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_commit_and_reopen, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_many_share_an_fsync, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_a_reopen, setup, teardown),
+                cmocka_unit_test_setup_teardown(many_commits_share_a_sync, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_queue_is_bounded, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_loop_has_its_turn_between_transactions_of_many_changes, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_list, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_list_comes_in_order_and_in_pieces, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_was, setup, teardown),
                 cmocka_unit_test_setup_teardown(pages_that_nobody_needed_are_not_missed, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_log_keeps_what_comes_while_it_is_on, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("node-store", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include "node/store/transaction.h"
 
-static void test_limits(void **state) {
+static void limits_of_keys_and_values_hold(void **state) {
         char key[KEY_SIZE_MAX + 2], *big = malloc(VALUE_SIZE_MAX + 2);
         struct transaction *t;
 
@@ -66,7 +66,7 @@ static void a_transaction_has_no_more_changes_than_the_loop_can_take_at_once(voi
         transaction_unref(t);
 }
 
-static void test_encoding(void **state) {
+static void what_was_encoded_is_read_back_and_nothing_else(void **state) {
         struct transaction *t, *u;
         const uint8_t *d;
         uint8_t *copy;
@@ -100,9 +100,9 @@ static void test_encoding(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_limits),
+                cmocka_unit_test(limits_of_keys_and_values_hold),
                 cmocka_unit_test(a_transaction_has_no_more_changes_than_the_loop_can_take_at_once),
-                cmocka_unit_test(test_encoding),
+                cmocka_unit_test(what_was_encoded_is_read_back_and_nothing_else),
         };
 
         return cmocka_run_group_tests_name("node-transaction", tests, NULL, NULL);
