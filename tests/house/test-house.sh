@@ -73,9 +73,22 @@ is "docs/architecture.md knows every module" "$(all '^src/[a-z]+/.*\.[ch]$' | wh
         grep -qE "\`($stem|${stem%-*})\`" docs/architecture.md || echo "$f"
 done)" ""
 
+# Paths as they stand in the text, those of modules (service/state) without src/ and without .c or .h. What is in docs/bench ./bench
+# writes.
+is "every path in the documents is there" "$(grep -oHE '(^|[^A-Za-z0-9_./~-])(src|tests|tools|docs|dbus|man|ocf|cockpit|packaging|debian|polkit|systemd|include|basic|lib|service|node|view|ctl|exporter|keepalived)(/[A-Za-z0-9_.*-]+)+' \
+        README.md NEWS.md SECURITY.md docs/*.md | sed -E 's/:[^a-z]/:/; s/[.,:]+$//' | grep -v ':docs/bench' | sort -u | while IFS=: read -r f path; do
+        compgen -G "$path" >/dev/null || compgen -G "src/$path" >/dev/null || compgen -G "src/$path.[ch]" >/dev/null || echo "$f: $path"
+done)" ""
+is "every module in docs/architecture.md is there" "$(sed -n 's/^| \(`[^|]*\)|.*/\1/p' docs/architecture.md | grep -oE '`[a-z][a-z0-9-]+`' | tr -d '`' |
+        sort -u | while read -r stem; do all "^(src|ocf)/.*/$stem\.[chp]\$" | grep -q . || echo "$stem"; done)" ""
+
+is "tests are named by sentences" "$(all '^tests/.*\.c$' | xargs grep -nE 'void test_[a-z0-9_]+\(void \*\*')" ""
+
 mapfile -t scripts < <(all '' | while read -r f; do
         head -n 1 "$f" | grep -qE '^#!/bin/(ba|da)?sh|^# shellcheck shell=' && echo "$f"
 done)
-ok "shellcheck has nothing to say of ${#scripts[@]} scripts" env LC_ALL=C.UTF-8 \
-        shellcheck -S warning -x -P SCRIPTDIR "${scripts[@]}"
+shellchecked() { # some at a time: it is slow, and has one thread
+        printf '%s\0' "${scripts[@]}" | LC_ALL=C.UTF-8 xargs -0 -n 8 -P "$(nproc)" shellcheck -S warning -x -P SCRIPTDIR
+}
+ok "shellcheck has nothing to say of ${#scripts[@]} scripts" shellchecked
 finish
