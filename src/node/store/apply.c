@@ -51,6 +51,33 @@ static int write_log(struct generation *g, MDB_txn *txn, const struct job *j) {
         return lmdb_error(mdb_put(txn, g->log, &key, &value, 0));
 }
 
+/* By itself: LMDB takes the pages that it frees for what comes two transactions later, and that may need all of them. */
+static int clear_log(struct generation *g) {
+        int r = 0;
+
+        for (int step = 0; r >= 0 && step < 2; step++) {
+                _cleanup_(txn_abortp) MDB_txn *txn = NULL;
+                struct generation_state state;
+                MDB_stat stat;
+
+                r = lmdb_error(mdb_txn_begin(g->env, NULL, 0, &txn));
+                if (r >= 0)
+                        r = lmdb_error(mdb_stat(txn, g->log, &stat));
+                if (r >= 0 && step == 0 && stat.ms_entries == 0)
+                        return 0;
+                if (r >= 0)
+                        r = step == 0 ? lmdb_error(mdb_drop(txn, g->log, 0)) : generation_state_read(g, txn, &state);
+                if (r >= 0 && step > 0)
+                        r = generation_state_write(g, txn, state.transaction_id, state.sequence);
+                if (r < 0)
+                        return r;
+                r = lmdb_error(mdb_txn_commit(TAKE_PTR(txn)));
+                if (r < 0)
+                        r = generation_failed_commit(g, r, 0);
+        }
+        return r;
+}
+
 static int apply_batch(struct store *s, const struct job *batch) {
         _cleanup_(txn_abortp) MDB_txn *txn = NULL;
         struct generation *g = batch->generation;
@@ -58,21 +85,23 @@ static int apply_batch(struct store *s, const struct job *batch) {
         struct generation_state state;
         int r;
 
-        r = lmdb_error(mdb_txn_begin(g->env, NULL, 0, &txn));
+        r = batch->clear_log ? clear_log(g) : 0;
+        if (r >= 0)
+                r = lmdb_error(mdb_txn_begin(g->env, NULL, 0, &txn));
         if (r >= 0)
                 r = generation_state_read(g, txn, &state);
-        if (r >= 0 && batch->clear_log)
-                r = lmdb_error(mdb_drop(txn, g->log, 0));
         TAILQ_FOREACH(j, &s->applying, queue) {
                 if (r < 0)
                         return r;
+                bool log = j->log && j->sequence > batch->log_after;
+
                 if (j->sequence <= state.sequence) { /* an attempt that seemed to fail did not */
-                        if (batch->clear_log && j->log)
+                        if (batch->clear_log && log)
                                 r = write_log(g, txn, j);
                         continue;
                 }
                 r = write_changes(g, txn, j->transaction);
-                if (r >= 0 && j->log)
+                if (r >= 0 && log)
                         r = write_log(g, txn, j);
                 last = j;
         }
@@ -152,6 +181,7 @@ void apply_now(struct store *s) {
         TAILQ_CONCAT(&s->applying, &s->pending, queue);
         last = TAILQ_LAST(&s->applying, job_queue);
         j->clear_log = s->clear_log;
+        j->log_after = s->log_after;
         j->sequence = last ? last->sequence : 0;
         j->bytes = s->pending_bytes;
         s->clear_log = false;

@@ -61,6 +61,7 @@ struct store {
         bool apply_again;      /* after a full disk, with a snapshot let go */
         bool apply_stale;      /* what it is at has been replaced */
         bool clear_log;
+        uint64_t log_after;    /* who lags needs none up to that one any more */
         int apply_result;      /* of the last one */
         unsigned apply_errors; /* other than a full disk, in succession */
 

@@ -42,6 +42,7 @@ struct job {
         struct buffer block;
         struct generation *generation; /* JOB_CLOSE: to close; JOB_COPY_SWAP, JOB_REOPEN: the new one; JOB_APPLY: which */
         bool clear_log;
+        uint64_t log_after; /* JOB_APPLY: those up to that one are kept for nobody any more */
 };
 
 /* Jobs in their order. */

@@ -388,5 +388,6 @@ void store_set_log(struct store *s, bool on) {
         if (on)
                 return;
         s->clear_log = true;
+        s->log_after = s->submitted;
         apply_later(s);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of a master and a slave with peers that are many, mute, mad or strangers. */
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -33,6 +36,8 @@ struct light {
         bool admitted, refused, closed;
         enum ha_error code;
         bool mute; /* does not answer */
+        bool empty; /* has nothing yet, and reads no more, until it is told to, when its copy has begun */
+        bool copying;
 };
 
 static void light_authenticated(struct peer *p, void *userdata) {
@@ -40,7 +45,8 @@ static void light_authenticated(struct peer *p, void *userdata) {
         struct join_message join = {};
         uint8_t buf[MESSAGE_SIZE_MAX];
 
-        strcpy(join.transaction_id, store_transaction_id(l->fixture->nodes[0]->store));
+        if (!l->empty)
+                strcpy(join.transaction_id, store_transaction_id(l->fixture->nodes[0]->store));
         peer_send(p, HOP_JOIN, &(struct iovec) { buf, join_message_encode(&join, buf) }, 1);
 }
 
@@ -56,7 +62,10 @@ static void light_frame(struct peer *p, const struct hop_frame *frame, void *use
                 l->admitted = true;
         else if (frame->type == HOP_TRANSACTION && !l->mute)
                 peer_send(p, HOP_ACK, &(struct iovec) { (uint8_t[]) { 0, 0, 0, 0, 0, 0, 0, 1 }, 8 }, 1);
-        else if (frame->type == HOP_REFUSE) {
+        else if (frame->type == HOP_COPY && l->empty && !l->copying) {
+                l->copying = true;
+                peer_pause(p);
+        } else if (frame->type == HOP_REFUSE) {
                 l->refused = true;
                 assert_int_equal(hop_parse_refuse(frame->body, frame->size, &l->code, &reason), 0);
                 free(reason);
@@ -355,6 +364,67 @@ static void a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer(void *
         hold_commit(state, /* depth= */ PATH_NODES_MAX);
 }
 
+/* As the node does. */
+static bool on_disk_full(struct store *s, void *userdata) {
+        const struct node *n = userdata;
+
+        return master_give_up_copies(n->master);
+}
+
+/* Each commit takes space that the copy keeps from being used again, and is kept for the slave that lags. */
+static void commit_with_a_copy_under_way(struct fixture *f) {
+        struct node *a = node_new(f, 1);
+        struct light l = { .empty = true };
+        char *value = malloc(100 * 1000 + 1);
+
+        a->config.tick_usec = 0;
+        node_be_master(a);
+        store_set_full_callback(a->store, on_disk_full, a);
+        node_fill(a, 16000, 1000);
+        light_start(&l, f, a, 1);
+        WAIT(f, l.copying);
+        for (int i = 0; i < 800; i++) {
+                memset(value, 'a' + i % 26, 100 * 1000);
+                value[100 * 1000] = 0;
+                assert_int_equal(node_set(a, "/same", value), 0);
+        }
+        assert_true(node_has(a, "/same", value));
+        peer_resume(l.peer);
+        WAIT(f, l.closed || l.admitted);
+        assert_false(l.admitted);
+        node_close(a);
+        node_open(a);
+        assert_int_equal(store_entries(a->store), 16001);
+        assert_true(node_has(a, "/same", value));
+        peer_free(l.peer);
+        free(value);
+}
+
+static void a_copy_is_given_up_before_a_full_disk_refuses_a_commit(void **state) {
+        struct fixture *f = *state;
+        int status;
+        pid_t pid;
+
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                struct fixture *own = fixture_new();
+
+                (void) rmdir(own->directory);
+                strcpy(own->directory, f->directory);
+                if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+                    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("tmpfs", own->directory, "tmpfs", 0, "size=64m") < 0)
+                        _exit(77);
+                commit_with_a_copy_under_way(own);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+                print_message("# skipped: this machine allows no mounts\n");
+        else
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* Without ticks nobody else would notice. */
 static void what_does_not_authenticate_ends_a_connection_that_reads_nothing(void **state) {
         struct fixture *f = *state;
@@ -468,6 +538,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(nonsense_from_a_master_ends_the_join, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_holds_a_commit_for_three_ticks, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_copy_is_given_up_before_a_full_disk_refuses_a_commit, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_does_not_authenticate_ends_a_connection_that_reads_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_flood_of_silent_connections_keeps_nobody_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(strangers_do_not_keep_out_who_has_the_token, setup, teardown),
