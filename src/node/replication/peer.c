@@ -157,8 +157,9 @@ static bool process(struct peer *p) {
                 }
                 if (r == 0)
                         return true;
-                if (r == -EPROTO && !p->authenticated && buffer_size(hop_output(p->hop)) > 0) {
-                        /* A refusal, and there is a deadline for strangers: let it arrive, which it would not if we closed with bytes unread. */
+                if (r == -EPROTO && buffer_size(hop_output(p->hop)) > 0) {
+                        /* A refusal to a stranger, for whom there is a deadline; nothing else is left then. Let it arrive, which it would not
+                         * if we closed with bytes unread. */
                         p->finishing = true;
                         p->code = hop_error(p->hop);
                         p->reason = strdup(hop_reason(p->hop));
