@@ -162,8 +162,11 @@ static int swap(struct store *s, struct store_copy *c, struct job *j) {
         r = chain_error(s, j->chain);
         if (r >= 0)
                 r = directory_swap(s->directory_fd, s->number, c->generation->number);
-        if (r == -ENOTRECOVERABLE)
+        if (r == -ENOTRECOVERABLE) {
+                /* Which of the two is in force the next start will see, and so it has to find both: this one is not for discard(). */
+                c->generation = generation_close(c->generation);
                 writer_fail(s, r);
+        }
         if (r < 0)
                 return r;
         /* From here on the writer writes to the new one. The loop reads the old one, whose file has no name any more,

@@ -99,9 +99,9 @@ static int create_first(struct store *s, char **ret_error) {
                 generation_close(g);
                 r = directory_swap(s->directory_fd, 0, 1);
         }
-        if (r < 0)
+        if (r < 0 && r != -ENOTRECOVERABLE) /* else it is in force, perhaps */
                 (void) unlinkat(s->directory_fd, file, 0);
-        else
+        if (r >= 0)
                 log_warning("The store in %s is new, and empty", s->directory);
         return r;
 }

@@ -23,6 +23,7 @@ static struct {
         atomic_bool gate;   /* closed: a sync of such a file waits */
         atomic_bool waits;
         const char *file;
+        const char *new_name; /* a file gets no such name */
 } faults = { .file = "" };
 
 static bool is_file(int fd, const char *name) {
@@ -58,6 +59,14 @@ _ours_ int fdatasync(int fd) {
 
 _ours_ int fsync(int fd) {
         return fails(&faults.sync, fd) ? -1 : (int) syscall(SYS_fsync, fd);
+}
+
+_ours_ int renameat(int from_directory, const char *from, int to_directory, const char *to) {
+        if (faults.new_name && strcmp(to, faults.new_name) == 0) {
+                errno = EIO;
+                return -1;
+        }
+        return (int) syscall(SYS_renameat2, from_directory, from, to_directory, to, 0L);
 }
 
 _ours_ ssize_t pwrite(int fd, const void *p, size_t n, off_t at) {
@@ -341,6 +350,52 @@ static void a_swap_whose_directory_cannot_be_synced_leaves_the_old_data(void **s
         assert_int_equal(count_files(f->directory), 4);
 }
 
+/* The copy is in force when only its name is missing: nobody takes it away. */
+static void a_swap_whose_last_step_fails_is_ended_at_the_next_start(void **state) {
+        struct fixture *f = *state;
+        struct outcome o = {};
+        struct store_copy *c;
+        bool failed = false;
+
+        store_set_failed_callback(f->store, on_failed, &failed);
+        assert_int_equal(commit(f, "/old", "1"), 0);
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, 10, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        o = (struct outcome) {};
+        faults.new_name = "store-2.mdb";
+        assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, -ENOTRECOVERABLE);
+        run_until(f->event, &failed);
+        store_copy_free(c);
+        faults.new_name = NULL;
+        restart(f);
+        assert_int_equal(store_entries(f->store), 10);
+        assert_string_equal(store_transaction_id(f->store), "m-1");
+        assert_int_equal(count_files(f->directory), 4);
+}
+
+static void a_first_store_whose_last_step_fails_is_there_at_the_next_start(void **state) {
+        static const char *const names[] = { "current", "redo", "store-1.mdb" };
+        struct fixture *f = *state;
+        char path[128];
+
+        close_store(f);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                (void) snprintf(path, sizeof(path), "%s/%s", f->directory, names[i]);
+                assert_int_equal(unlink(path), 0);
+        }
+        faults.new_name = "store-1.mdb";
+        free(open_error(f, -ENOTRECOVERABLE));
+        faults.new_name = NULL;
+        open_store(f);
+        assert_int_equal(store_entries(f->store), 0);
+        assert_int_equal(commit(f, "/a", "1"), 0);
+}
+
 static struct store_snapshot *held;
 
 static bool let_go(struct store *s, void *userdata) {
@@ -439,6 +494,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_disk_that_fails_for_good_ends_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_log_that_could_not_be_made_larger_is_taken_at_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_whose_directory_cannot_be_synced_leaves_the_old_data, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_swap_whose_last_step_fails_is_ended_at_the_next_start, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_first_store_whose_last_step_fails_is_there_at_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_snapshot_is_let_go_before_a_commit_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_that_are_tried_alone_wait_for_no_room_that_they_take_themselves, setup, teardown),
         };
