@@ -8,6 +8,7 @@ acknowledged when all live slaves have it. A slave counts as live from its arriv
 off: a fault or an order of its own or its master's. One that died of itself is given the time in which that was noticed. """
 
 LOOKBACK_SEC = 3.5
+EVENT_SEC = 1
 DATA_AS_BEFORE = {"org.confd.HA.Error." + name for name in ("Connect", "Closed", "BadSchema", "BadToken", "BadName", "BadVersion")}
 
 
@@ -32,6 +33,7 @@ class Lineage:
         self.orders = {}
         self.asking = {}
         self.troubles = self.find_troubles(record)
+        self.initialized, self.subscribed, self.losses, self.answers = self.find_joins(record)
 
     def host(self, name):
         return self.hosts.setdefault(name, Host())
@@ -50,6 +52,34 @@ class Lineage:
                 since = max(touched.get(entry["host"], -1), touched.get(slave, -1))
                 troubles.setdefault(slave, []).append((max(since, entry["t"] - LOOKBACK_SEC), entry["t"]))
         return troubles
+
+    @staticmethod
+    def find_joins(record):
+        """When each host said that its data was in place, when we began to listen to it, when it and its master lost each other, and
+        when each order was answered."""
+        initialized, subscribed, losses, answers = {}, {}, {}, {}
+        places = {"SLAVE_INITIALIZED": initialized, "SUBSCRIBED": subscribed, "NOMASTER": losses, "SLAVE_DIED": losses}
+        for entry in record:
+            if entry["e"] == "event" and entry["name"] in places:
+                host = entry["data"] if entry["name"] == "SLAVE_DIED" else entry["host"]
+                places[entry["name"]].setdefault(host, []).append(entry["t"])
+            elif entry["e"] == "answer":
+                answers[entry["n"]] = entry["t"]
+        return initialized, subscribed, losses, answers
+
+    def was_lost(self, name, number):
+        """Whether it may have lost its master again before the answer was here."""
+        begin, end = self.orders[number]["t"], self.answers.get(number, 0) + EVENT_SEC
+        return any(begin <= at <= end for at in self.losses.get(name, []))
+
+    def changed_nothing(self, name, number):
+        """Whether a be-slave that succeeded found a plain slave of that master and changed nothing: True, False, or None if we
+        were not listening all the time. Events and answers come on different ways."""
+        begin, end = self.orders[number]["t"], self.answers.get(number, 0) + EVENT_SEC
+        if any(begin <= at <= end for at in self.initialized.get(name, [])):
+            return False
+        heard = [at for at in self.subscribed.get(name, []) if at <= end]
+        return True if heard and heard[-1] < begin else None
 
     def in_trouble(self, slave, at):
         return any(begin < at <= end for begin, end in self.troubles.get(slave, []))
@@ -120,6 +150,7 @@ class Lineage:
             self.unfollow(entry["args"][0], name)
             self.unfollow(name, entry["args"][0])
             return
+        entry["followed"] = host.follows
         if entry["kind"] != "be-relay":
             self.unfollow(name)
         if entry["kind"] in ("be-none", "be-slave"):
@@ -154,11 +185,17 @@ class Lineage:
         if number not in host.pending:
             return
         by, master, known = host.pending.pop(number)
+        only, nothing = not host.pending, self.changed_nothing(name, number)
         self.forget(host, number, by)
-        if host.pending:
+        if host.pending or nothing is None:
+            return
+        if nothing:
+            if only and host.before is not None:
+                host.known = host.before
+                host.follows = None if self.orders[number].get("touched") or self.was_lost(name, number) else self.orders[number]["followed"]
             return
         host.known = known
-        if not self.orders[number].get("touched") and not self.host(master).pending:
+        if not self.orders[number].get("touched") and not self.was_lost(name, number) and not self.host(master).pending:
             host.known |= self.host(master).known
             host.follows = (master, self.orders[number].get("master_boot", self.boot(master)))
 

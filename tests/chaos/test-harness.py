@@ -35,16 +35,19 @@ class Story:
     def __init__(self):
         self.record, self.n = [], 0
         self.add("up", sanitized=False)
-        for host in ("n1", "n2"):
+        for host in ("n1", "n2", "n3"):
             self.add("event", host=host, boot=1, name="SUBSCRIBED", data=None)
 
     def add(self, entry_kind, **fields):
         self.record.append({"t": round(len(self.record) * 0.01, 4), "e": entry_kind, **fields})
         return self
 
-    def order(self, host, kind, *args, error=""):
+    def order(self, host, kind, *args, error="", silent=False):
         self.n += 1
         self.add("order", n=self.n, host=host, kind=kind, args=list(args), by="service", boots={"node": 1})
+        if kind == "be-slave" and not error and not silent:
+            self.add("event", host=host, boot=1, name="IS_NONE", data=0)
+            self.add("event", host=host, boot=1, name="SLAVE_INITIALIZED", data=0)
         return self.add("answer", n=self.n, host=host, error=error, text="")
 
     def write(self, serial, host="n1", error=None, keys=(), gone=()):
@@ -87,6 +90,22 @@ def a_slave_that_was_cut_off_need_not_have_it():
 @case
 def who_arrived_has_what_was_acknowledged_before():
     Story().order("n1", "be-master").write(1).order("n2", "be-slave", "n1").look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
+def an_order_that_changed_nothing_says_nothing_of_the_data():
+    story = Story().cluster().write(1).add("fault", host="n2", kind="node", what="stop", boot=1).write(2)
+    story.order("n2", "be-slave", "n1", silent=True).look("n2", "id1", [1]).breaks()
+    story.look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
+def a_slave_that_left_at_once_need_not_have_what_came_then():
+    story = Story().order("n1", "be-master").write(1)
+    story.add("order", n=9, host="n2", kind="be-slave", args=["n1"], by="service", boots={"node": 1})
+    story.event("SLAVE_INITIALIZED", host="n2").event("NOMASTER", host="n2").event("IS_NONE", host="n2").write(2)
+    story.add("answer", n=9, host="n2", error="", text="").look("n2", "id1", [1]).breaks()
+    story.look("n2", "", []).breaks("acknowledged-kept")
 
 
 @case
