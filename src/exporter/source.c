@@ -203,8 +203,12 @@ int source_new(sd_event *event, struct source **ret) {
         TAILQ_INIT(&s->waiters);
         s->event = sd_event_ref(event);
         r = sd_event_add_time_relative(event, &s->retry, CLOCK_MONOTONIC, 0, 0, on_retry, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->retry, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        /* Now: the request that has started us waits already, and is to be asked for like any other. */
+        (void) on_retry(s->retry, 0, s);
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -28,6 +28,14 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 ok "n1 becomes master" ctl n1 be-master n1
 ok "n2 follows" ctl n2 be-slave n2 n1 "$(address n1)"
 
+# --- started by the first request, as by its socket ---
+port=$((20000 + $$ % 20000))
+"$hosts" run "$c/n1" systemd-socket-activate -l "$(address n1):$port" "$exporter" >"$work/activated.log" 2>&1 &
+others+=($!)
+knocked() { status_of "http://$(address n1):$port/primary" | grep -v 000 >"$work/first"; }
+eventually "a request starts it" knocked
+is "and is answered as any other" "$(cat "$work/first")" 200
+
 # --- probes ---
 for probe in primary master read-only ready live; do
         is "n1: /$probe" "$(status_of "$url1/$probe")" 200
