@@ -11,7 +11,6 @@
 
 #define UNIT "confd-ha.service"
 #define SYSTEMD "org.freedesktop.systemd1"
-#define LOOK "journalctl -u " UNIT " -n 20"
 
 int activation_is_running(struct ctl *c) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
@@ -116,7 +115,7 @@ static enum ctl_exit complain_failure(struct ctl *c, const char *what, const cha
 
         bus_place(c, place, sizeof(place));
         complain(c, "org.freedesktop.DBus.Error.Spawn.ChildExited",
-                 "Look at: " LOOK "\nWhen it is mended: systemctl restart " UNIT, "%s%s failed: %s", what, place, failure);
+                 "Look at: " ACTIVATION_LOOK "\nWhen it is mended: systemctl restart " UNIT, "%s%s failed: %s", what, place, failure);
         return CTL_NOT_THERE;
 }
 
@@ -211,7 +210,7 @@ enum ctl_exit activation_start(struct ctl *c, const char *what) {
         if (failure)
                 status = complain_failure(c, what, failure);
         else if (r == -ETIMEDOUT) {
-                complain(c, "org.freedesktop.DBus.Error.TimedOut", "Look at: systemctl status " UNIT "; " LOOK,
+                complain(c, "org.freedesktop.DBus.Error.TimedOut", "Look at: systemctl status " UNIT "; " ACTIVATION_LOOK,
                          "%s failed: the service did not start in time", what);
                 status = CTL_NOT_THERE;
         } else if (r < 0)

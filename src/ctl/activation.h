@@ -4,6 +4,9 @@
 
 #include "ctl/ctl.h"
 
+/* Where the reason of a failure stands. */
+#define ACTIVATION_LOOK "journalctl -u confd-ha.service -n 20"
+
 /* Whether somebody owns the name, without starting anything; a negative errno if the bus cannot say. */
 _must_check_ int activation_is_running(struct ctl *c);
 

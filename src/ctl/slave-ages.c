@@ -29,24 +29,43 @@ static int read_one(sd_bus_message *m, struct slave_ages *a) {
         return s.id && s.address ? 1 : -ENOMEM;
 }
 
-void slave_ages_ask(struct ctl *c, struct slave_ages *ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+static int question(sd_bus *bus, sd_bus_message **ret) {
+        int r = sd_bus_message_new_method_call(bus, ret, "org.confd.HANode", "/org/confd/HANode", "org.confd.HANode", "Slaves");
+
+        return r < 0 ? r : sd_bus_message_set_auto_start(*ret, false);
+}
+
+int slave_ages_send(sd_bus *bus, sd_bus_message_handler_t done, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r = question(bus, &m);
+
+        return r < 0 ? r : sd_bus_call_async(bus, NULL, m, done, userdata, ASK_USEC);
+}
+
+int slave_ages_read(sd_bus_message *reply, struct slave_ages *ret) {
         struct slave_ages a = {};
         int r;
 
-        *ret = a;
-        r = sd_bus_message_new_method_call(c->bus, &m, "org.confd.HANode", "/org/confd/HANode", "org.confd.HANode", "Slaves");
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
-        if (r >= 0)
-                r = sd_bus_call(c->bus, m, MIN(bus_time_left(c), ASK_USEC), NULL, &reply);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'a', "(sstttt)");
+        r = sd_bus_message_enter_container(reply, 'a', "(sstttt)");
         while (r >= 0 && (r = read_one(reply, &a)) > 0)
                 ;
         if (r < 0)
                 slave_ages_done(&a);
         *ret = a;
+        return r;
+}
+
+void slave_ages_ask(struct ctl *c, struct slave_ages *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        int r;
+
+        *ret = (struct slave_ages) {};
+        r = question(c->bus, &m);
+        if (r >= 0)
+                r = sd_bus_call(c->bus, m, MIN(bus_time_left(c), ASK_USEC), NULL, &reply);
+        if (r >= 0)
+                r = slave_ages_read(reply, ret);
+        (void) r; /* then there are none */
 }
 
 void slave_ages_done(struct slave_ages *a) {

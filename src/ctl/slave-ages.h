@@ -20,6 +20,12 @@ struct slave_ages {
 
 /* Asks org.confd.HANode. Where there is none, or it may not be asked, there are simply none: ret is empty. */
 void slave_ages_ask(struct ctl *c, struct slave_ages *ret);
+
+/* The same in two steps, for whoever does not wait: the question on its way (`done` hears the answer, or an error), and what the answer
+ * says. Negative errno. */
+_must_check_ int slave_ages_send(sd_bus *bus, sd_bus_message_handler_t done, void *userdata);
+_must_check_ int slave_ages_read(sd_bus_message *reply, struct slave_ages *ret);
+
 void slave_ages_done(struct slave_ages *a);
 #define _cleanup_slave_ages_ _cleanup_(slave_ages_done)
 

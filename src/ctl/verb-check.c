@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ctl/activation.h"
 #include "ctl/bus-connection.h"
 #include "ctl/complain.h"
 #include "ctl/ctl.h"
@@ -49,6 +50,14 @@ static _printf_(4, 5) enum ctl_exit answer(const struct ctl *c, enum ctl_exit st
         return status;
 }
 
+/* The one line is for programs and stays as it is; why it is so is for people. */
+static void say_why(struct ctl *c) {
+        _cleanup_free_ char *failure = c->quiet || c->json != JSON_OFF ? NULL : activation_failure(c);
+
+        if (failure)
+                fprintf(stderr, "%s\nLook at: %s\n", failure, ACTIVATION_LOOK);
+}
+
 /* Reads the properties; the service is not started for it. CTL_DONE, or the answer that was given. */
 static enum ctl_exit read_picture(struct ctl *c, struct picture *p) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -58,8 +67,10 @@ static enum ctl_exit read_picture(struct ctl *c, struct picture *p) {
         r = bus_get_properties(c, /* activate= */ false, &reply, &error);
         if (r < 0) {
                 if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-                    sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                    sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+                        say_why(c);
                         return answer(c, CTL_USAGE, NULL, "the service does not run");
+                }
                 return answer(c, CTL_USAGE, NULL, "the service does not answer: %s",
                               sd_bus_error_is_set(&error) ? error.message ?: error.name : strerror(-r));
         }

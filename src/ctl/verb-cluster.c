@@ -2,17 +2,22 @@
 /* Owns `confd-hactl cluster`, and the views that stay on the terminal: of a cluster, and of one host for status. */
 #include <stdio.h>
 
+#include "basic/time-util.h"
 #include "ctl/cluster.h"
 #include "ctl/complain.h"
 #include "ctl/ctl-config.h"
 #include "ctl/live.h"
 #include "ctl/pager.h"
+#include "ctl/slave-ages.h"
 #include "ctl/status-view.h"
 #include "ctl/verbs.h"
 
 struct view {
         struct cluster *cluster;
         struct live *live;
+        /* What the reference node says of its slaves: asked for with the other ages in the view, and at most that often. */
+        struct slave_ages ages;
+        uint64_t period, asked;
 };
 
 static void on_change(struct cluster *cluster, void *userdata) {
@@ -27,19 +32,41 @@ static int draw_cluster(void *userdata) {
         return r < 0 ? r : cluster_print(v->cluster);
 }
 
-static int draw_status(void *userdata) {
-        const struct member *m = ((struct view *) userdata)->cluster->members[0];
-        const struct slave_ages none = {};
+static int on_ages(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        struct view *v = userdata;
 
+        slave_ages_done(&v->ages);
+        if (!sd_bus_message_is_method_error(reply, NULL) && slave_ages_read(reply, &v->ages) >= 0)
+                live_changed(v->live);
+        return 0;
+}
+
+static void refresh_ages(struct view *v, const struct member *m) {
+        uint64_t now = now_monotonic();
+
+        if (m->state != MEMBER_KNOWN || !m->bus || m->picture.n_slaves == 0)
+                slave_ages_done(&v->ages);
+        else if (v->asked == 0 || now - v->asked >= v->period) {
+                v->asked = now;
+                if (slave_ages_send(m->bus, on_ages, v) < 0)
+                        slave_ages_done(&v->ages);
+        }
+}
+
+static int draw_status(void *userdata) {
+        struct view *v = userdata;
+        const struct member *m = v->cluster->members[0];
+
+        refresh_ages(v, m);
         if (m->state == MEMBER_KNOWN)
-                status_print(&m->picture, &none);
+                status_print(&m->picture, &v->ages);
         else
                 printf("%s\n", m->state == MEMBER_ASKING ? "Asking ..." : m->failure ?: "no answer");
         return 0;
 }
 
 static enum ctl_exit watch_it(struct ctl *c, struct cluster *cluster, live_draw_fn draw) {
-        struct view v = { .cluster = cluster };
+        struct view v = { .cluster = cluster, .period = MAX(c->watch_period, USEC_PER_SEC / 2) };
         int r;
 
         if (c->json != JSON_OFF) {
@@ -57,6 +84,7 @@ static enum ctl_exit watch_it(struct ctl *c, struct cluster *cluster, live_draw_
         cluster->userdata = &v;
         r = live_run(v.live);
         live_free(v.live);
+        slave_ages_done(&v.ages);
         cluster->changed = NULL;
         cluster->userdata = NULL;
         if (r < 0)

@@ -331,6 +331,8 @@ mock Unit ssssis confd-ha.service failed failed oom-kill 0 'master, ConfD 8.2.5'
 fails 'but not with what it said in better days' 3 'has failed: oom-kill' hactl reload
 mock Unit ssssis confd-ha.service failed failed exit-code 78 '/etc/confd-ha/confd-ha.conf:3: bad value'
 says 'check is as ever' 2 'unknown: the service does not run' hactl check
+ok 'and says beside its one line where to look' grep -q 'confd-ha.conf:3: bad value' "$work/stderr"
+says 'unless it is to be quiet' 2 '' sh -c "'$CONFD_HACTL' -q check 2>&1"
 ok 'and nothing was started for it' test ! -e "$work/was-activated"
 fails 'wait looks once' 3 'confd-ha.conf:3: bad value' hactl --timeout=0 wait master
 mock Unit ssssis confd-ha.service inactive dead success 0 ''

@@ -68,6 +68,12 @@ is 'each view asks once, and polls nothing' "$(mock Asked)" "u $((${asked#u } + 
 set_property StateSince t "$(date +%s)000000"
 watched 'times go on by themselves' 'expect 1s ago.*2s ago
         send q' 'status --watch=0.2'
+tells() { echo "$mock SetQuietly sv NodeSlaves 'a(sstttt)' 1 n3 fd00::3 $1 250000 2048 2"; }
+eval "$(tells 1500000)"
+watched 'and so do those of slaves, where the node tells them' "expect n3 fd00::3.*last tick 1s ago, 2 transactions not acknowledged
+        run $(tells 7500000)
+        expect last tick 7s ago
+        send q" 'status --watch=0.5'
 watched 'the service may go and come' "expect State: .*master
         run $mock Leave
         expect the service does not run
