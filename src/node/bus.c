@@ -37,6 +37,7 @@ struct node_bus {
         char *transaction_id;
         uint64_t entries;
         unsigned phase;
+        bool joining;
 };
 
 /* An Apply whose transaction is on its way. It may outlive the bus that it came from, and even the object. */
@@ -393,6 +394,13 @@ static int property_phase(sd_bus *bus, const char *path, const char *interface, 
         return sd_bus_message_append(reply, "u", b->ops->phase(b->userdata));
 }
 
+static int property_joining(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct node_bus *b = userdata;
+
+        return sd_bus_message_append(reply, "b", (int) b->ops->joining(b->userdata));
+}
+
 static void on_store_changed(struct store *s, void *userdata) {
         node_bus_changed(userdata);
 }
@@ -422,7 +430,8 @@ static int on_emit(sd_event_source *source, void *userdata) {
         const char *transaction_id = store_transaction_id(b->store);
         uint64_t entries = store_entries(b->store);
         unsigned phase = b->ops->phase(b->userdata);
-        char *names[5];
+        bool joining = b->ops->joining(b->userdata);
+        char *names[6];
         size_t n = 0;
 
         if (must_wait(b))
@@ -435,10 +444,13 @@ static int on_emit(sd_event_source *source, void *userdata) {
                 names[n++] = (char *) "Entries";
         if (b->phase != phase)
                 names[n++] = (char *) "Phase";
+        if (b->joining != joining)
+                names[n++] = (char *) "Joining";
         names[n] = NULL;
         b->state = state;
         b->entries = entries;
         b->phase = phase;
+        b->joining = joining;
         if (free_and_strdup(&b->transaction_id, transaction_id) < 0)
                 log_debug("D-Bus: out of memory");
         if (n > 0 && b->bus)
@@ -463,6 +475,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("State", "s", property_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("TransactionId", "s", property_transaction_id, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Entries", "t", property_entries, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Joining", "b", property_joining, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Phase", "u", property_phase, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };

@@ -24,6 +24,7 @@ struct node_bus_ops {
         /* Once, from the loop: the name is held, or the bus does not answer and is waited for (0), or it cannot be had, and why. */
         void (*started)(int error, const char *why, void *userdata);
         const char *(*state)(void *userdata);
+        bool (*joining)(void *userdata);
         unsigned (*phase)(void *userdata);
         /* As peers_slaves(). */
         void (*slaves)(master_slave_fn fn, void *fn_userdata, void *userdata);

@@ -169,6 +169,12 @@ static const char *bus_state(void *userdata) {
         return role_state_to_string(role_get_state(n->role));
 }
 
+static bool bus_joining(void *userdata) {
+        struct node *n = userdata;
+
+        return role_is_joining(n->role);
+}
+
 static unsigned bus_phase(void *userdata) {
         struct node *n = userdata;
 
@@ -208,6 +214,7 @@ static void bus_started(int error, const char *why, void *userdata) {
 static const struct node_bus_ops bus_ops = {
         .started = bus_started,
         .state = bus_state,
+        .joining = bus_joining,
         .phase = bus_phase,
         .slaves = bus_slaves,
         .set_phase = bus_set_phase,

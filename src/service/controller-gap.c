@@ -6,7 +6,7 @@
  * nothing is heard within GAP_PATIENCE_USEC after both connections are back, and ConfD follows the ordered master, the same
  * order is given once more, which changes nothing for a slave, and its result decides. If ConfD follows nobody, the order has
  * failed: at once if ConfD itself was away, or only its events; after the same time if it was us who were away, for then a node
- * may be joining all the while.
+ * may be joining all the while, and unless it says then that it is: the reference node can be asked.
  *
  * Over a restart the order is kept in the runtime directory, from before ConfD has it until its outcome is known. */
 #include <inttypes.h>
@@ -185,8 +185,28 @@ void controller_judge_beslave(struct controller *c, enum ha_state state, const s
         else if (follows) {
                 if (is_time(b))
                         give_again(c, b);
-        } else if (state != HA_STATE_NONE || !b->may_join || is_time(b))
+        } else if (state != HA_STATE_NONE || !b->may_join)
                 fail(c, b, state);
+        else if (is_time(b)) {
+                b->judge_at = usec_add(now_monotonic(), GAP_PATIENCE_USEC);
+                c->handlers->ask_joining(c->userdata);
+        }
+}
+
+void controller_joining(struct controller *c, bool joining) {
+        struct order *b = c->orders.following;
+
+        if (!b || !b->uncertain)
+                return;
+        if (joining && link_events_up(c->link)) {
+                log_info("ConfD is still at the BeSlave %s of %s (%s)", b->node_id, b->master_id, b->master_address);
+                b->uncertain = false; /* its end will be heard */
+                b->judge_at = USEC_INFINITY;
+        } else if (!joining) {
+                b->may_join = false;
+                c->wanted = true;
+        }
+        controller_pump(c);
 }
 
 uint64_t controller_judgement(const struct controller *c) {

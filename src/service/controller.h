@@ -43,9 +43,13 @@ typedef void (*controller_obeyed_fn)(void *userdata);
 typedef void (*controller_status_fn)(void *userdata, const struct failure *failure, enum ha_state state,
                                      const struct node_list *nodes);
 
+/* Whether ConfD is joining a master although its status says none: controller_joining() is to be called, later. */
+typedef void (*controller_ask_joining_fn)(void *userdata);
+
 struct controller_handlers {
         controller_publish_fn publish;
         controller_kept_fn kept;
+        controller_ask_joining_fn ask_joining;
         controller_connection_fn connection;
         controller_obeyed_fn obeyed;
 };
@@ -62,6 +66,8 @@ void controller_connect(struct controller *c);
 
 /* What was kept back from being told can be told now, and what is to be on disk may be. */
 void controller_told(struct controller *c);
+
+void controller_joining(struct controller *c, bool joining);
 
 /* Gives an order. `done` is called once, perhaps within this call; and by controller_stop() at the latest. */
 void controller_order(struct controller *c, const struct order_request *request, order_done_fn done, void *userdata);

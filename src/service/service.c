@@ -15,6 +15,7 @@
 #include "service/kept-files.h"
 #include "service/link.h"
 #include "service/log-control.h"
+#include "service/reference-node.h"
 #include "service/service.h"
 #include "service/state.h"
 #include "service/status-text.h"
@@ -30,6 +31,7 @@ struct service {
         struct authorizer *authorizer;
         struct journal *journal;
         struct targets *targets;
+        struct reference_node reference_node;
         struct bus *bus;
         struct keeper *keeper;       /* of LastInSync */
         struct sync_record on_disk;  /* what it tells */
@@ -286,9 +288,24 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
+static void on_joining(void *userdata, bool joining) {
+        struct service *s = userdata;
+
+        controller_joining(s->controller, joining);
+}
+
+static void ask_joining(void *userdata) {
+        struct service *s = userdata;
+        int r = reference_node_ask(&s->reference_node, s->sd_bus, on_joining, s);
+
+        if (r < 0)
+                log_warning("Cannot ask the reference node whether it is joining: %s", strerror(-r));
+}
+
 static const struct controller_handlers handlers = {
         .publish = on_publish,
         .kept = is_kept,
+        .ask_joining = ask_joining,
         .connection = on_connection,
         .obeyed = on_obeyed,
 };
@@ -375,6 +392,7 @@ int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *
 struct service *service_free(struct service *s) {
         if (!s)
                 return NULL;
+        reference_node_done(&s->reference_node);
         authorizer_free(s->authorizer);
         controller_free(s->controller);
         bus_free(s->bus);

@@ -175,6 +175,8 @@ node_data_is_for_administrators() {
     contains "$(fails as n1 bob $get 2>&1)" org.freedesktop.DBus.Error.AccessDenied
     contains "$(fails as n1 confd-ha $get 2>&1)" org.freedesktop.DBus.Error.AccessDenied
     fails as n1 bob busctl get-property org.confd.HANode /org/confd/HANode org.confd.HANode State
+    # What the service has to know, and no more.
+    equal "b false" "$(as n1 confd-ha busctl get-property org.confd.HANode /org/confd/HANode org.confd.HANode Joining)"
 }
 
 ipc_socket_is_for_the_service() {

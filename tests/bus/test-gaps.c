@@ -351,6 +351,55 @@ static void none_for_long_after_a_restart_is_a_failure(void **state) {
         CHECK(f, sim_count(f, ORDER) == 1);
 }
 
+/* ---- the reference node, which says none while it joins ---- */
+
+static bool joining;
+
+static int property_joining(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                            void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "b", (int) joining);
+}
+
+static void reference_node_start(struct fixture *f) {
+        static const sd_bus_vtable vtable[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_PROPERTY("Joining", "b", property_joining, 0, 0),
+                SD_BUS_VTABLE_END
+        };
+
+        CHECK(f, sd_bus_add_object_vtable(f->root->bus, NULL, "/org/confd/HANode", "org.confd.HANode", vtable, NULL) >= 0);
+        CHECK(f, sd_bus_request_name(f->root->bus, "org.confd.HANode", 0) >= 0);
+}
+
+/* However long the copy takes after the restart, it is not called failed; and one that has failed meanwhile is. */
+static void a_join_that_outlasts_the_patience_after_a_restart_goes_on(void **state) {
+        struct fixture *f = *state;
+
+        patient(f);
+        reference_node_start(f);
+        sim(f, "{set,sync,manual}");
+        CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", false);
+        service_kill(f);
+        joining = true;
+        service_start(f);
+        service_wait_connected(f);
+        WAIT_FOR_SEC(f, 60, trace_count(&f->service.trace, "*is still at the BeSlave*") == 1);
+        CHECK_TEXT(f, CALL_OK(f, "Status", ""), "'none' []");
+        CHECK_PROPERTY(f, "Synchronizing", "true");
+        CHECK(f, trace_count(&f->root->trace, "signal BeSlaveResult *") == 0);
+        sim(f, "{joined,1}");
+        done(f);
+        CHECK(f, sim_count(f, ORDER) == 1);
+}
+
+static void a_join_that_has_failed_over_a_restart_is_told_as_failed(void **state) {
+        struct fixture *f = *state;
+
+        joining = false;
+        reference_node_start(f);
+        none_for_long_after_a_restart_is_a_failure(state);
+}
+
 #define GROUP(name, ...) \
         if (argc > 1 && streq(argv[1], name)) { \
                 const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
@@ -369,6 +418,8 @@ int main(int argc, char *argv[]) {
         GROUP("timeout", BUS_TEST_STOPPED(one_that_still_copies_after_a_timeout))
         GROUP("restart", BUS_TEST_STOPPED(one_that_ended_while_the_service_was_away))
         GROUP("kill", BUS_TEST_STOPPED(one_that_failed_when_it_was_given_again))
+        GROUP("joining", BUS_TEST_STOPPED(a_join_that_outlasts_the_patience_after_a_restart_goes_on))
+        GROUP("not-joining", BUS_TEST_STOPPED(a_join_that_has_failed_over_a_restart_is_told_as_failed))
         GROUP("none", BUS_TEST_STOPPED(none_for_long_after_a_restart_is_a_failure))
         return EXIT_FAILURE;
 }

@@ -291,8 +291,11 @@ static void who_joins_is_read_only(void **state) {
         CONFD_SET_STR(&master.nodeid, "n2");
         master.addr.ip4 = silent.sin_addr;
         sock = connect_ha(f, 1);
+        CHECK_PROPERTY(f, "Joining", "false");
         CHECK(f, confd_ha_beslave(sock, &id, &master, 0) == CONFD_OK);
         EXPECT(f, &f->service.trace, "*Joining a master*");
+        CHECK_PROPERTY(f, "State", "'none'");
+        CHECK_PROPERTY(f, "Joining", "true");
         FAILS(f, ERROR("ReadOnly"), "Apply", "a{ss}as", 1, "/a", "1", 0);
 }
 
