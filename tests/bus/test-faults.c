@@ -161,6 +161,41 @@ static void who_has_no_privilege_shares_later_questions(void **state) {
         CHECK(f, sim_count(f, "{order,{4}}") - before == 150);
 }
 
+/* However many of them ask, and however often: all are answered, and ConfD is asked no more than that. */
+static void a_crowd_without_privilege_makes_few_questions(void **state) {
+        enum { CROWD = 40 };
+        struct fixture *f = *state;
+        struct client *clients[CROWD];
+        struct call *calls[CROWD] = {};
+        size_t before, asked, answered = 0;
+        uint64_t begun, took;
+
+        if (geteuid() != 0)
+                skip();
+        for (size_t i = 0; i < CROWD; i++)
+                clients[i] = client_new(f, i % 2 ? OTHER_USER : NOBODY);
+        sim_settle(f);
+        before = sim_count(f, "{order,{4}}");
+        begun = now_monotonic();
+        while (now_monotonic() - begun < 3 * USEC_PER_SEC) {
+                for (size_t i = 0; i < CROWD; i++) {
+                        if (calls[i] && !calls[i]->done)
+                                continue;
+                        CHECK(f, !calls[i] || !calls[i]->error);
+                        answered += calls[i] != NULL;
+                        calls[i] = call_start(clients[i], "Status", "");
+                }
+                step(f, 1000);
+        }
+        asked = sim_count(f, "{order,{4}}") - before;
+        took = now_monotonic() - begun;
+        CHECK(f, asked <= 20 + took / (10 * USEC_PER_MSEC) + 2);
+        /* They were not kept waiting for anything else. */
+        CHECK(f, answered > 2 * asked);
+        for (size_t i = 0; i < CROWD; i++)
+                WAIT_CALL_OK(f, calls[i]);
+}
+
 
 static void a_status_that_hangs_behind_a_be_slave(void **state) {
         struct fixture *f = *state;
@@ -475,6 +510,7 @@ int main(void) {
                 STOPPED(an_order_is_done_although_the_status_behind_it_stalls),
                 STOPPED(without_events_a_status_that_stalls_is_noticed),
                 BUS_TEST(who_has_no_privilege_shares_later_questions),
+                BUS_TEST(a_crowd_without_privilege_makes_few_questions),
                 STOPPED(a_status_that_hangs_behind_a_be_slave),
                 STOPPED(one_that_reads_nothing),
                 BUS_TEST(a_late_reply_is_nobodys),
