@@ -25,7 +25,8 @@ mutate() { # ROOT
     case ${MUTANT:-} in
     '') return 0 ;;
     freshness) # promotes whoever is there, and lets everybody offer itself
-        sed -i 's/order take-over "$NODE" "$old_master"/order be-master "$NODE"/; s/^        is_in "$NODE" "$set_nodes" ||$/        true ||/' "$agent"
+        sed -i 's/order take-over "$NODE" "$old_master"/order be-master "$NODE"/; s/^        is_in "$NODE" "$set_nodes" ||$/        true ||/
+            s/^    is_first_of_equals || refuse .*/    true/' "$agent"
         # shellcheck disable=SC2016 # for the agent
         echo 'cold_score() { cold=0 score=$SCORE_WAS_IN_SYNC score_why="whatever its data"; }' >>"$lib/follow.sh"
         ;;
