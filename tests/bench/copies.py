@@ -269,12 +269,12 @@ def memory(place, large=2048, small=256):
     one = per_slave(place)
     little = peak_of_copy(place, "small", small)
     much = peak_of_copy(place, "large", large)
-    redis_idle, redis_peak = peak_of_redis(place, large)
+    redis_idle, redis_peak = peak_of_redis(place, small)
     return [
         Row("memory", "memory-idle", "the node's own memory, idle", "an empty Redis", "cost", "MiB", [(idle, redis_idle)], 1.0),
         Row("memory", "memory-slave", "a master's memory for each slave", "Redis, for each replica", "cost", "KiB", [one], 1.0),
-        Row("memory", "memory-copy", f"a slave's own memory during a copy of {large / 1024:.0f} GiB, at most", "Redis's replica", "cost",
-            "MiB", [(much[1], redis_peak)], 1.0),
+        Row("memory", "memory-copy", f"a slave's own memory during a copy of {large / 1024:.0f} GiB, at most",
+            f"Redis's replica during one of {small} MiB", "cost", "MiB", [(much[1], redis_peak)], 1.0),
         Row("memory", "memory-constant", f"the same, copy of {large / 1024:.0f} GiB", f"copy of {small} MiB", "cost", "MiB",
             [(much[1], little[1])], 1.1),
         Row("memory", "memory-constant-master", f"the master's during that, copy of {large / 1024:.0f} GiB", f"copy of {small} MiB",

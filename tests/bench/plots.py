@@ -38,12 +38,12 @@ def ratios(rows, path):
     if not lines:
         return
     lines.reverse()
-    script = HEAD % (900, 80 + 24 * len(lines), path)
+    script = HEAD % (1300, 80 + 24 * len(lines), path)
     script += "$rows << END\n" + "\n".join(f"{i} {label} {m:.4f} {lo:.4f} {hi:.4f}" for i, (label, m, lo, hi) in enumerate(lines))
     script += f"""
 END
 set logscale x 2
-set xlabel "times what is wanted (median and quartiles of paired runs; right of 1 is better)"
+set xlabel "times what is wanted: right of 1 is better"
 set yrange [-0.7:{len(lines) - 0.3}]
 set grid x lc rgb "#dddddd"
 set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb "#888888" lw 2

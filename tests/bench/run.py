@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ import service
 DIRECTORY = f"{lab.TOP}/docs/bench"
 RESULTS = f"{DIRECTORY}/results.json"
 MARKS = ("<!-- ./bench writes from here -->", "<!-- to here -->")
+
+LIMIT = 200  # seconds, of one bench
 
 # In the order in which they run and are told.
 BENCHES = [
@@ -89,11 +92,18 @@ def told(results):
             f"load averages {m['load']} before the run. {len(results['rows'])} rows in {results['seconds'] / 60:.0f} minutes.")
 
 
+PICTURES = [("ratios", "All ratios against what is wanted"), ("commits", "Commits a second"), ("slaves", "Latency by the number of slaves")]
+
+
+def pictures(directory, wanted):
+    return "".join(f"\n\n![{words}]({directory}/{name}.svg)" for name, words in wanted if os.path.exists(f"{DIRECTORY}/{name}.svg"))
+
+
 def write_pages(results):
     rows = results["rows"]
-    replace_between(f"{lab.TOP}/docs/performance.md", told(results) + "\n\n" + measure.markdown(rows))
+    replace_between(f"{lab.TOP}/docs/performance.md", told(results) + "\n\n" + measure.markdown(rows) + pictures("bench", PICTURES))
     short = [row for row in rows if row["name"] in service.SHOWN + commits.SHOWN + copies.SHOWN]
-    replace_between(f"{lab.TOP}/README.md", measure.markdown(short))
+    replace_between(f"{lab.TOP}/README.md", measure.markdown(short) + pictures("docs/bench", PICTURES[:1]))
 
 
 def keep(rows, seconds, whole):
@@ -115,14 +125,25 @@ def keep(rows, seconds, whole):
     write_pages(results)
 
 
+def too_long(*_):
+    raise lab.Failed(f"not done after {LIMIT} s")
+
+
 def run(benches, build):
     rows, problems = [], []
+    # Whoever ends us wants the nodes to end, too; and a machine too slow for one of them is to get on with the others.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGALRM, too_long)
     for name, function, about in benches:
         print(f"\n== {name}: {about}", flush=True)
         begun = time.monotonic()
         try:
             with lab.Lab(build) as place:
-                new = function(place)
+                signal.alarm(LIMIT)
+                try:
+                    new = function(place)
+                finally:
+                    signal.alarm(0)
         except (lab.Failed, OSError, ValueError, subprocess.SubprocessError) as error:
             print(f"   not measured: {error}", flush=True)
             problems.append(name)

@@ -126,7 +126,7 @@ def idle(lab, seconds=60):
         other = lab.start(name, [f"/lib/systemd/systemd-{name}"], env=environment)
         wait_until(lambda path=path, other=other: other.check() and subprocess.run(
             ["busctl", f"--address={bus_address}", "call", f"org.freedesktop.{path}", f"/org/freedesktop/{path}",
-             "org.freedesktop.DBus.Properties", "GetAll", "s", f"org.freedesktop.{path}"],
+             "org.freedesktop.DBus.Peer", "Ping"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0, f"{name} answering")
         ours, theirs = service.memory(), other.memory()
         tag = "" if name == "timedated" else f"-{name}"
