@@ -174,13 +174,17 @@ static int load(int directory_fd, int flags, struct redo **ret) {
         if (!r)
                 return -ENOMEM;
         r->sum = XXH3_createState();
-        r->fd = openat(directory_fd, REDO_FILE, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+        r->fd = openat(directory_fd, REDO_FILE, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
         if (!r->sum)
                 return -ENOMEM;
         if (r->fd < 0)
                 return redo_error(errno);
+        if (fstat(r->fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EUCLEAN;
         n = pread(r->fd, &r->header, sizeof(r->header), 0);
-        if (n < 0 || fstat(r->fd, &st) < 0)
+        if (n < 0)
                 return -errno;
         if (memcmp(&r->header, &none, sizeof(none)) == 0) {
                 k = any_record(r->fd);

@@ -265,6 +265,31 @@ static void a_new_store_does_not_take_the_log_of_another(void **state) {
         assert_int_equal(store_entries(f->store), 3);
 }
 
+/* Nobody waits for who would write into it. */
+static void what_is_no_file_is_no_log(void **state) {
+        struct fixture *f = *state;
+        char *error, path[192];
+
+        assert_int_equal(commit(f, "/a", "1"), 0);
+        close_store(f);
+        rename_file(f, "redo", "put-away");
+        (void) snprintf(path, sizeof(path), "%s/redo", f->directory);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "/redo"));
+        free(error);
+        rename_file(f, "current", "kept");
+        rename_file(f, "store-1.mdb", "data");
+        error = open_error(f, -EUCLEAN);
+        assert_non_null(strstr(error, "redo"));
+        free(error);
+        rename_file(f, "kept", "current");
+        rename_file(f, "data", "store-1.mdb");
+        rename_file(f, "put-away", "redo");
+        open_store(f);
+        assert_value(f, "/a", "1");
+}
+
 static off_t redo_size(const struct fixture *f) {
         char path[192];
         struct stat st;
@@ -599,6 +624,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_cut_at_any_byte_leaves_the_whole_transactions_before_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_header_cut_at_any_byte_is_damage_if_there_is_anything_behind_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_new_store_does_not_take_the_log_of_another, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_no_file_is_no_log, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_a_large_transaction_needed_is_given_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_power_failure_drops_or_tears_only_what_was_not_acknowledged, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_power_failure_at_the_beginning_of_a_segment_used_again_loses_nothing, setup, teardown),
