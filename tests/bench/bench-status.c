@@ -65,12 +65,6 @@ static int encode(struct buffer *made) {
         return make_status(made);
 }
 
-static int both(struct buffer *made) {
-        int r = encode(made);
-
-        return r < 0 ? r : whole(made);
-}
-
 static int bytes(struct buffer *b) {
         const uint8_t *p = buffer_head(b);
         unsigned sum = 0;
@@ -82,6 +76,12 @@ static int bytes(struct buffer *b) {
 }
 
 #ifdef HAVE_EI
+static int both(struct buffer *made) {
+        int r = encode(made);
+
+        return r < 0 ? r : whole(made);
+}
+
 static int decode_bytes_with_ei(const char *p) {
         int at = 0, version, arity, n;
         long state, part;
