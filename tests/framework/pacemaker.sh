@@ -87,10 +87,10 @@ online() { # NODE...: all of them, in the view of each
 
 # The configuration of docs/pacemaker.md, with a dummy beside it where times are compared.
 configure_pacemaker() {
-    local n
+    local n fencing=${FENCE:+stonith-enabled=true stonith-action=off}
     n=$(first $NODES)
     cat >"$MACHINES/$n/root/root/confd.crm" <<END
-property no-quorum-policy=stop stonith-enabled=false
+property no-quorum-policy=stop ${fencing:-stonith-enabled=false}
 primitive confd ocf:confd-ha:confd-ha \
     params confd_unit=confd-ha-node.service \
     op start timeout=30s interval=0 op stop timeout=30s interval=0 \
@@ -102,7 +102,6 @@ colocation vip-with-master inf: vip confd-clone:Promoted
 order master-then-vip Mandatory: confd-clone:promote vip:start
 END
     [ -z "${FENCE:-}" ] || cat >>"$MACHINES/$n/root/root/confd.crm" <<END
-property stonith-enabled=true stonith-action=off
 primitive switch stonith:fence_switch params pcmk_host_list="$NODES" pcmk_host_check=static-list
 END
     machine "$n" crm configure load update /root/confd.crm
