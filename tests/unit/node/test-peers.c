@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -272,23 +273,30 @@ static int on_mad_connection(sd_event_source *source, int fd, uint32_t revents, 
         return 0;
 }
 
+/* Returns what has to be disabled: the mad master beside A. */
+static sd_event_source *mad_listen(struct mad *m, const struct node *a, struct node *ret_master) {
+        sd_event_source *source;
+        struct sockaddr_storage sa;
+        socklen_t size;
+
+        ret_master->config.ha_address = a->config.ha_address;
+        ret_master->config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
+        node_id_set(&ret_master->id, "mad");
+        assert_int_equal(node_address_to_sockaddr(&ret_master->config.ha_address, 0, &sa, &size), 0);
+        m->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(m->listener, (struct sockaddr *) &sa, size), 0);
+        assert_int_equal(listen(m->listener, 8), 0);
+        assert_int_equal(sd_event_add_io(m->f->event, &source, m->listener, EPOLLIN, on_mad_connection, m), 0);
+        return source;
+}
+
 static void nonsense_from_a_master_ends_the_join(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), master = {};
         struct mad m = { .f = f };
-        struct sockaddr_storage sa;
-        sd_event_source *source;
-        socklen_t size;
+        sd_event_source *source = mad_listen(&m, a, &master);
 
-        master.config.ha_address = a->config.ha_address;
-        master.config.ha_address.ip4.s_addr = htonl(ntohl(a->config.ha_address.ip4.s_addr) + 1);
-        node_id_set(&master.id, "mad");
         a->config.tick_usec = USEC_PER_SEC; /* some of it is only silence */
-        assert_int_equal(node_address_to_sockaddr(&master.config.ha_address, 0, &sa, &size), 0);
-        m.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(m.listener, (struct sockaddr *) &sa, size), 0);
-        assert_int_equal(listen(m.listener, 8), 0);
-        assert_int_equal(sd_event_add_io(f->event, &source, m.listener, EPOLLIN, on_mad_connection, &m), 0);
         assert_int_equal(node_set(a, "/own", "1"), 0);
         for (unsigned when = 0; when < 4; when++)
                 for (uint8_t type = 0; type < 32; type++)
@@ -307,6 +315,44 @@ static void nonsense_from_a_master_ends_the_join(void **state) {
                                         assert_true(node_has(a, "/own", "1"));
                         }
         assert_int_equal(store_entries(a->store), 1);
+        sd_event_source_disable_unref(source);
+        close(m.listener);
+}
+
+/* A transaction that lies right behind the admission is for the copy: where that cannot be put in force, it is for nobody. */
+static void what_lies_behind_an_admission_whose_swap_fails_is_for_nobody(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), master = {};
+        struct mad m = { .f = f };
+        sd_event_source *source = mad_listen(&m, a, &master);
+        char path[128], id[TRANSACTION_ID_MAX + 1];
+        _cleanup_transaction_ struct transaction *t = NULL;
+        uint8_t body[512];
+
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(transaction_set(t, "/behind", "1"), 0);
+        assert_int_equal(transaction_seal(t, "mad"), 0);
+        transaction_header_encode(transaction_size(t), body);
+        assert_true(TRANSACTION_HEADER_SIZE + transaction_size(t) <= sizeof(body));
+        memcpy(body + TRANSACTION_HEADER_SIZE, transaction_data(t), transaction_size(t));
+        m.n = (struct nonsense) { .type = HOP_TRANSACTION, .body = body, .when = 3,
+                                  .size = TRANSACTION_HEADER_SIZE + transaction_size(t) };
+        assert_int_equal(node_set(a, "/own", "1"), 0);
+        strcpy(id, store_transaction_id(a->store));
+        (void) snprintf(path, sizeof(path), "%s/current.new", a->directory);
+        assert_int_equal(mkdir(path, 0700), 0);
+        node_start_slave(a, &master);
+        WAIT(f, m.n.sent && a->failed);
+        fixture_run_for(f, 100 * USEC_PER_MSEC);
+        assert_string_equal(store_transaction_id(a->store), id);
+        assert_int_equal(store_entries(a->store), 1);
+        assert_true(node_has(a, "/own", "1"));
+        assert_int_equal(rmdir(path), 0);
+        /* As the next start finds it, too. */
+        node_close(a);
+        node_open(a);
+        assert_string_equal(store_transaction_id(a->store), id);
+        peer_free(m.n.light.peer);
         sd_event_source_disable_unref(source);
         close(m.listener);
 }
@@ -535,6 +581,7 @@ int main(void) {
                 cmocka_unit_test(the_tick_interval_is_the_shorter_within_its_limits),
                 cmocka_unit_test_setup_teardown(slaves_254_join_and_one_more_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(nonsense_from_a_slave_ends_that_slave_only, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_lies_behind_an_admission_whose_swap_fails_is_for_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(nonsense_from_a_master_ends_the_join, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_holds_a_commit_for_three_ticks, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_mute_slave_that_claims_a_depth_holds_a_commit_hardly_longer, setup, teardown),
