@@ -241,10 +241,11 @@ static void finish(struct store *s) {
         while (!done) {
                 if (poll(&p, 1, -1) <= 0)
                         continue;
-                pthread_mutex_lock(&s->mutex);
-                done = s->writer_done;
-                pthread_mutex_unlock(&s->mutex);
+                /* First this, which takes what woke us: who ends after it wakes us again. */
                 store_deliver(s);
+                pthread_mutex_lock(&s->mutex);
+                done = s->writer_done && TAILQ_EMPTY(&s->done);
+                pthread_mutex_unlock(&s->mutex);
         }
         pthread_join(s->thread, NULL);
         if (s->applier_running) {
