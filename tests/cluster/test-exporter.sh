@@ -30,7 +30,8 @@ ok "n2 follows" ctl n2 be-slave n2 n1 "$(address n1)"
 
 # --- started by the first request, as by its socket ---
 port=$((20000 + $$ % 20000))
-"$hosts" run "$c/n1" systemd-socket-activate -l "$(address n1):$port" "$exporter" >"$work/activated.log" 2>&1 &
+"$hosts" run "$c/n1" systemd-socket-activate -E DBUS_SYSTEM_BUS_ADDRESS -l "$(address n1):$port" \
+        "$exporter" >"$work/activated.log" 2>&1 &
 others+=($!)
 knocked() { status_of "http://$(address n1):$port/primary" | grep -v 000 >"$work/first"; }
 eventually "a request starts it" knocked
