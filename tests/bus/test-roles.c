@@ -234,8 +234,8 @@ static void a_target_stopped_from_outside_is_seen_and_started_again(void **state
         /* And one that is not to be up. */
         CALL_OK(f, "BeNone", "");
         WAIT_PROPERTY(f, "Targets", "'off'");
+        /* With a word or, while it looks for itself as it does after an order, without one. */
         systemd_set(&f->systemd, "confd-ha-slave.target", true);
-        EXPECT(f, &f->root->trace, "changed Targets='failed: confd-ha-slave.target: it was started from outside'");
         WAIT_FOR(f, !f->systemd.slave);
         WAIT_PROPERTY(f, "Targets", "'off'");
 }
