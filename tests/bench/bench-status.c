@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#ifdef HAVE_EI
 #include <ei.h>
-#endif
 
 #include "lib/orders.h"
 #include "lib/value.h"
@@ -75,7 +73,6 @@ static int bytes(struct buffer *b) {
         return 0;
 }
 
-#ifdef HAVE_EI
 static int both(struct buffer *made) {
         int r = encode(made);
 
@@ -144,7 +141,6 @@ static int both_with_ei(struct buffer *unused) {
 
         return r < 0 ? r : decode_bytes_with_ei(x.buff);
 }
-#endif
 
 /* Of this program's own time on a processor: others that want it do not count. */
 static double own_usec(void) {
@@ -184,10 +180,8 @@ int main(void) {
         make_nodes();
         if (make_status(&b) < 0 || compare("view-bytes", view, bytes, &b) < 0)
                 return 1;
-#ifdef HAVE_EI
         if (compare("decode-view", view, decode_with_ei, &b) < 0 || compare("decode-struct", whole, decode_with_ei, &b) < 0 ||
             compare("encode", encode, encode_with_ei, &made) < 0 || compare("both", both, both_with_ei, &made) < 0)
                 return 1;
-#endif
         return 0;
 }
