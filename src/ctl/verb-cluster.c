@@ -66,9 +66,10 @@ static int draw_status(void *userdata) {
 }
 
 static enum ctl_exit watch_it(struct ctl *c, struct cluster *cluster, live_draw_fn draw) {
-        struct view v = { .cluster = cluster, .period = MAX(c->watch_period, USEC_PER_SEC / 2) };
+        struct view v = { .cluster = cluster };
         int r;
 
+        v.period = MAX(c->watch_period, USEC_PER_SEC / 2);
         if (c->json != JSON_OFF) {
                 complain(c, CTL_ERROR_USAGE, "For programs there is confd-hactl monitor --json=short.",
                          "--watch is for people: it goes with no --json=.");
