@@ -52,7 +52,9 @@ struct redo {
 };
 
 static int redo_error(int error) {
-        return error == EDQUOT || error == EFBIG ? -ENOSPC : -error;
+        if (error == EDQUOT || error == EFBIG)
+                return -ENOSPC;
+        return error > 0 ? -error : -EIO;
 }
 
 static uint64_t id_hash(const char *id) {
@@ -180,12 +182,12 @@ static int load(int directory_fd, int flags, struct redo **ret) {
         if (r->fd < 0)
                 return redo_error(errno);
         if (fstat(r->fd, &st) < 0)
-                return -errno;
+                return redo_error(errno);
         if (!S_ISREG(st.st_mode))
                 return -EUCLEAN;
         n = pread(r->fd, &r->header, sizeof(r->header), 0);
         if (n < 0)
-                return -errno;
+                return redo_error(errno);
         if (memcmp(&r->header, &none, sizeof(none)) == 0) {
                 k = any_record(r->fd);
                 if (k != 0)
@@ -201,6 +203,8 @@ int redo_open(int directory_fd, struct redo **ret) {
         int k;
 
         k = load(directory_fd, O_RDWR | O_CREAT, &r);
+        if (!r)
+                return k;
         if (k == 0)
                 k = create(r, directory_fd);
         if (k < 0)
@@ -528,9 +532,9 @@ int redo_is_in_use(int directory_fd) {
         int k;
 
         k = load(directory_fd, O_RDONLY, &r);
-        if (k <= 0)
+        if (!r)
                 return k == -ENOENT ? 0 : k == -EUCLEAN ? 1 : k;
-        return has_records(r);
+        return k > 0 ? has_records(r) : 0;
 }
 
 int redo_recover(struct redo *r, uint64_t identity, uint64_t replaced, const struct generation_state *state, struct job_queue *q) {
