@@ -594,11 +594,11 @@ static void fill_file_system(struct fixture *f, const char *make, const char *si
         pid = fork();
         if (pid == 0) {
                 /* The image lies in memory, too: what is full, not what is slow, is looked at. */
-                (void) snprintf(command, sizeof(command), "exec >/dev/null; mount -t tmpfs -o size=256m tmpfs %s && cd %s && "
+                (void) snprintf(command, sizeof(command), "exec >/dev/null 2>&1; mount -t tmpfs -o size=256m tmpfs %s && cd %s && "
                                 "truncate -s %s image && %s image && mount -o loop image %s", f->directory, f->directory, size, make,
                                 f->directory);
                 if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-                    !freopen("/dev/null", "w", stderr) || system(command) != 0)
+                    system(command) != 0)
                         _exit(77);
                 fill_with_commits(f);
                 _exit(0);
