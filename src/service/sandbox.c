@@ -4,10 +4,13 @@
 #include "service/sandbox.h"
 
 bool sandbox_hides(const char *path) {
-        static const char *const hidden[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
+        static const char *const hidden[] = { "/home", "/root", "/run/user", "/tmp", "/var/tmp" };
 
-        for (size_t i = 0; i < ELEMENTSOF(hidden); i++)
-                if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
+        for (size_t i = 0; i < ELEMENTSOF(hidden); i++) {
+                size_t n = strlen(hidden[i]);
+
+                if (strncmp(path, hidden[i], n) == 0 && path[n] == '/')
                         return true;
+        }
         return false;
 }
