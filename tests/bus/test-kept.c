@@ -43,13 +43,19 @@ static void fill(struct fixture *f, const char *name) {
         safe_close(fd);
 }
 
+/* A directory of the fixture's as a file system of its own, of that size. */
+static void mount_small(struct fixture *f, const char *name, const char *options) {
+        const char *dir = in_dir(f, name);
+
+        (void) mkdir(dir, 0755);
+        CHECK(f, mount("tmpfs", dir, "tmpfs", 0, options) == 0);
+}
+
 /* An old one would be wrong after the next restart. */
 static void a_full_runtime_directory_keeps_no_old_node_id(void **state) {
         struct fixture *f = *state;
-        const char *run_dir = in_dir(f, "run");
 
-        (void) mkdir(run_dir, 0755);
-        CHECK(f, mount("tmpfs", run_dir, "tmpfs", 0, "size=64k,mode=777") == 0);
+        mount_small(f, "run", "size=64k,mode=777");
         run(f);
         CALL_OK(f, "BeMaster", "s", "n1");
         CHECK(f, access(in_dir(f, "run/node-id"), F_OK) == 0);
@@ -71,7 +77,7 @@ static void a_full_runtime_directory_keeps_no_old_node_id(void **state) {
         CHECK(f, unlink(in_dir(f, "run/filler")) == 0);
         CALL_OK(f, "BeMaster", "s", "n3");
         CHECK(f, access(in_dir(f, "run/node-id"), F_OK) == 0);
-        CHECK(f, umount2(run_dir, MNT_DETACH) == 0);
+        CHECK(f, umount2(in_dir(f, "run"), MNT_DETACH) == 0);
 }
 
 /* ---- a disk that does not come back ---- */
@@ -180,10 +186,8 @@ static void it_ends_while_the_disk_hangs(void **state) {
 /* The old record, which is wrong by now, makes room for the new one. */
 static void a_full_disk_keeps_no_old_record(void **state) {
         struct fixture *f = *state;
-        const char *dir = in_dir(f, "state");
 
-        (void) mkdir(dir, 0755);
-        CHECK(f, mount("tmpfs", dir, "tmpfs", 0, "size=8k,mode=777") == 0);
+        mount_small(f, "state", "size=8k,mode=777");
         run(f);
         CALL_OK(f, "BeMaster", "s", "n1");
         fill(f, "state/filler");
@@ -192,7 +196,7 @@ static void a_full_disk_keeps_no_old_record(void **state) {
         run(f);
         CHECK_PROPERTY(f, "LastInSync", "('master' 'n1' '' * 'order')");
         CHECK(f, service_stop(f) == 0);
-        CHECK(f, umount2(dir, MNT_DETACH) == 0);
+        CHECK(f, umount2(in_dir(f, "state"), MNT_DETACH) == 0);
 }
 
 #define FILES(test) cmocka_unit_test_setup_teardown(test, setup_files, teardown_files)

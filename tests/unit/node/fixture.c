@@ -302,12 +302,10 @@ bool node_has(struct node *n, const char *key, const char *value) {
 }
 
 void node_fill(struct node *n, size_t entries, size_t value_size) {
-        char *value = malloc(value_size + 1), key[64];
+        char *value = value_of(value_size), key[64];
         struct transaction *t;
         size_t bytes = 0;
 
-        memset(value, 'v', value_size);
-        value[value_size] = 0;
         assert_int_equal(transaction_new(&t), 0);
         for (size_t i = 0; i < entries; i++) {
                 (void) snprintf(key, sizeof(key), "/fill/%08zu", i);

@@ -4,6 +4,7 @@
 
 #include "node/replication/master.h"
 #include "node/replication/slave.h"
+#include "value-of.h"
 
 enum { FIXTURE_PORT = 4570, FIXTURE_DEADLINE_SEC = 40 };
 

@@ -114,6 +114,19 @@ void fill_copy(struct store_copy *c, size_t n, const char *value) {
         }
 }
 
+/* A copy of n entries that has all it needs, and may be put in force. */
+struct store_copy *finished_copy(struct fixture *f, size_t n) {
+        struct outcome o = {};
+        struct store_copy *c;
+
+        assert_int_equal(store_copy_new(f->store, &c), 0);
+        fill_copy(c, n, "v");
+        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
+        run_until(f->event, &o.done);
+        assert_int_equal(o.result, 0);
+        return c;
+}
+
 bool has_file(const struct fixture *f, const char *name) {
         char path[192];
 
@@ -173,11 +186,13 @@ int in_child(void (*fn)(struct fixture *), struct fixture *f) {
         return status;
 }
 
-/* As in_child(), with the directory on a file system of its own. Returns false if this machine allows none. */
-bool in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *options) {
+/* As in_child(), with the directory on a file system of its own, if this machine allows one. The store is open before and afterwards, and
+ * fn opens one there. */
+void in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *options) {
         int status;
         pid_t pid;
 
+        close_store(f);
         fflush(stdout);
         pid = fork();
         if (pid == 0) {
@@ -188,12 +203,11 @@ bool in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *optio
                 _exit(0);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
                 print_message("# skipped: this machine allows no mounts\n");
-                return false;
-        }
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        return true;
+        else
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        open_store(f);
 }
 
 void write_file(struct fixture *f, const char *name, const void *p, size_t n, int flags) {

@@ -10,6 +10,7 @@
 
 #include "basic/time-util.h"
 #include "node/store/store.h"
+#include "value-of.h"
 
 enum { DEADLINE_USEC = 30 * 1000 * 1000 };
 
@@ -40,9 +41,10 @@ void on_copy(int result, void *userdata);
 struct transaction *one(const char *key, const char *value);
 int commit(struct fixture *f, const char *key, const char *value);
 void assert_value(struct fixture *f, const char *key, const char *value);
+struct store_copy *finished_copy(struct fixture *f, size_t n);
 void fill_copy(struct store_copy *c, size_t n, const char *value);
 size_t count_files(const char *directory);
-bool in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *options);
+void in_tmpfs(void (*fn)(struct fixture *), struct fixture *f, const char *options);
 bool has_file(const struct fixture *f, const char *name);
 void rename_file(const struct fixture *f, const char *from, const char *to);
 char *open_error(const struct fixture *f, int expected);

@@ -60,14 +60,6 @@ static void limit_files(rlim_t size) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-static char *large_value(void) {
-        char *value = malloc(4 * 1024 * 1024 + 1);
-
-        memset(value, 'v', 4 * 1024 * 1024);
-        value[4 * 1024 * 1024] = 0;
-        return value;
-}
-
 static void note_slave(const struct master_slave *slave, void *userdata) {
         struct master_slave *all = userdata;
 
@@ -171,7 +163,7 @@ static void a_role_that_ends_leaves_finished_commits_alone(void **state) {
 static void only_an_uncertain_commit_may_be_at_a_slave(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b;
-        _cleanup_free_ char *large = large_value();
+        _cleanup_free_ char *large = value_of(4 * 1024 * 1024);
         unsigned uncertain = 0, refused = 0;
         struct outcome o;
         pid_t pid;
@@ -225,7 +217,7 @@ static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **st
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b;
         _cleanup_transaction_ struct transaction *first = NULL;
-        _cleanup_free_ char *large = large_value();
+        _cleanup_free_ char *large = value_of(4 * 1024 * 1024);
         struct outcome passed = {}, own;
         pid_t pid;
 

@@ -64,14 +64,6 @@ static unsigned last_at(struct node *n) {
         return last;
 }
 
-static char *text_of(size_t size) {
-        char *text = malloc(size + 1);
-
-        memset(text, 'v', size);
-        text[size] = 0;
-        return text;
-}
-
 /* ---- tests ---- */
 
 /* However often it joins, at the moment when it is said to have: nothing is missing that the writers were told to be safe. */
@@ -115,7 +107,7 @@ static void what_was_acknowledged_is_at_a_slave_that_arrives(void **state) {
 static void writers_wait_for_a_slave_that_cannot_catch_up_with_them(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), proxy;
-        struct writers w = { .node = a, .value = text_of(100 * 1000) };
+        struct writers w = { .node = a, .value = value_of(100 * 1000) };
         uint64_t start = now_monotonic(), deadline = start + 2 * FIXTURE_DEADLINE_SEC * USEC_PER_SEC;
 
         a->config.tick_usec = b->config.tick_usec = USEC_PER_SEC;

@@ -22,19 +22,11 @@ static int teardown(void **state) {
         return 0;
 }
 
-static char *text_of(size_t size) {
-        char *text = malloc(size + 1);
-
-        memset(text, 'v', size);
-        text[size] = 0;
-        return text;
-}
-
 /* Each of these takes longer than three intervals. */
 static void a_slow_link_is_not_a_dead_one(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b = node_new(f, 2), proxy;
-        _cleanup_free_ char *value = text_of(200 * 1000);
+        _cleanup_free_ char *value = value_of(200 * 1000);
 
         a->config.tick_usec = b->config.tick_usec = 200 * USEC_PER_MSEC;
         node_be_master(a);
@@ -56,7 +48,7 @@ static void a_slow_link_is_not_a_dead_one(void **state) {
 static void a_slow_link_below_a_relay_is_not_a_dead_one(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *r = node_new(f, 2), *b = node_new(f, 4), proxy;
-        _cleanup_free_ char *value = text_of(200 * 1000);
+        _cleanup_free_ char *value = value_of(200 * 1000);
 
         a->config.tick_usec = r->config.tick_usec = b->config.tick_usec = 200 * USEC_PER_MSEC;
         node_be_master(a);

@@ -476,11 +476,9 @@ static void what_does_not_authenticate_ends_a_connection_that_reads_nothing(void
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         struct light l = { .mute = true };
-        char *value = malloc(4 * 1024 * 1024 + 1);
+        char *value = value_of(4 * 1024 * 1024);
         bool done = false;
 
-        memset(value, 'v', 4 * 1024 * 1024);
-        value[4 * 1024 * 1024] = 0;
         a->config.tick_usec = 0;
         node_be_master(a);
         light_start(&l, f, a, 1);

@@ -536,13 +536,11 @@ static void a_taken_address_is_named(void **state) {
 static void a_full_disk_at_a_slave_ends_that_slave_only(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
-        char *big = malloc(4 * 1024 * 1024 + 1), *value = NULL;
+        char *big = value_of(4 * 1024 * 1024), *value = NULL;
         struct node *b;
         int status;
         pid_t pid;
 
-        memset(big, 'v', 4 * 1024 * 1024);
-        big[4 * 1024 * 1024] = 0;
         node_be_master(a);
         assert_int_equal(node_set(a, "/x", "1"), 0);
         pid = fork_slave(f, 2, a, false, 1024 * 1024);
@@ -584,14 +582,12 @@ static void a_full_disk_at_a_slave_ends_that_slave_only(void **state) {
 static void a_full_disk_at_the_master_fails_the_commit_only(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1), *b;
-        char *big = malloc(4 * 1024 * 1024 + 1);
+        char *big = value_of(4 * 1024 * 1024);
         char id[TRANSACTION_ID_MAX + 1];
         struct rlimit limit;
         unsigned arrived;
         pid_t pid;
 
-        memset(big, 'v', 4 * 1024 * 1024);
-        big[4 * 1024 * 1024] = 0;
         signal(SIGXFSZ, SIG_IGN);
         node_be_master(a);
         assert_int_equal(node_set(a, "/x", "1"), 0);

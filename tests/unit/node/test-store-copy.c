@@ -88,15 +88,11 @@ static void what_follows_a_swap_that_fails_is_not_applied_to_the_old_data(void *
         struct transaction *t[3] = { one("/copy/1", "later"), one("/copy/2", "later"), one("/own", "1") };
         uint64_t chain = store_chain_new(f->store);
         char path[128];
-        struct outcome finished = {}, swapped = {}, stored[3] = {};
+        struct outcome swapped = {}, stored[3] = {};
         struct store_copy *c;
 
         assert_int_equal(commit(f, "/old", "1"), 0);
-        assert_int_equal(store_copy_new(f->store, &c), 0);
-        fill_copy(c, 10, "v");
-        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &finished), 0);
-        run_until(f->event, &finished.done);
-        assert_int_equal(finished.result, 0);
+        c = finished_copy(f, 10);
         (void) snprintf(path, sizeof(path), "%s/current.new", f->directory);
         assert_int_equal(mkdir(path, 0700), 0); /* it cannot be put in force */
         assert_int_equal(store_copy_swap(c, chain, on_copy, &swapped), 0);
@@ -172,15 +168,12 @@ static void a_swap_that_is_given_up_leaves_the_old_data(void **state) {
         struct fixture *f = *state;
 
         for (int i = 0; i < 20; i++) {
-                struct outcome finished = {}, swapped = {};
+                struct outcome swapped = {};
                 struct store_copy *c;
                 bool given_up;
 
                 assert_int_equal(commit(f, "/own", "1"), 0);
-                assert_int_equal(store_copy_new(f->store, &c), 0);
-                fill_copy(c, 10, "v");
-                assert_int_equal(store_copy_finish(c, "m-1", on_copy, &finished), 0);
-                run_until(f->event, &finished.done);
+                c = finished_copy(f, 10);
                 assert_int_equal(store_copy_swap(c, 0, on_copy, &swapped), 0);
                 if (i % 2)
                         sched_yield();

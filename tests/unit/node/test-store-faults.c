@@ -229,19 +229,13 @@ static void a_commit_that_cannot_be_read_ends_it_and_is_there_at_the_next_start(
 /* What is applied to data that has been replaced meanwhile does not hold up what came after. */
 static void what_is_committed_after_a_swap_is_applied_though_the_one_before_took_long(void **state) {
         uint64_t deadline = now_monotonic() + DEADLINE_USEC;
-        char *big = malloc(3 * 1024 * 1024 + 1);
+        char *big = value_of(3 * 1024 * 1024);
         struct fixture *f = *state;
         struct outcome o = {};
         struct store_copy *c;
 
-        memset(big, 'v', 3 * 1024 * 1024);
-        big[3 * 1024 * 1024] = 0;
         faults.file = "store-1.mdb";
-        assert_int_equal(store_copy_new(f->store, &c), 0);
-        fill_copy(c, 10, "v");
-        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
-        run_until(f->event, &o.done);
-        assert_int_equal(o.result, 0);
+        c = finished_copy(f, 10);
         atomic_store(&faults.gate, true);
         assert_int_equal(commit(f, "/big", big), 0); /* more than waits for the timer */
         while (!atomic_load(&faults.waits)) {
@@ -270,12 +264,10 @@ static void what_is_committed_after_a_swap_is_applied_though_the_one_before_took
 
 /* Which header the disk has is not known, and so not which records would count. */
 static void a_header_that_cannot_be_written_ends_it(void **state) {
-        char *big = malloc(VALUE_SIZE_MAX + 1);
+        char *big = value_of(VALUE_SIZE_MAX);
         struct fixture *f = *state;
         bool failed = false;
 
-        memset(big, 'v', VALUE_SIZE_MAX);
-        big[VALUE_SIZE_MAX] = 0;
         store_set_failed_callback(f->store, on_failed, &failed);
         assert_int_equal(commit(f, "/a", "1"), 0);
         faults.file = "/redo";
@@ -305,12 +297,10 @@ static void a_disk_that_fails_for_good_ends_it(void **state) {
 
 /* Which of its two beginnings is on the disk is not known: either has to fit it. */
 static void a_log_that_could_not_be_made_larger_is_taken_at_the_next_start(void **state) {
-        char *big = malloc(VALUE_SIZE_MAX + 1);
+        char *big = value_of(VALUE_SIZE_MAX);
         struct fixture *f = *state;
         bool failed = false;
 
-        memset(big, 'v', VALUE_SIZE_MAX);
-        big[VALUE_SIZE_MAX] = 0;
         store_set_failed_callback(f->store, on_failed, &failed);
         assert_int_equal(commit(f, "/a", "1"), 0);
         faults.file = "/redo";
@@ -331,12 +321,7 @@ static void a_swap_whose_directory_cannot_be_synced_leaves_the_old_data(void **s
         struct store_copy *c;
 
         assert_int_equal(commit(f, "/old", "1"), 0);
-        assert_int_equal(store_copy_new(f->store, &c), 0);
-        fill_copy(c, 10, "v");
-        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
-        run_until(f->event, &o.done);
-        assert_int_equal(o.result, 0);
-        o = (struct outcome) {};
+        c = finished_copy(f, 10);
         faults.file = strrchr(f->directory, '/') + 1;
         atomic_store(&faults.sync, 2); /* that of current.new, then that of the directory */
         assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
@@ -359,12 +344,7 @@ static void a_swap_whose_last_step_fails_is_ended_at_the_next_start(void **state
 
         store_set_failed_callback(f->store, on_failed, &failed);
         assert_int_equal(commit(f, "/old", "1"), 0);
-        assert_int_equal(store_copy_new(f->store, &c), 0);
-        fill_copy(c, 10, "v");
-        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
-        run_until(f->event, &o.done);
-        assert_int_equal(o.result, 0);
-        o = (struct outcome) {};
+        c = finished_copy(f, 10);
         faults.new_name = "store-2.mdb";
         assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
         run_until(f->event, &o.done);
@@ -406,10 +386,8 @@ static bool let_go(struct store *s, void *userdata) {
 }
 
 static void write_much(struct fixture *f) {
-        char *value = malloc(60001);
+        char *value = value_of(60000);
 
-        memset(value, 'v', 60000);
-        value[60000] = 0;
         open_store(f);
         store_set_full_callback(f->store, let_go, NULL);
         store_set_log(f->store, true); /* as while a slave copies */
@@ -425,11 +403,7 @@ static void write_much(struct fixture *f) {
 }
 
 static void a_snapshot_is_let_go_before_a_commit_is_refused(void **state) {
-        struct fixture *f = *state;
-
-        close_store(f);
-        (void) in_tmpfs(write_much, f, "size=8m");
-        open_store(f);
+        in_tmpfs(write_much, *state, "size=8m");
 }
 
 static void count_done(int result, struct transaction *t, void *userdata) {
@@ -442,13 +416,11 @@ static void count_done(int result, struct transaction *t, void *userdata) {
 static void commit_many_alone(struct fixture *f) {
         enum { MANY = 1000 };
         struct transaction *t[MANY], *big;
-        char key[32], *value = malloc(VALUE_SIZE_MAX + 1);
+        char key[32], *value = value_of(VALUE_SIZE_MAX);
         uint64_t broken, deadline;
         struct outcome o = {};
         size_t done[2] = {};
 
-        memset(value, 'v', VALUE_SIZE_MAX);
-        value[VALUE_SIZE_MAX] = 0;
         open_store(f);
         broken = store_chain_new(f->store);
         big = one("/big", value);
@@ -475,11 +447,7 @@ static void commit_many_alone(struct fixture *f) {
 }
 
 static void many_that_are_tried_alone_wait_for_no_room_that_they_take_themselves(void **state) {
-        struct fixture *f = *state;
-
-        close_store(f);
-        (void) in_tmpfs(commit_many_alone, f, "size=4m");
-        open_store(f);
+        in_tmpfs(commit_many_alone, *state, "size=4m");
 }
 
 int main(void) {

@@ -80,7 +80,7 @@ static void chains_stay_broken(struct fixture *f, const char *big) {
 
 /* In a child, with a limit on the size of files in place of a full disk. */
 static void full_disk(struct fixture *f) {
-        char *big = malloc(4 * 1024 * 1024 + 1);
+        char *big = value_of(4 * 1024 * 1024);
         char id[TRANSACTION_ID_MAX + 1];
         struct rlimit limit;
         struct store_copy *c;
@@ -89,8 +89,6 @@ static void full_disk(struct fixture *f) {
 
         signal(SIGXFSZ, SIG_IGN);
         open_store(f);
-        memset(big, 'v', 4 * 1024 * 1024);
-        big[4 * 1024 * 1024] = 0;
         assert_int_equal(commit(f, "/small", "1"), 0);
         strcpy(id, store_transaction_id(f->store));
         assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -289,12 +287,7 @@ static void what_may_be_somebody_elses_is_never_removed(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(ours); i++)
                 write_file(f, ours[i], "x", 1, 0);
         open_store(f);
-        assert_int_equal(store_copy_new(f->store, &c), 0);
-        fill_copy(c, 10, "v");
-        assert_int_equal(store_copy_finish(c, "m-1", on_copy, &o), 0);
-        run_until(f->event, &o.done);
-        assert_int_equal(o.result, 0);
-        o = (struct outcome) {};
+        c = finished_copy(f, 10);
         assert_int_equal(store_copy_swap(c, 0, on_copy, &o), 0);
         run_until(f->event, &o.done);
         assert_int_equal(o.result, 0);
@@ -522,11 +515,7 @@ static void without_a_log(struct fixture *f) {
 }
 
 static void a_full_disk_without_a_redo_log_is_told_what_it_lacks(void **state) {
-        struct fixture *f = *state;
-
-        close_store(f);
-        (void) in_tmpfs(without_a_log, f, "size=8m");
-        open_store(f);
+        in_tmpfs(without_a_log, *state, "size=8m");
 }
 
 static void without_an_inode(struct fixture *f) {
@@ -616,25 +605,17 @@ static void a_full_file_system_of_any_kind_is_called_full_and_loses_nothing(void
         close_store(f);
         fill_file_system(f, "mkfs.ext4 -q", "24M");
         fill_file_system(f, "mkfs.btrfs -q", "120M");
-        (void) in_tmpfs(fill_with_commits, f, "size=8m");
         open_store(f);
+        in_tmpfs(fill_with_commits, f, "size=8m");
 }
 
 /* Where not one more file can be made. */
 static void a_full_disk_does_not_keep_it_from_starting(void **state) {
-        struct fixture *f = *state;
-
-        close_store(f);
-        (void) in_tmpfs(without_an_inode, f, "size=4m,nr_inodes=20");
-        open_store(f);
+        in_tmpfs(without_an_inode, *state, "size=4m,nr_inodes=20");
 }
 
 static void no_touch_of_a_full_disk_kills(void **state) {
-        struct fixture *f = *state;
-
-        close_store(f);
-        (void) in_tmpfs(on_full_disk, f, "size=1m");
-        open_store(f);
+        in_tmpfs(on_full_disk, *state, "size=1m");
 }
 
 int main(void) {

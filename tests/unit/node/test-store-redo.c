@@ -48,12 +48,10 @@ static void write_redo(const struct fixture *f, const uint8_t *p, size_t n, off_
 
 /* Commits, and ends as by a power failure; what it acknowledged it says. */
 static void commit_and_vanish(struct fixture *f, unsigned n, size_t size) {
-        char *value = malloc(size + 1), key[32];
+        char *value = value_of(size), key[32];
         int status;
         pid_t pid;
 
-        memset(value, 'v', size);
-        value[size] = 0;
         fflush(stdout);
         pid = fork();
         if (pid == 0) {
@@ -302,11 +300,9 @@ static off_t redo_size(const struct fixture *f) {
 static void what_a_large_transaction_needed_is_given_back(void **state) {
         struct fixture *f = *state;
         uint64_t deadline = now_monotonic() + DEADLINE_USEC;
-        char *big = malloc(VALUE_SIZE_MAX + 1);
+        char *big = value_of(VALUE_SIZE_MAX);
         off_t usual = redo_size(f);
 
-        memset(big, 'v', VALUE_SIZE_MAX);
-        big[VALUE_SIZE_MAX] = 0;
         assert_int_equal(commit(f, "/big", big), 0);
         assert_true(redo_size(f) > 2 * VALUE_SIZE_MAX);
         while (redo_size(f) > usual) {
@@ -464,10 +460,8 @@ static void what_was_acknowledged_is_there_after_many_turns_of_the_segments(void
 
 static void a_transaction_larger_than_a_segment_is_stored(void **state) {
         struct fixture *f = *state;
-        char *big = malloc(VALUE_SIZE_MAX + 1);
+        char *big = value_of(VALUE_SIZE_MAX);
 
-        memset(big, 'v', VALUE_SIZE_MAX);
-        big[VALUE_SIZE_MAX] = 0;
         close_store(f);
         commit_and_vanish(f, 2, VALUE_SIZE_MAX);
         open_store(f);
@@ -542,13 +536,10 @@ static void reads_see_what_is_not_applied_yet(void **state) {
 
 static struct job *new_job(const char *key, size_t size) {
         struct job *j = job_new(JOB_COMMIT);
-        char *value = malloc(size + 1);
+        char *value = value_of(size);
         static uint64_t sequence;
 
-        assert_non_null(value);
         assert_non_null(j);
-        memset(value, 'v', size);
-        value[size] = 0;
         j->transaction = one(key, value);
         j->bytes = transaction_size(j->transaction);
         j->sequence = ++sequence;

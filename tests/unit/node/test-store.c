@@ -185,9 +185,7 @@ static void a_list_comes_in_order_and_in_pieces(void **state) {
         free(next);
 
         /* 4 MiB a reply; a larger entry comes alone. */
-        big = malloc(VALUE_SIZE_MAX + 1);
-        memset(big, 'v', VALUE_SIZE_MAX);
-        big[VALUE_SIZE_MAX] = 0;
+        big = value_of(VALUE_SIZE_MAX);
         assert_int_equal(commit(f, "/c/0", big), 0);
         big[2 * 1024 * 1024 - 16 - 4] = 0;
         assert_int_equal(commit(f, "/c/1", big), 0);
