@@ -100,7 +100,7 @@ static void set_events(struct peer *p) {
 
         if (p->dead || p->over)
                 return;
-        if (p->connecting || (buffer_size(hop_output(p->hop)) > 0 && !p->held && !p->shut))
+        if (p->connecting || (buffer_size(hop_output(p->hop)) > 0 && !p->held && !p->shut) || (p->wants_writable && !p->finishing))
                 events |= EPOLLOUT;
         if (!p->connecting && (!p->paused || p->finishing))
                 events |= EPOLLIN;
@@ -429,9 +429,10 @@ bool peer_has_room(const struct peer *p) {
         return !p->over && !p->finishing && p->error >= 0 && peer_output(p) < PEER_OUTPUT_LOW;
 }
 
+/* By way of the socket: those that the loop finds ready take turns. What is deferred comes before them, again and again. */
 void peer_want_writable(struct peer *p) {
         p->wants_writable = true;
-        (void) sd_event_source_set_enabled(p->kick, SD_EVENT_ONESHOT);
+        set_events(p);
 }
 
 void peer_pause(struct peer *p) {

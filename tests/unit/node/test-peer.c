@@ -2,6 +2,7 @@
 /* Tests of a connection between nodes: when what is sent goes out. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cmocka.h>
@@ -16,7 +17,7 @@ struct ends {
         sd_event *event;
         struct peer *joining, *serving;
         int serving_fd;
-        unsigned authenticated, frames;
+        unsigned authenticated, frames, writable;
 };
 
 static void on_authenticated(struct peer *p, void *userdata) {
@@ -33,7 +34,25 @@ static void on_closed(struct peer *p, enum ha_error error, const char *reason, v
         fail_msg("closed: %s", reason);
 }
 
-static const struct peer_callbacks callbacks = { .authenticated = on_authenticated, .frame = on_frame, .closed = on_closed };
+static void send_frame(struct peer *p, size_t size) {
+        _cleanup_free_ char *body = calloc(1, size);
+
+        assert_non_null(body);
+        peer_send(p, HOP_MORE, &(struct iovec) { body, size }, 1);
+}
+
+/* A sender who would never end. */
+static void on_writable(struct peer *p, void *userdata) {
+        struct ends *e = userdata;
+
+        e->writable++;
+        send_frame(p, 100);
+        peer_want_writable(p);
+}
+
+static const struct peer_callbacks callbacks = {
+        .authenticated = on_authenticated, .frame = on_frame, .closed = on_closed, .writable = on_writable,
+};
 
 static void run_until(struct ends *e, const unsigned *counted, unsigned wanted) {
         uint64_t deadline = now_monotonic() + DEADLINE_SEC * USEC_PER_SEC;
@@ -65,13 +84,6 @@ static void ends_close(struct ends *e) {
 
 static bool something_came(const struct ends *e) {
         return recv(e->serving_fd, &(char) { 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-static void send_frame(struct peer *p, size_t size) {
-        _cleanup_free_ char *body = calloc(1, size);
-
-        assert_non_null(body);
-        peer_send(p, HOP_MORE, &(struct iovec) { body, size }, 1);
 }
 
 static void a_frame_goes_out_at_once(void **state) {
@@ -125,12 +137,41 @@ static void much_is_not_gathered(void **state) {
         ends_close(&e);
 }
 
+static int on_other(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        ++*(unsigned *) userdata;
+        return 0;
+}
+
+/* Ours was once deferred work, which the loop puts before all descriptors: a copy then kept everybody else waiting to its end. */
+static void who_wants_to_send_more_and_more_leaves_others_their_turn(void **state) {
+        unsigned other = 0, before;
+        sd_event_source *source;
+        struct ends e;
+        int fd;
+
+        ends_open(&e);
+        peer_want_writable(e.joining);
+        run_until(&e, &e.writable, 10);
+        fd = eventfd(1, EFD_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_true(sd_event_add_io(e.event, &source, fd, EPOLLIN, on_other, &other) >= 0);
+        before = e.writable;
+        for (unsigned i = 0; i < 100; i++)
+                assert_true(sd_event_run(e.event, 100 * USEC_PER_MSEC) >= 0);
+        assert_in_range(other, 20, 80); /* there are three who have something to do all the time */
+        assert_in_range(e.writable - before, 20, 80);
+        sd_event_source_disable_unref(source);
+        safe_close(fd);
+        ends_close(&e);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_frame_goes_out_at_once),
                 cmocka_unit_test(gathered_frames_go_out_together),
                 cmocka_unit_test(what_is_gathered_goes_before_what_comes_after),
                 cmocka_unit_test(much_is_not_gathered),
+                cmocka_unit_test(who_wants_to_send_more_and_more_leaves_others_their_turn),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
