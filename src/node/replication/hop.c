@@ -193,6 +193,16 @@ void hop_input_done(struct hop *h, size_t n) {
                 h->room /= 2;
 }
 
+void hop_input_rest(struct hop *h) {
+        if (h->state < HANDSHAKE || h->room > INPUT_MIN)
+                return;
+        drop_consumed(h);
+        if (buffer_size(&h->in) == 0)
+                buffer_shrink(&h->in);
+        if (buffer_size(&h->plain) == 0)
+                buffer_shrink(&h->plain);
+}
+
 void hop_input_cut(struct hop *h) {
         if (h->state == OVER)
                 return;

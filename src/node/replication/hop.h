@@ -68,6 +68,8 @@ DEFINE_CLEANUP(struct hop *, hop_free)
  * many came. Little memory is taken before the proof. -ENOMEM */
 _must_check_ int hop_input(struct hop *h, uint8_t **ret, size_t *ret_size);
 void hop_input_done(struct hop *h, size_t n);
+/* There is no more at the moment, and no frame that was handed out is looked at any more: a quiet connection keeps no room for it. */
+void hop_input_rest(struct hop *h);
 
 /* No more bytes are going to come. Who closes says so first, within TLS, and then hop_next() has told it: otherwise it is over
  * now, cut by whoever or whatever. hop_error() and hop_reason() tell. */

@@ -218,8 +218,10 @@ static bool read_input(struct peer *p) {
                 n = recv(p->fd, to, room, 0);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0 && errno == EAGAIN)
+                if (n < 0 && errno == EAGAIN) {
+                        hop_input_rest(p->hop);
                         return true;
+                }
                 if (n < 0) {
                         end_errno(p, -errno);
                         return false;
