@@ -11,6 +11,9 @@
 #define CTL_ERROR_FAILED "org.freedesktop.DBus.Error.Failed"
 #define CTL_ERROR_NOT_THERE "org.freedesktop.DBus.Error.ServiceUnknown"
 
+/* What helps with wrong usage, and is in its JSON: an order's own InvalidArgs has other advice. */
+#define CTL_ADVICE_USAGE "Try: confd-hactl --help"
+
 /* Says "confd-hactl: WORDS" on standard error and, unless -q, the advice (NULL for none) on a line of its own. With --json
  * an object of name, message and advice goes to standard output, unless one that tells the same is there already
  * (c->json_said). `name` is the full name of an error. */

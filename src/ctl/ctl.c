@@ -13,6 +13,16 @@
 #include "ctl/polkit-agent.h"
 #include "ctl/verbs.h"
 
+/* Whether what was printed went anywhere, and not to a full disk: also what was too long to wait for the end. A pager that was left
+ * early is no failure. */
+static bool all_written(void) {
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return true;
+        complain_words(NULL, "Cannot write the output: %s", errno ? strerror(errno) : "some of it is lost");
+        return false;
+}
+
 int ctl_main(int argc, char **argv) {
         struct ctl c = { .ask_password = true, .legend = true, .use_pager = true, .until = USEC_INFINITY, .mark = USEC_INFINITY,
                          .watch_period = WATCH_DEFAULT_USEC };
@@ -24,13 +34,11 @@ int ctl_main(int argc, char **argv) {
         (void) setlocale(LC_ALL, "");
         colour_init();
         r = options_parse(&c, argc, argv, &v, &args);
+        if (r < 0)
+                fprintf(stderr, CTL_ADVICE_USAGE "\n");
         if (r <= 0) {
                 pager_close(&c);
-                if (r == 0)
-                        return CTL_DONE;
-                fprintf(stderr, "Try: confd-hactl --help\n");
-                complain_json(&c, CTL_ERROR_USAGE, "wrong usage; the words are on standard error", NULL);
-                return CTL_USAGE;
+                return all_written() || r < 0 ? r < 0 ? CTL_USAGE : CTL_DONE : CTL_FAILED;
         }
         if (!c.timeout_given)
                 c.timeout = v->flags & MAY_BE_ENDLESS ? USEC_INFINITY
@@ -48,12 +56,6 @@ int ctl_main(int argc, char **argv) {
         polkit_agent_close(&c);
         pager_close(&c);
         bus_disconnect(&c);
-        /* What could not be written (a full disk) was not told; but an order was carried out. A pager that was left early is
-         * no failure. */
-        if (fflush(stdout) != 0) {
-                complain_words(NULL, "Cannot write the output: %s", strerror(errno));
-                if (status == CTL_DONE && !(v->flags & IS_ORDER))
-                        status = CTL_FAILED;
-        }
-        return status;
+        /* What was not told was not done; but an order was carried out. */
+        return !all_written() && status == CTL_DONE && !(v->flags & IS_ORDER) ? CTL_FAILED : status;
 }

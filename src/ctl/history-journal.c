@@ -8,6 +8,7 @@
 #include "basic/escape.h"
 #include "basic/message-ids.h"
 #include "ctl/history.h"
+#include "ctl/output.h"
 
 /* A field longer than this is cut: nothing that the service writes comes near it. */
 enum { FIELD_MAX = 8192 };
@@ -169,6 +170,19 @@ int history_read(struct ctl *c, struct history *h) {
         return 0;
 }
 
+/* As sd_journal_wait(), with an eye on who reads. */
+static int wait_for_more(sd_journal *journal) {
+        int fd = sd_journal_get_fd(journal), events = sd_journal_get_events(journal), r;
+        uint64_t timeout;
+
+        if (fd < 0 || events < 0)
+                return MIN(fd, events);
+        r = sd_journal_get_timeout(journal, &timeout);
+        if (r >= 0)
+                r = output_wait(fd, events, timeout);
+        return r < 0 ? r : sd_journal_process(journal);
+}
+
 int history_follow(const struct ctl *c, struct history *h) {
         int r;
 
@@ -182,7 +196,7 @@ int history_follow(const struct ctl *c, struct history *h) {
                 if (r < 0)
                         break;
                 if (r == 0) {
-                        r = sd_journal_wait(h->journal, UINT64_MAX);
+                        r = wait_for_more(h->journal);
                         continue;
                 }
                 r = read_entry(h->journal, &e);

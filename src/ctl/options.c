@@ -268,7 +268,33 @@ static int take(struct ctl *c, int option, const char *value, unsigned *given) {
                 if (flags[i].option == option)
                         *given |= flags[i].flag;
         r = take_special(c, option, value);
-        return r > 0 ? -EINVAL : r; /* getopt has complained */
+        return r > 0 ? -EINVAL : r;
+}
+
+/* What getopt, which says nothing itself, does not take; `word` is the last that it has done with. */
+static int not_taken(struct ctl *c, int option, const char *word) {
+        _cleanup_free_ char *printable = text_printable(word);
+        size_t alike = 0;
+        bool known = false;
+
+        for (const struct option *o = options; o->name; o++) {
+                known = known || o->val == optopt;
+                alike += strlen(word) > 2 && strncmp(o->name, word + 2, strcspn(word + 2, "=")) == 0;
+        }
+        if (option == ':')
+                complain(c, CTL_ERROR_USAGE, NULL, "%s takes a value.", printable ?: "?");
+        else if (known)
+                complain(c, CTL_ERROR_USAGE, NULL, "'%s': that option takes no value.", printable ?: "?");
+        else if (optopt) {
+                const char letter[] = { (char) optopt, 0 };
+
+                free(printable);
+                printable = text_printable(letter);
+                complain(c, CTL_ERROR_USAGE, NULL, "There is no option -%s.", printable ?: "?");
+        } else
+                complain(c, CTL_ERROR_USAGE, NULL, alike > 1 ? "Several options begin with '%s'." : "There is no option '%s'.",
+                         printable ?: "?");
+        return -EINVAL;
 }
 
 /* Parses options until the arguments end or, with `stop`, until the first that is none. The result is optind's.
@@ -277,7 +303,10 @@ static int parse(struct ctl *c, int argc, char **argv, bool stop, unsigned *give
         int option, r;
 
         optind = 0; /* getopt begins anew */
-        while ((option = getopt_long(argc, argv, stop ? "+" SHORT_OPTIONS : SHORT_OPTIONS, options, NULL)) >= 0) {
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, stop ? "+:" SHORT_OPTIONS : ":" SHORT_OPTIONS, options, NULL)) >= 0) {
+                if (option == '?' || option == ':')
+                        return not_taken(c, option, argv[optind - 1]);
                 if (option == 'h') {
                         verbs_help(c);
                         return 0;

@@ -142,7 +142,7 @@ static int on_event(struct watch *w, enum watch_event event, sd_bus_message *m) 
 }
 
 enum ctl_exit verb_monitor(struct ctl *c, char **args) {
-        _cleanup_watch_ struct watch w = { .c = c, .callback = on_event };
+        _cleanup_watch_ struct watch w = { .c = c, .callback = on_event, .prints = true };
         enum ctl_exit status;
         int r;
 

@@ -178,16 +178,33 @@ static int print_value(const char *name, sd_bus_message *m) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static bool is_wanted(struct ctl *c, const char *name, bool *found) {
-        bool wanted = c->n_properties == 0;
-
+static bool is_wanted(const struct ctl *c, const char *name) {
         for (size_t i = 0; i < c->n_properties; i++)
                 if (streq(c->properties[i], name))
-                        wanted = found[i] = true;
-        return wanted;
+                        return true;
+        return c->n_properties == 0;
 }
 
-static int show(struct ctl *c, sd_bus_message *m, bool *found) {
+/* Which of those that were asked for there are: of a wrong name nothing is to be shown in place of a complaint. */
+static int find(const struct ctl *c, sd_bus_message *m, bool *found) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name;
+
+                r = sd_bus_message_read_basic(m, 's', &name);
+                for (size_t i = 0; r >= 0 && i < c->n_properties; i++)
+                        found[i] = found[i] || streq(c->properties[i], name);
+                if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_rewind(m, /* complete= */ true);
+}
+
+static int show(struct ctl *c, sd_bus_message *m) {
         struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
         int r;
 
@@ -200,7 +217,7 @@ static int show(struct ctl *c, sd_bus_message *m, bool *found) {
                 r = sd_bus_message_read_basic(m, 's', &name);
                 if (r >= 0)
                         r = sd_bus_message_peek_type(m, NULL, &contents);
-                if (r >= 0 && !is_wanted(c, name, found))
+                if (r >= 0 && !is_wanted(c, name))
                         r = sd_bus_message_skip(m, "v");
                 else if (r >= 0) {
                         r = sd_bus_message_enter_container(m, 'v', contents);
@@ -234,7 +251,7 @@ enum ctl_exit verb_show(struct ctl *c, char **args) {
         if (r >= 0) {
                 if (c->n_properties == 0)
                         pager_open(c);
-                r = show(c, reply, found);
+                r = find(c, reply, found);
         }
         if (r < 0)
                 return bus_error_report(c, "show", &error, r);
@@ -245,5 +262,8 @@ enum ctl_exit verb_show(struct ctl *c, char **args) {
                         complain(c, SD_BUS_ERROR_UNKNOWN_PROPERTY, NULL, "The service has no property '%s'.", printable ?: "?");
                         status = CTL_FAILED;
                 }
-        return status;
+        if (status != CTL_DONE)
+                return status;
+        r = show(c, reply);
+        return r < 0 ? bus_error_report(c, "show", &error, r) : CTL_DONE;
 }

@@ -169,7 +169,7 @@ enum ctl_exit verb_help(struct ctl *c, char **args) {
         if (!v) {
                 _cleanup_free_ char *printable = text_printable(args[1]);
 
-                complain(c, CTL_ERROR_USAGE, "Try: confd-hactl --help", "There is no command '%s'.", printable ?: "?");
+                complain(c, CTL_ERROR_USAGE, CTL_ADVICE_USAGE, "There is no command '%s'.", printable ?: "?");
                 return CTL_USAGE;
         }
         pager_open(c);

@@ -2,6 +2,7 @@
 /* Owns the subscription to the service's signals. */
 #include "ctl/activation.h"
 #include "ctl/complain.h"
+#include "ctl/output.h"
 #include "ctl/text.h"
 #include "ctl/watch.h"
 
@@ -224,6 +225,24 @@ void watch_done(struct watch *w) {
         free(w->owner);
 }
 
+/* As sd_bus_wait(), when nothing is queued; with an eye on who reads. */
+static int wait_until(struct watch *w, uint64_t limit) {
+        uint64_t timeout;
+        int r, events;
+
+        if (!w->prints) {
+                uint64_t now = now_monotonic();
+
+                r = sd_bus_wait(w->c->bus, limit == USEC_INFINITY ? UINT64_MAX : limit > now ? limit - now : 0);
+                return r == -EINTR ? 0 : r;
+        }
+        events = sd_bus_get_events(w->c->bus);
+        if (events < 0)
+                return events;
+        r = sd_bus_get_timeout(w->c->bus, &timeout);
+        return r < 0 ? r : output_wait(sd_bus_get_fd(w->c->bus), events, MIN(timeout, limit));
+}
+
 int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline) {
         int r;
 
@@ -231,17 +250,14 @@ int watch_run(struct watch *w, uint64_t first_deadline, uint64_t deadline) {
         if (r >= 0)
                 r = ask_first(w);
         while (r >= 0 && w->verdict == 0) {
-                uint64_t now, limit = w->before.state || w->absent ? deadline : first_deadline;
+                uint64_t limit = w->before.state || w->absent ? deadline : first_deadline;
 
                 r = sd_bus_process(w->c->bus, NULL);
                 if (r != 0)
                         continue;
-                now = now_monotonic();
-                if (limit != USEC_INFINITY && now >= limit)
+                if (limit != USEC_INFINITY && now_monotonic() >= limit)
                         return -ETIMEDOUT;
-                r = sd_bus_wait(w->c->bus, limit == USEC_INFINITY ? UINT64_MAX : limit - now);
-                if (r == -EINTR)
-                        r = 0;
+                r = wait_until(w, limit);
         }
         return w->verdict != 0 ? w->verdict : r;
 }

@@ -31,6 +31,7 @@ struct watch {
         char *owner;    /* unique name of the service, NULL while it is not there or not known yet */
         bool pictured;  /* its properties have been read since it came */
         bool absent;    /* WATCH_ABSENT was told */
+        bool prints;    /* it is followed for what the callback prints: it ends, with -EPIPE, when nobody reads that */
         int verdict;    /* of the callback */
         sd_bus_error error;
         sd_bus_slot *question;

@@ -234,8 +234,8 @@ head -n 1 "$work/pipe" >"$work/closed.out" & pids+=($!)
 # Whoever runs the tests may ignore the signal, as services and some runners of jobs do.
 env --default-signal=PIPE "$CONFD_HACTL" monitor >"$work/pipe" & running[closed]=$! pids+=($!)
 eventually 'monitor speaks to a pipe at once' grep -q Watching "$work/closed.out"
-mock Emit ssas SlaveDied ss 2 n2 10.0.0.2
-ended closed 'monitor ends when nobody reads it' 141
+ended closed 'monitor ends when nobody reads it, and waits for nothing more to tell' 141
+says 'and where the signal is ignored' 0 '' sh -c 'trap "" PIPE; "$CONFD_HACTL" monitor | true'
 
 # --- check -----------------------------------------------------------------------------------------------------------
 play_master

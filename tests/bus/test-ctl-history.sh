@@ -150,6 +150,8 @@ json 'a moment' 0 'len(j) == 1' hactl history --since="$middle" --until="$middle
 fails 'no time' 2 '--since= takes a time' hactl history --since=soon
 fails 'times that cross' 2 'is after' hactl history --since=now --until=-1h
 fails 'no end to follow to' 2 'goes with neither' hactl history --follow --until=now
+unread() { env --default-signal=PIPE timeout "$DEADLINE" "$CONFD_HACTL" history -f -n 1 | true; echo "${PIPESTATUS[0]}"; }
+is 'who follows ends when nobody reads, and waits for no entry' "$(unread 2>/dev/null)" 141
 "$CONFD_HACTL" history -f -n 1 >"$work/followed" 2>/dev/null & pids+=($!)
 follower=$!
 "$CONFD_HACTL" history -f --json=short >"$work/followed.json" 2>/dev/null & pids+=($!)

@@ -14,6 +14,14 @@ ok 'help is printed' hactl --help
 ok 'help is printed with -h' hactl -h
 says 'the version is printed' 0 "confd-hactl ${VERSION:?}" hactl --version
 fails 'an unknown option' 2 'Try: confd-hactl --help' hactl --bogus
+fails 'an unknown letter' 2 'no option -x' hactl -qx
+fails 'a beginning of several options' 2 "Several options begin with '--no-'" hactl --no-
+fails 'a value where none belongs' 2 "'--quiet=3': that option takes no value" hactl --quiet=3
+fails 'no value where one belongs' 2 '--host takes a value' hactl --host
+json 'wrong usage is told in JSON, too, with what helps' 2 'j["message"] == "There is no option '"'--bogus'"'." and j["advice"] == "Try: confd-hactl --help"' \
+        hactl --json=short --bogus
+fails 'the version on a full disk' 1 'Cannot write the output' sh -c "'$CONFD_HACTL' --version >/dev/full"
+fails 'help on a full disk' 1 'Cannot write the output' sh -c "'$CONFD_HACTL' --help >/dev/full"
 fails 'an unknown command' 2 "no command 'frobnicate'" hactl frobnicate
 fails 'too few arguments' 2 'takes one argument: confd-hactl be-master ID' hactl be-master
 fails 'too many arguments' 2 'takes no arguments' hactl be-none n1
@@ -290,6 +298,8 @@ json 'as JSON' 0 'j["State"] == "master" and j["Slaves"] == [["n2", "10.0.0.2"],
   j["Orders"] == [[10, 20], [["BeMaster", "ok", 3, [1, 2, 2]]]] and j["LastError"][2] == 7 and j["LastInSync"][0] == "master"' hactl show --json=pretty
 json 'one of them' 0 'j == {"Transitions": 3}' hactl show --json=short -P Transitions
 fails 'a property that is none' 1 "no property 'Nonsense'" hactl show -P Nonsense
+says 'and of the others nothing, as one would be taken for the other' 1 '' hactl show -P State -P Nonsense
+json 'which is JSON too, and nothing else' 1 'j["name"].endswith("UnknownProperty")' hactl --json=short show -P State -P Nonsense
 
 # --- help ------------------------------------------------------------------------------------------------------------
 ok 'help is a command' test "$(hactl help)" = "$(hactl --help)"
