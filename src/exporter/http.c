@@ -185,6 +185,15 @@ static enum MHD_Result send_response(struct http_request *q) {
         return result;
 }
 
+/* A request may name the host before the path, as to a proxy, and is to be answered as if it had not (RFC 9112, 3.2.2). */
+static const char *path_of(const char *url) {
+        static const char scheme[] = "http://";
+
+        if (strncasecmp(url, scheme, strlen(scheme)) != 0)
+                return url;
+        return strchr(url + strlen(scheme), '/') ?: "/";
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload_data, size_t *upload_data_size,
                                   void **con_cls) {
@@ -199,7 +208,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                 if (!q)
                         return MHD_NO;
                 *q = (struct http_request) {
-                        .http = h, .connection = connection, .path = url, .method = method,
+                        .http = h, .connection = connection, .path = path_of(url), .method = method,
                         .record = info ? info->socket_context : NULL,
                 };
                 *con_cls = q;

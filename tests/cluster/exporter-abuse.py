@@ -93,6 +93,8 @@ def nonsense():
     check("nor with GET, which is answered all the same or refused", get(body=b"x" * 1000)[0] in (200, 400, 413))
     check("an unknown path is not found", get("/nope")[0] == 404)
     check("a path with odd bytes is not found", get("/%00%ff../../etc/passwd")[0] in (400, 404))
+    check("a path with the host before it is that path", get("http://localhost/live")[0] == 200)
+    check("a host without a path is the root", get("HTTP://localhost")[0] == 404)
     status, body, _ = get("/metrics", method="HEAD")
     check("HEAD has no body", (status, body) == (200, b""), (status, body[:50]))
 
