@@ -64,7 +64,7 @@ made() {
                 chroot "$root" useradd --create-home --shell /bin/bash user || return 1
         # As git would: what is tracked, in the state in which it stands.
         mkdir "$root/home/user/confd-ha" &&
-                (git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . \( -name 'build*' -o -name .git \) -prune -o -type f -print0) |
+                (git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . -type d \( -name 'build*' -o -name .git \) -prune -o -type f -print0) |
                 tar -c --null --no-recursion -T - | tar -x -C "$root/home/user/confd-ha" &&
                 chroot "$root" chown -R user:user /home/user/confd-ha
 }

@@ -10,7 +10,7 @@ cd "$top" || exit 1
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard >"$work/files"
 else
-        find . \( -name 'build*' -o -name .git \) -prune -o -type f -printf '%P\n' >"$work/files"
+        find . -type d \( -name 'build*' -o -name .git \) -prune -o -type f -printf '%P\n' >"$work/files"
 fi
 ok "there are files" test "$(wc -l <"$work/files")" -gt 50
 all() { grep -E "$1" "$work/files"; }
