@@ -123,7 +123,7 @@ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *
                         turn = read->turn + 1;
                         mine++;
                 }
-        if (q->n >= BUS_READS_MAX || mine >= BUS_READS_PER_CALLER_MAX)
+        if (q->n >= (mine > 0 ? BUS_READS_MAX - BUS_READS_KEPT : BUS_READS_MAX) || mine >= BUS_READS_PER_CALLER_MAX)
                 return -EBUSY;
         read = calloc(1, sizeof(*read));
         if (!read)

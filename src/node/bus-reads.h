@@ -13,6 +13,7 @@
 
 enum {
         BUS_READS_MAX = 1024,           /* that wait; one more is Busy */
+        BUS_READS_KEPT = 256,           /* of these for callers who have none waiting: who floods keeps nobody else out */
         BUS_READS_PER_CALLER_MAX = 128, /* dbus-daemon lets nobody have more calls under way either */
 };
 

@@ -277,6 +277,17 @@ static int read_changes(sd_bus_message *m, struct transaction *t, sd_bus_error *
         return r < 0 ? r : check_keys(&keys, error);
 }
 
+static bool has_place(struct node_bus *b, const char *sender) {
+        struct apply *a;
+
+        if (b->n_applies < BUS_APPLIES_MAX - BUS_APPLIES_KEPT)
+                return true;
+        LIST_FOREACH(a, &b->applies, applies)
+                if (streq(sd_bus_message_get_sender(a->message) ?: "", sender ?: ""))
+                        return false;
+        return b->n_applies < BUS_APPLIES_MAX;
+}
+
 static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_transaction_ struct transaction *t = NULL;
         struct node_bus *b = userdata;
@@ -286,7 +297,7 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         if (b->ops->phase(b->userdata) < ROLE_PHASE_MAX)
                 return sd_bus_error_setf(error, ERROR_PREFIX "NotReady", "Start phase %u: writes are taken from phase 2 on (SetPhase)",
                                          b->ops->phase(b->userdata));
-        if (b->n_applies >= BUS_APPLIES_MAX)
+        if (!has_place(b, sd_bus_message_get_sender(m)))
                 return set_commit_error(error, -EBUSY);
         r = transaction_new(&t);
         if (r < 0)

@@ -441,6 +441,47 @@ static void a_thousand_at_once_are_carried_out_or_told_to_wait(void **state) {
         CHECK_PROPERTY(f, "Entries", kept(f, "%u", ok));
 }
 
+/* The node finds all of theirs at once, and then that of one who has asked for nothing yet. */
+static void come_before_another(struct fixture *f, struct call *(*ask)(struct client *), unsigned connections) {
+        enum { EACH = 120 };
+        struct call *last;
+
+        CHECK(f, kill(f->service.pid, SIGSTOP) == 0);
+        for (unsigned k = 0; k < connections; k++) {
+                struct client *c = client_new(f, 0);
+
+                for (unsigned i = 0; i < EACH; i++)
+                        (void) ask(c);
+        }
+        last = ask(client_new(f, 0));
+        CHECK(f, kill(f->service.pid, SIGCONT) == 0);
+        (void) WAIT_CALL_OK(f, last);
+        for (struct client *c = f->clients; c; c = c->next)
+                for (struct call *i = c->calls; i; i = i->next) {
+                        WAIT_FOR(f, i->done);
+                        CHECK(f, !i->error || streq(i->error, ERROR("Busy")));
+                }
+}
+
+static struct call *ask_for_a_value(struct client *c) {
+        return call_start(c, "Get", "s", "/v");
+}
+
+static struct call *apply_one(struct client *c) {
+        return call_start(c, "Apply", "a{ss}as", 1, "/v", "other", 0);
+}
+
+static void whoever_fills_the_places_of_readers_leaves_some(void **state) {
+        struct fixture *f = *state;
+
+        OK(f, "Apply", "a{ss}as", 1, "/v", "value", 0);
+        come_before_another(f, ask_for_a_value, 12);
+}
+
+static void whoever_fills_the_places_of_writers_leaves_some(void **state) {
+        come_before_another(*state, apply_one, 8);
+}
+
 /* In KiB, the most that the node's memory ever was. */
 static unsigned long peak(struct fixture *f) {
         char line[128];
@@ -602,6 +643,8 @@ int main(void) {
                 T(a_hangup_reads_the_access_secret_again),
                 T(a_reload_of_a_master_takes_another_schema),
                 T(a_thousand_at_once_are_carried_out_or_told_to_wait),
+                T(whoever_fills_the_places_of_readers_leaves_some),
+                T(whoever_fills_the_places_of_writers_leaves_some),
                 T(answers_that_nobody_takes_do_not_fill_the_memory),
                 T(it_ends_while_the_bus_is_full),
                 T(a_name_that_is_taken_is_an_error),
