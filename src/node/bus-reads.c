@@ -151,6 +151,35 @@ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *
         return 0;
 }
 
+static int on_gone(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct bus_reads *q = userdata;
+        struct read *r, *next;
+        const char *name;
+
+        if (sd_bus_message_read(m, "s", &name) < 0)
+                return 0;
+        for (r = TAILQ_FIRST(&q->waiting); r; r = next) {
+                next = TAILQ_NEXT(r, reads);
+                if (streq(sd_bus_message_get_sender(r->message) ?: "", name))
+                        read_free(q, r);
+        }
+        return 0;
+}
+
+/* A bus that does not tell us is no reason to end the connection: their answers go nowhere. */
+static int on_match(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                log_debug("D-Bus: the bus does not tell who leaves: %s", sd_bus_message_get_error(m)->message ?: "no reason given");
+        return 0;
+}
+
+int bus_reads_watch(struct bus_reads *q, sd_bus *bus) {
+        return sd_bus_add_match_async(bus, NULL,
+                                      "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                      "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''",
+                                      on_gone, on_match, q);
+}
+
 void bus_reads_clear(struct bus_reads *q) {
         struct read *r;
 

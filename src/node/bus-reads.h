@@ -29,5 +29,8 @@ DEFINE_CLEANUP(struct bus_reads *, bus_reads_free)
 /* fn is called for m (with its arguments unread) once it is its turn, from the loop. -EBUSY past a limit, -ENOMEM */
 _must_check_ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *userdata);
 
+/* From now on it forgets those who leave this bus, so that their calls hold no places. q has to live as long as the bus. */
+_must_check_ int bus_reads_watch(struct bus_reads *q, sd_bus *bus);
+
 /* The bus is gone: forgets those that wait. */
 void bus_reads_clear(struct bus_reads *q);

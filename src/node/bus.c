@@ -572,6 +572,8 @@ static int open_bus(struct node_bus *b) {
                 r = sd_bus_match_signal(bus, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                         "Disconnected", on_disconnected, b);
         if (r >= 0)
+                r = bus_reads_watch(b->reads, bus);
+        if (r >= 0)
                 r = sd_bus_attach_event(bus, b->event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = sd_bus_request_name_async(bus, NULL, b->name, 0, on_name, b);

@@ -441,8 +441,8 @@ static void a_thousand_at_once_are_carried_out_or_told_to_wait(void **state) {
         CHECK_PROPERTY(f, "Entries", kept(f, "%u", ok));
 }
 
-/* The node finds all of theirs at once, and then that of one who has asked for nothing yet. */
-static void come_before_another(struct fixture *f, struct call *(*ask)(struct client *), unsigned connections) {
+/* The node finds all of theirs at once, and then that of one who has asked for nothing yet. Some ask once and leave. */
+static void come_before_another(struct fixture *f, struct call *(*ask)(struct client *), unsigned connections, unsigned leaving) {
         enum { EACH = 120 };
         struct call *last;
 
@@ -453,9 +453,18 @@ static void come_before_another(struct fixture *f, struct call *(*ask)(struct cl
                 for (unsigned i = 0; i < EACH; i++)
                         (void) ask(c);
         }
+        for (unsigned k = 0; k < leaving; k++) {
+                struct client *c = client_new(f, 0);
+
+                (void) ask(c);
+                CHECK(f, sd_bus_flush(c->bus) >= 0);
+                client_leave(c);
+        }
         last = ask(client_new(f, 0));
         CHECK(f, kill(f->service.pid, SIGCONT) == 0);
         (void) WAIT_CALL_OK(f, last);
+        if (leaving > 0)
+                return;
         for (struct client *c = f->clients; c; c = c->next)
                 for (struct call *i = c->calls; i; i = i->next) {
                         WAIT_FOR(f, i->done);
@@ -475,11 +484,18 @@ static void whoever_fills_the_places_of_readers_leaves_some(void **state) {
         struct fixture *f = *state;
 
         OK(f, "Apply", "a{ss}as", 1, "/v", "value", 0);
-        come_before_another(f, ask_for_a_value, 12);
+        come_before_another(f, ask_for_a_value, 12, 0);
+}
+
+static void readers_who_leave_leave_no_places_behind(void **state) {
+        struct fixture *f = *state;
+
+        OK(f, "Apply", "a{ss}as", 1, "/v", "value", 0);
+        come_before_another(f, ask_for_a_value, 8, 300);
 }
 
 static void whoever_fills_the_places_of_writers_leaves_some(void **state) {
-        come_before_another(*state, apply_one, 8);
+        come_before_another(*state, apply_one, 8, 0);
 }
 
 /* In KiB, the most that the node's memory ever was. */
@@ -644,6 +660,7 @@ int main(void) {
                 T(a_reload_of_a_master_takes_another_schema),
                 T(a_thousand_at_once_are_carried_out_or_told_to_wait),
                 T(whoever_fills_the_places_of_readers_leaves_some),
+                T(readers_who_leave_leave_no_places_behind),
                 T(whoever_fills_the_places_of_writers_leaves_some),
                 T(answers_that_nobody_takes_do_not_fill_the_memory),
                 T(it_ends_while_the_bus_is_full),
