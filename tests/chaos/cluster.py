@@ -109,8 +109,7 @@ class Host:
         self.processes, self.boots, self.fault = {}, {kind: 0 for kind in KINDS}, None
         for part in ("data", "run", "state", "schema"):
             (self.dir / part).mkdir(parents=True, mode=0o700)
-        values = {"dir": self.dir, "address": self.address, "tick": TICK_SEC, "sync": SYNC_SEC, "request": REQUEST_SEC,
-                  "beslave": BESLAVE_SEC}
+        values = {"dir": self.dir, "address": self.address, **cluster.times}
         for name, text in (("bus.conf", BUS_CONF), ("node.conf", NODE_CONF), ("confd-ha.conf", SERVICE_CONF)):
             (self.dir / name).write_text(text.format(**values))
         self.set_token(TOKEN)
@@ -212,7 +211,8 @@ class Host:
 class Cluster:
     """All hosts, and the network between them."""
 
-    def __init__(self, directory, build, count, preload, on_end):
+    def __init__(self, directory, build, count, preload, on_end, **times):
+        self.times = {"tick": TICK_SEC, "sync": SYNC_SEC, "request": REQUEST_SEC, "beslave": BESLAVE_SEC, **times}
         self.dir, self.build, self.preload, self.on_end = pathlib.Path(directory), build, preload, on_end
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)
