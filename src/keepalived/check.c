@@ -6,10 +6,33 @@
 #include "keepalived/check.h"
 #include "keepalived/plan.h"
 #include "keepalived/view.h"
+#include "view/names.h"
 
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
 
-static int ask(const struct settings *s, uint64_t deadline, struct node_view *ret) {
+static sd_bus_message *method_call(sd_bus *bus, const char *interface, const char *method) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+        if (sd_bus_message_new_method_call(bus, &m, HA_BUS_NAME, HA_OBJECT, interface, method) < 0 ||
+            sd_bus_message_set_auto_start(m, false) < 0)
+                return NULL;
+        return TAKE_PTR(m);
+}
+
+/* The service answers from what it has heard last. A frozen ConfD says nothing any more, so it is asked for itself. */
+static bool is_silent(sd_bus *bus, uint64_t deadline) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = method_call(bus, HA_INTERFACE, "Status");
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        uint64_t now = now_monotonic();
+        int r;
+
+        if (!m || now >= deadline)
+                return false;
+        r = sd_bus_call(bus, m, deadline - now, &error, NULL);
+        return r == -ETIMEDOUT || sd_bus_error_has_name(&error, HA_ERROR_PREFIX "Timeout");
+}
+
+static int ask(const struct settings *s, uint64_t deadline, struct node_view *ret, bool *ret_silent) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_picture_ struct picture picture = {};
@@ -19,19 +42,21 @@ static int ask(const struct settings *s, uint64_t deadline, struct node_view *re
         if (now >= deadline)
                 return -ETIMEDOUT;
         r = sd_bus_open_system(&bus);
-        if (r >= 0)
-                r = sd_bus_message_new_method_call(bus, &m, HA_BUS_NAME, HA_OBJECT, "org.freedesktop.DBus.Properties", "GetAll");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", HA_INTERFACE);
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(m, false);
+        if (r < 0)
+                return r;
+        m = method_call(bus, "org.freedesktop.DBus.Properties", "GetAll");
+        if (!m)
+                return -ENOMEM;
+        r = sd_bus_message_append(m, "s", HA_INTERFACE);
         if (r >= 0)
                 r = sd_bus_call(bus, m, deadline - now, NULL, &reply);
         if (r >= 0)
                 r = picture_read(&picture, reply);
-        if (r >= 0)
-                *ret = view_of(&picture, s);
-        return r;
+        if (r < 0)
+                return r;
+        *ret = view_of(&picture, s);
+        *ret_silent = ret->connected && is_silent(bus, deadline);
+        return 0;
 }
 
 static int answer(bool fit, const char *why) {
@@ -55,8 +80,11 @@ int check_run(const struct settings *s, const char *directory) {
                 return answer(false, "the wishes cannot be read; does confd-ha-keepalived.service run?");
         for (;;) {
                 struct node_view v = {};
+                bool silent = false;
 
-                r = ask(s, deadline, &v);
+                r = ask(s, deadline, &v, &silent);
+                if (silent)
+                        return answer(false, "ConfD does not answer");
                 if (r >= 0 && v.connected && v.state != STATE_UNKNOWN) {
                         if (w.role == WISH_MASTER && v.state == STATE_MASTER)
                                 return answer(true, "master, as keepalived wishes");
@@ -72,4 +100,14 @@ int check_run(const struct settings *s, const char *directory) {
                         return answer(false, r < 0 ? "the service org.confd.HA does not answer" : "no connection to ConfD");
                 (void) usleep(PAUSE_USEC);
         }
+}
+
+int alive_run(const struct settings *s) {
+        struct node_view v = {};
+        bool silent = false;
+
+        /* What is not there, or restarts, holds nobody up: its connections have ended. */
+        if (ask(s, usec_add(now_monotonic(), CHECK_USEC), &v, &silent) < 0 || !v.connected)
+                return answer(true, "ConfD is not there, and nobody waits for it");
+        return silent ? answer(false, "ConfD does not answer") : answer(true, "ConfD answers");
 }

@@ -15,10 +15,10 @@
 
 static void help(void) {
         printf("confd-ha-keepalived [OPTIONS] INSTANCE|GROUP NAME STATE [PRIORITY]\n"
-               "confd-ha-keepalived [OPTIONS] worker | check\n"
+               "confd-ha-keepalived [OPTIONS] worker | check | alive\n"
                "\n"
                "ConfD's high availability under keepalived: its notify program, the worker that does what the\n"
-               "notifications wish, and the track script.\n"
+               "notifications wish, and the track scripts.\n"
                "\n"
                "  --config=FILE      read this file (and FILE.d/*.conf) instead of %s\n"
                "  --directory=DIR    where the wishes are kept, instead of %s\n"
@@ -136,8 +136,9 @@ int program_run(int argc, char **argv) {
                 return r < 0 ? EX_USAGE : EXIT_SUCCESS;
         argc -= optind;
         argv += optind;
-        if (!(argc == 1 && (streq(argv[0], "worker") || streq(argv[0], "check"))) && argc != 3 && argc != 4) {
-                fprintf(stderr, "confd-ha-keepalived: worker, check, or what keepalived tells; try --help.\n");
+        if (!(argc == 1 && (streq(argv[0], "worker") || streq(argv[0], "check") || streq(argv[0], "alive"))) && argc != 3 &&
+            argc != 4) {
+                fprintf(stderr, "confd-ha-keepalived: worker, check, alive, or what keepalived tells; try --help.\n");
                 return EX_USAGE;
         }
         r = settings_load(&settings, config, &error);
@@ -147,5 +148,7 @@ int program_run(int argc, char **argv) {
         }
         if (argc >= 3)
                 return notify(&settings, directory, argv[1], argv[2]);
+        if (streq(argv[0], "alive"))
+                return alive_run(&settings);
         return streq(argv[0], "check") ? check_run(&settings, directory) : work(&settings, directory);
 }

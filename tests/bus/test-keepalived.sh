@@ -136,6 +136,20 @@ set_property State s master
 set_property InSync b true
 forget
 
+# What the service heard last is no sign of life: a frozen ConfD says nothing any more.
+ok "a ConfD that answers is alive" keepalived alive
+mock Hang s Status
+fails "a master that does not answer is not fit" 1 "does not answer" keepalived check
+fails "and not alive" 1 "does not answer" keepalived alive
+mock Fail sss Status org.confd.HA.Error.Timeout "no answer"
+fails "nor is one of which the service says so" 1 "does not answer" keepalived alive
+set_property Connected b false
+ok "one that is not there holds nobody up" keepalived alive
+set_property Connected b true
+succeed Status
+ok "who answers again is fit" keepalived check
+forget
+
 for state in STOP FAULT BACKUP; do
         wish $state
         eventually "$state ends the master's role" called BeNone
