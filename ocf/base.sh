@@ -86,9 +86,28 @@ marker_write() { # of the variables; a rename, so that readers without the lock 
 }
 
 # Nobody holds it for longer than a bounded order takes; an action does not fail for want of it.
+locked=''
 lock() {
+    locked=yes
     exec 9>>"$MARKER.lock"
     flock -w 4 9 || say warning "$ACTION: another action holds the lock for long; going on without it"
 }
 
-unlock() { exec 9>&-; }
+unlock() {
+    locked=''
+    exec 9>&-
+}
+
+# note NAME=VALUE...: into the marker as it is now, for an action may have changed it since it was read. 1, and nothing is written, if
+# the role is another one by then: a look that was under way would give a role back that was just given up.
+note() {
+    local was=$role had=$locked assignment rc=1
+    [ -n "$had" ] || lock
+    if marker_read && [ "$role" = "$was" ]; then
+        for assignment; do eval "${assignment%%=*}=\${assignment#*=}"; done
+        marker_write
+        rc=0
+    fi
+    [ -n "$had" ] || unlock
+    return $rc
+}

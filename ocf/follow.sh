@@ -135,7 +135,7 @@ offer_itself() {
     "$SCORE_MASTER" | "$SCORE_IN_SYNC" | "$SCORE_LOST_ROLE") return 0 ;;
     esac
     [ "$value" = "$score" ] && [ "$before" = "$cold" ] && return 0
-    marker_write
+    note "cold=$cold" || return 0
     set_score "$score"
     say notice "$ACTION: nobody is master; $score_why"
 }

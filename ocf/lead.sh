@@ -109,10 +109,7 @@ restore() {
 # Promoted, and ConfD has no role any more, or is not there. One that is expected back in a moment is waited for.
 look_at_lost_role() { # there|away
     now
-    [ -n "$gone" ] || {
-        gone=$cs
-        marker_write
-    }
+    [ -n "$gone" ] || note "gone=$cs" || return $AGAIN
     if [ "$1" = there ]; then
         restore && {
             ask && [ "$state" = master ] && look_at_slaves

@@ -316,6 +316,26 @@ meta_data_is_valid() {
     xmllint --noout --relaxng /usr/share/resource-agents/metadata.rng "$MACHINES/meta-data.xml"
 }
 
+# A look and an action may come together: in each of these the action has changed the role while the look asks ConfD, and the look has to
+# leave it so. Of an instance of its own, with the watch out of the way.
+a_look_leaves_what_an_action_did() {
+    local before after
+    machine n1 systemctl stop confd-ha-pacemaker-watch.service
+    for before in promoted started; do
+        after=started
+        [ $before = promoted ] || after=promoted
+        machine n1 bash -ec '
+            rm -rf /run/look-lib && cp -r /usr/lib/ocf/lib/confd-ha /run/look-lib
+            echo "ask() { sed -i s/^role=.*/role='$after'/ \$MARKER; state=none slaves= absent=; }" >>/run/look-lib/lead.sh
+            printf "node=n1\nrole='$before'\nconfd_unit=confd-ha-node.service\naddress=\ntimeout=5\n" >/run/resource-agents/confd-ha-other'
+        agent CONFD_HA_LIB=/run/look-lib $AGENT look || true
+        machine n1 cat /run/resource-agents/confd-ha-other
+        machine n1 grep -qx "role=$after" /run/resource-agents/confd-ha-other
+    done
+    machine n1 sh -c 'rm -r /run/look-lib /run/resource-agents/confd-ha-other*'
+    machine n1 systemctl start confd-ha-pacemaker-watch.service
+}
+
 # status ACTION WANTED [SETTING...]: the exit status that the cluster goes by
 status() {
     local action=$1 wanted=$2 got=0
