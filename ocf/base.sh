@@ -56,7 +56,7 @@ finish() { # STATUS [STATE-REACHED]
 # ---- the marker, and the lock of those who change ConfD's role ----
 
 marker_read() { # 1 without one
-    role='' lost='' gone='' restored='' unfollowed='' cold='' frozen='' process='' quick=''
+    role='' lost='' gone='' restored='' unfollowed='' cold='' frozen='' process='' quick='' since=0
     [ -e "$MARKER" ] || return 1
     local key value
     while IFS='=' read -r key value; do
@@ -71,6 +71,7 @@ marker_read() { # 1 without one
         frozen) frozen=$value ;;
         process) process=$value ;;
         quick) quick=$value ;;
+        since) since=$value ;;
         confd_unit) [ "$ACTION" != look ] || OCF_RESKEY_confd_unit=$value ;;
         address) [ "$ACTION" != look ] || OCF_RESKEY_address=$value ;;
         timeout) [ "$ACTION" != look ] || OCF_RESKEY_timeout=$value ;;
@@ -80,7 +81,7 @@ marker_read() { # 1 without one
 
 marker_write() { # of the variables; a rename, so that readers without the lock see a whole one
     printf '%s\n' "node=$NODE" "role=$role" "lost=$lost" "gone=$gone" "restored=$restored" "unfollowed=$unfollowed" \
-        "cold=$cold" "frozen=$frozen" "process=$process" "quick=$quick" \
+        "cold=$cold" "frozen=$frozen" "process=$process" "quick=$quick" "since=$since" \
         "confd_unit=$OCF_RESKEY_confd_unit" "address=$OCF_RESKEY_address" "timeout=$OCF_RESKEY_timeout" \
         >"$MARKER.$$" && mv -f "$MARKER.$$" "$MARKER"
 }

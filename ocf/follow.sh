@@ -4,13 +4,30 @@
 
 # ---- what slaves do ----
 
-# Tells the master by this node's attribute whether its data is in place.
+# Tells the master by this node's attribute whether its data is in place. A slave that lost its master says nothing: each change of
+# an attribute stops the transition that is to promote somebody, and a master lists it only when it follows again, before which it
+# says "no".
 tell_sync() {
     local now_in=no
     [ "$in_sync" = yes ] && [ "$state" != master ] && [ -n "$master_id" ] && now_in=$master_id
+    [ "$state" = none ] && [ "$synchronizing" = no ] && [ "$last_how" = master-lost ] && return 0
     attributes "$ATTR_SYNC"
     attribute_of "$NODE"
     [ "$value" = "$now_in" ] || set_attribute "$ATTR_SYNC" "$now_in"
+}
+
+# Before a be-slave: not in sync with its master, if it was that before. Returns when all have it, as far as this node can tell.
+tell_not_in_sync() {
+    local tries=0
+    attributes "$ATTR_SYNC"
+    attribute_of "$NODE"
+    [ "$value" = "$promoted" ] || return 0
+    set_attribute "$ATTR_SYNC" no
+    while [ "$value" = "$promoted" ] && [ $tries -lt 10 ]; do
+        tries=$((tries + 1))
+        attributes "$ATTR_SYNC"
+        attribute_of "$NODE"
+    done
 }
 
 # Whether this node has to wait before it follows: it lost $promoted, and may be the one to take over from it. A be-slave would
@@ -44,6 +61,7 @@ follow() {
         ask_transaction
         say warning "$ACTION: this node was master last, up to transaction $transaction; whatever $promoted does not have of it is replaced now"
     fi
+    tell_not_in_sync
     order be-slave "$NODE" "$promoted" "$address" --no-wait
     rc=$?
     [ "$ACTION" != look ] && [ "$ACTION" != notify ] || unlock

@@ -25,6 +25,11 @@ look_at_slaves() { # nodes that count as gone
     }
     ask_scores
     attributes "$ATTR_SYNC"
+    # What it said as a slave. Not before all is calm: each change of an attribute stops a transition.
+    [ "$ACTION" != monitor ] || {
+        attribute_of "$NODE"
+        [ "$value" = no ] || set_attribute "$ATTR_SYNC" no
+    }
     for n in $slaves; do
         attribute_of "$n"
         if ! is_in "$n" "$members" || is_in "$n" "$away"; then
@@ -181,6 +186,8 @@ look() {
     if [ "$role" = promoted ]; then
         case $rc-$state-$absent in
         0-master-*)
+            now
+            [ $((cs - since)) -ge $SETTLE_CS ] || exit $LATER
             know_process
             look_at_slaves
             exit
@@ -209,6 +216,7 @@ look() {
         offer_itself
         exit $AGAIN # no event tells of a master elsewhere
     fi
+    may_take_over && exit $LATER # a notification tells of who becomes master
     follow || exit $AGAIN
     follows && [ "$in_sync" = yes ] || exit $AGAIN
     exit 0
