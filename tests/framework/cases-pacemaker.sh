@@ -104,6 +104,16 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     echo "a promotable dummy: $what | $(silence dummy "$t")" | tee -a "$MACHINES/times"
 }
 
+# Debian's judge of agents, on a machine where the cluster has nothing to do with ConfD any more.
+ocf_tester_passes() {
+    wait_settled 60 $NODES
+    crm --wait resource stop vip
+    crm --wait resource stop confd-clone
+    # It runs the agent as a resource of its own, which has no set yet: the administrator says whose data counts.
+    machine n1 crm_attribute -t crm_config -s confd-ha -n confd-ha-trust-tested -v n1
+    MACHINE_TIMEOUT=120 machine n1 ocf-tester -n tested -o confd_unit=confd-ha-node.service $AGENT
+}
+
 # An inhibitor is for people; the cluster goes on.
 is_inhibited() { property "$1" Inhibitors | grep -q backup; }
 move_to_inhibited() {
