@@ -66,16 +66,42 @@ nothing() { :; }
 power_off_first() { machine_power_off "$1"; }
 power_on_first() { machine_power_on "$1"; }
 # The same faults with a promotable resource that does nothing: what the framework alone needs. Before ConfD's is configured, so that
-# neither waits for the other.
+# neither waits for the other. ROUNDS: how often each.
 times_of_a_dummy() {
-    local fault
+    local fault round
     configure_dummy
     wait_for 60 dummy_settled
-    for fault in "power-off of the master:power_off_first:power_on_first" "standby of the master:standby_first:online_first" \
+    for round in $(seq "${ROUNDS:-1}"); do for fault in "power-off of the master:power_off_first:power_on_first" "standby of the master:standby_first:online_first" \
         "move:move_dummy:clear_dummy" "partition of the master, with carrier:silence_first:unsilence"; do
         time_of_a_dummy "$fault"
-    done
+    done; done
     remove_dummy
+}
+
+# ROUNDS of the faults whose times are in the documents, one after the other, so that all of them see the machine as it is; and in an
+# order that has no node lose its ConfD twice in a minute, for then another one takes over.
+times_of_confd() {
+    local round
+    for round in $(seq "$ROUNDS"); do
+        fault "t$round-off" "power-off of the master" power_off_first power_on_first
+        fault "t$round-kill" "kill of ConfD at the master" kill_first nothing
+        fault "t$round-standby" "standby of the master" standby_first online_first
+        fault "t$round-freezes" "freeze of ConfD at a slave" freeze_second thaw_second
+        fault "t$round-move" "move" move_to_second clear_moves
+        fault "t$round-freeze" "freeze of ConfD at the master" freeze_first thaw_first
+        fault "t$round-silence" "partition of the master, with carrier" --but-loser silence_first unsilence
+        fault "t$round-kills" "kill of ConfD at a slave" kill_second nothing
+        fault "t$round-offs" "power-off of a slave" power_off_second power_on_second
+    done
+}
+
+# "WHAT | SECONDS" on standard input: for each the median, the least and the most, and how many.
+medians() {
+    sort -t '|' -k1,1 -k2,2n | awk -F ' *[|] *' '
+        function tell() { if (n) printf "%s | median %.2f | %.2f to %.2f | n=%d\n", what, (v[int((n + 1) / 2)] + v[int((n + 2) / 2)]) / 2, v[1], v[n], n }
+        $1 != what { tell(); what = $1; n = 0 }
+        { v[++n] = $2 }
+        END { tell() }'
 }
 
 dummy_holder() { vip_holders $NODES | sed 's/ $//'; }
@@ -90,18 +116,16 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     wait_for 60 dummy_settled
     holder=$(dummy_holder)
     other=$(first $(others "$holder"))
-    writers=()
-    trap stop_writers EXIT
-    writer dummy "$(vip)" 0.5
-    wait_for 20 answered_since dummy 0
+    start_writers dummy
+    wait_for 20 answered_since dummy-vip 0
     t=$(now_s)
     $break "$holder" "$other"
     wait_for 60 dummy_elsewhere "$holder"
-    wait_for 20 answered_since dummy "$(now_s)"
+    wait_for 20 answered_since dummy-vip "$(now_s)"
     $mend "$holder" "$other"
     wait_for 60 dummy_settled
     stop_writers
-    echo "a promotable dummy: $what | $(silence dummy "$t")" | tee -a "$MACHINES/times"
+    echo "a promotable dummy: $what | $(silence dummy-vip "$t")" | tee -a "$MACHINES/times"
 }
 
 # Debian's judge of agents, on a machine where the cluster has nothing to do with ConfD any more.
