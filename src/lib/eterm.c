@@ -440,6 +440,11 @@ int eterm_tuple_of(struct eterm *c, size_t arity) {
         size_t n;
         int r;
 
+        /* As nearly all are written; its elements have a byte each at least. */
+        if (left(c) >= 2 && c->p[0] == ETERM_SMALL_TUPLE && c->p[1] == arity && arity <= left(c) - 2) {
+                c->p += 2;
+                return 0;
+        }
         r = eterm_tuple(&t, &n);
         if (r < 0)
                 return r;
