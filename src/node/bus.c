@@ -25,6 +25,7 @@ struct node_bus {
         sd_event_source *reconnect;
         sd_event_source *emit;
         sd_event_source *emit_again;
+        uint64_t emitted; /* when what has changed was told last */
         sd_event_source *patience; /* of the start, with a bus that does not answer */
         bool started; /* it has been told what came of the start */
         bool refused; /* the name, when we came back */
@@ -426,13 +427,24 @@ static int on_emit_again(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+static bool emit_later(struct node_bus *b, uint64_t when) {
+        return sd_event_source_get_enabled(b->emit_again, NULL) > 0 ||
+               (sd_event_source_set_time(b->emit_again, when) >= 0 && sd_event_source_set_enabled(b->emit_again, SD_EVENT_ONESHOT) >= 0);
+}
+
 /* A bus that takes nothing is told later, of what is so then: word of each commit would fill the memory. */
 static bool must_wait(struct node_bus *b) {
         uint64_t queued = 0;
 
         return b->bus && sd_bus_get_n_queued_write(b->bus, &queued) >= 0 && queued >= BUS_EMIT_QUEUED_MAX &&
-               sd_event_source_set_time_relative(b->emit_again, BUS_EMIT_AGAIN_USEC) >= 0 &&
-               sd_event_source_set_enabled(b->emit_again, SD_EVENT_ONESHOT) >= 0;
+               emit_later(b, now_monotonic() + BUS_EMIT_AGAIN_USEC);
+}
+
+/* Many commits share their word: a message for each would cost the bus as much as the commit's own. Who is given another role, or
+ * is behind a commit that came alone, is told at once. */
+static bool may_wait(struct node_bus *b, const char *state, unsigned phase, bool joining) {
+        return b->state && streq(b->state, state) && b->phase == phase && b->joining == joining &&
+               now_monotonic() < b->emitted + BUS_EMIT_DATA_USEC && emit_later(b, b->emitted + BUS_EMIT_DATA_USEC);
 }
 
 static int on_emit(sd_event_source *source, void *userdata) {
@@ -445,8 +457,9 @@ static int on_emit(sd_event_source *source, void *userdata) {
         char *names[6];
         size_t n = 0;
 
-        if (must_wait(b))
+        if (must_wait(b) || may_wait(b, state, phase, joining))
                 return 0;
+        b->emitted = now_monotonic();
         if (!b->state || !streq(b->state, state))
                 names[n++] = (char *) "State";
         if (!b->transaction_id || !streq(b->transaction_id, transaction_id))

@@ -17,6 +17,7 @@ enum {
         BUS_PATIENCE_SEC = 5,    /* how long the start waits for the name */
         BUS_EMIT_QUEUED_MAX = 64, /* messages on their way; with more, PropertiesChanged waits */
         BUS_EMIT_AGAIN_USEC = 100000,
+        BUS_EMIT_DATA_USEC = 10000, /* word of commits goes out no more often than that */
 };
 
 struct node_bus;
