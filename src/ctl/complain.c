@@ -45,7 +45,7 @@ void complain(struct ctl *c, const char *name, const char *advice, const char *f
                 words = NULL;
         va_end(ap);
         print_words(words, c->quiet ? NULL : advice);
-        complain_json(c, name, words, advice ?: streq(name, CTL_ERROR_USAGE) ? CTL_ADVICE_USAGE : NULL);
+        complain_json(c, name, words, advice ?: (streq(name, CTL_ERROR_USAGE) ? CTL_ADVICE_USAGE : NULL));
 }
 
 void complain_words(const char *advice, const char *format, ...) {

@@ -37,8 +37,13 @@ int ctl_main(int argc, char **argv) {
         if (r < 0)
                 fprintf(stderr, CTL_ADVICE_USAGE "\n");
         if (r <= 0) {
+                bool written;
+
                 pager_close(&c);
-                return all_written() || r < 0 ? r < 0 ? CTL_USAGE : CTL_DONE : CTL_FAILED;
+                written = all_written();
+                if (r < 0)
+                        return CTL_USAGE;
+                return written ? CTL_DONE : CTL_FAILED;
         }
         if (!c.timeout_given)
                 c.timeout = v->flags & MAY_BE_ENDLESS ? USEC_INFINITY
