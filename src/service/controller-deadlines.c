@@ -19,6 +19,7 @@ static bool is_idle(const struct controller *c) {
 void controller_use_next_config(struct controller *c) {
         struct config *old = c->config;
         bool reconnect = !config_connection_equal(old, c->next_config);
+        struct waiter *w;
         int r;
 
         c->config = c->next_config;
@@ -26,7 +27,7 @@ void controller_use_next_config(struct controller *c) {
         if (reconnect) {
                 c->query.in_flight = false;
                 /* Who waits for a question that is lost waits for the next. */
-                for (struct waiter *w = c->waiters; w; w = w->next)
+                TAILQ_FOREACH(w, &c->waiters, waiters)
                         w->query = c->query.id + 1;
                 if (orders_is_judged(&c->orders, c->query.id + 1))
                         c->orders.queue->accept_query = 0;
@@ -72,8 +73,8 @@ static uint64_t earliest(const struct controller *c) {
         t = MIN(t, orders_deadline(&c->orders));
         if (c->orders.queue && (!connected || c->orders.queue->awaits_disk || orders_is_judged(&c->orders, UINT64_MAX)))
                 t = MIN(t, c->orders.queue->deadline);
-        if (c->waiters)
-                t = MIN(t, c->waiters->deadline);
+        if (!TAILQ_EMPTY(&c->waiters))
+                t = MIN(t, TAILQ_FIRST(&c->waiters)->deadline);
         if (connected && !c->query.in_flight)
                 t = MIN(t, c->query.wanted_at);
         if (is_polling(c))
@@ -118,7 +119,7 @@ static void check_waiting(struct controller *c, uint64_t now) {
                         controller_finish(c, c->orders.queue, 0, failure_copy(&f));
                 controller_settle(c, 0);
         }
-        while (c->waiters && c->waiters->deadline <= now) {
+        for (struct waiter *first; (first = TAILQ_FIRST(&c->waiters)) && first->deadline <= now;) {
                 struct waiter *w = controller_take_waiter(c);
 
                 w->done(w->userdata, &f, HA_STATE_UNKNOWN, NULL);

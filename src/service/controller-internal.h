@@ -8,11 +8,13 @@
  *      controller-gap.c        what becomes of a BeSlave while nobody is there */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "service/controller.h"
 #include "service/link.h"
 
 struct waiter {
-        struct waiter *next;
+        TAILQ_ENTRY(waiter) waiters;
         uint64_t query;   /* the question whose reply it waits for */
         uint64_t attempt; /* the attempts to connect that had begun when it came */
         uint64_t deadline;
@@ -52,7 +54,7 @@ struct controller {
         bool held;             /* what has changed is still to be told, and replies wait for it */
         bool status_refused;   /* ConfD answered the last question with an error */
 
-        struct waiter *waiters, *waiters_tail;
+        TAILQ_HEAD(, waiter) waiters; /* in the order in which they came */
         size_t n_waiters;
         bool ending;
 };
@@ -82,7 +84,7 @@ void controller_settle(struct controller *c, uint64_t covers);
 /* What a caller hears who finds no connection. */
 struct failure controller_not_connected(struct controller *c);
 
-/* Takes the first waiter out of the list; and answers all who wait for questions up to this one. */
+/* Takes the first waiter, which there is, out of the list; and answers all who wait for questions up to this one. */
 struct waiter *controller_take_waiter(struct controller *c);
 void controller_answer_waiters(struct controller *c, uint64_t query, const struct failure *failure, enum ha_state state,
                                const struct node_list *nodes);

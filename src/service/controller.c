@@ -82,6 +82,7 @@ void controller_reply_finished(struct controller *c, uint64_t covers) {
 void controller_told(struct controller *c) {
         const struct failure none = FAILURE_NONE;
         struct order *b = c->orders.following;
+        const struct waiter *first;
 
         c->held = false;
         controller_publish(c);
@@ -89,7 +90,8 @@ void controller_told(struct controller *c) {
                 order_reply(b, &none, /* accepted_only= */ true);
         controller_reply_finished(c, 0);
         /* Those whose answer came meanwhile. */
-        if (!c->held && c->waiters && c->waiters->query > c->query.id && c->query.wanted_at == USEC_INFINITY)
+        first = TAILQ_FIRST(&c->waiters);
+        if (!c->held && first && first->query > c->query.id && c->query.wanted_at == USEC_INFINITY)
                 c->wanted = true;
         controller_pump(c);
 }
@@ -139,11 +141,9 @@ struct failure controller_not_connected(struct controller *c) {
 /* ---- who waits for a status ---- */
 
 struct waiter *controller_take_waiter(struct controller *c) {
-        struct waiter *w = c->waiters;
+        struct waiter *w = TAILQ_FIRST(&c->waiters);
 
-        c->waiters = w->next;
-        if (!c->waiters)
-                c->waiters_tail = NULL;
+        TAILQ_REMOVE(&c->waiters, w, waiters);
         c->n_waiters--;
         return w;
 }
@@ -152,12 +152,17 @@ void controller_answer_waiters(struct controller *c, uint64_t query, const struc
                            const struct node_list *nodes) {
         /* What it says is still to be told: the next question will, to them, too. */
         if (c->held && !failure_is_set(failure)) {
-                for (struct waiter *w = c->waiters; w && w->query <= query; w = w->next)
+                struct waiter *w;
+
+                TAILQ_FOREACH(w, &c->waiters, waiters) {
+                        if (w->query > query)
+                                break;
                         w->query = query + 1;
+                }
                 return;
         }
         /* Those who come while these are answered wait for a later question, behind them. */
-        while (c->waiters && c->waiters->query <= query) {
+        for (struct waiter *first; (first = TAILQ_FIRST(&c->waiters)) && first->query <= query;) {
                 struct waiter *w = controller_take_waiter(c);
 
                 w->done(w->userdata, failure, state, nodes);
@@ -166,7 +171,7 @@ void controller_answer_waiters(struct controller *c, uint64_t query, const struc
 }
 
 void controller_fail_waiters(struct controller *c, const struct failure *why, uint64_t attempt) {
-        while (c->waiters && c->waiters->attempt < attempt) {
+        for (struct waiter *first; (first = TAILQ_FIRST(&c->waiters)) && first->attempt < attempt;) {
                 struct waiter *w = controller_take_waiter(c);
 
                 w->done(w->userdata, why, HA_STATE_UNKNOWN, NULL);
@@ -275,11 +280,7 @@ void controller_status(struct controller *c, bool privileged, controller_status_
                 else
                         want_unprivileged(c);
         }
-        if (c->waiters_tail)
-                c->waiters_tail->next = w;
-        else
-                c->waiters = w;
-        c->waiters_tail = w;
+        TAILQ_INSERT_TAIL(&c->waiters, w, waiters);
         c->n_waiters++;
         controller_pump(c);
 }
@@ -313,6 +314,7 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
         c->state = state;
         c->handlers = handlers;
         c->userdata = userdata;
+        TAILQ_INIT(&c->waiters);
         c->query.wanted_at = c->armed = USEC_INFINITY;
         r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, controller_on_timer, c);
         if (r < 0)

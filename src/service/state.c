@@ -5,7 +5,7 @@
 #include "service/state-internal.h"
 
 struct outcome {
-        struct outcome *next;
+        TAILQ_ENTRY(outcome) outcomes;
         uint64_t stamp;
         bool beslave, refused;
         enum error_kind error_kind;
@@ -39,8 +39,8 @@ static struct outcome *outcome_free(struct outcome *o) {
 struct state *state_free(struct state *s) {
         if (!s)
                 return NULL;
-        for (struct outcome *o = s->outcomes, *next; o; o = next) {
-                next = o->next;
+        for (struct outcome *o; (o = TAILQ_FIRST(&s->outcomes));) {
+                TAILQ_REMOVE(&s->outcomes, o, outcomes);
                 outcome_free(o);
         }
         signal_list_done(&s->signals);
@@ -68,6 +68,7 @@ int state_new(struct state **ret, const char *confd_address, const char *node_id
 
         if (!s)
                 return -ENOMEM;
+        TAILQ_INIT(&s->outcomes);
         s->since = realtime;
         s->missed = true;
         s->gap = true;
@@ -225,7 +226,7 @@ void state_event(struct state *s, uint64_t stamp, enum signal_kind kind, const c
 }
 
 int state_outcome(struct state *s, uint64_t stamp, const struct order_outcome *outcome) {
-        struct outcome *o = calloc(1, sizeof(*o)), **end = &s->outcomes;
+        struct outcome *o = calloc(1, sizeof(*o));
 
         if (!o)
                 return -ENOMEM;
@@ -240,26 +241,21 @@ int state_outcome(struct state *s, uint64_t stamp, const struct order_outcome *o
                 outcome_free(o);
                 return -ENOMEM;
         }
-        while (*end)
-                end = &(*end)->next;
-        *end = o;
+        TAILQ_INSERT_TAIL(&s->outcomes, o, outcomes);
         return 0;
 }
 
 /* The outcomes that are covered take effect; their signals go to `results`. */
 static int apply_outcomes(struct state *s, uint64_t covers, struct signal_list *results, uint64_t realtime) {
-        struct outcome **p = &s->outcomes;
         int r = 0;
 
-        while (*p) {
-                struct outcome *o = *p;
+        for (struct outcome *o = TAILQ_FIRST(&s->outcomes), *next; o; o = next) {
                 struct signal g;
 
-                if (o->stamp > covers) {
-                        p = &o->next;
+                next = TAILQ_NEXT(o, outcomes);
+                if (o->stamp > covers)
                         continue;
-                }
-                *p = o->next;
+                TAILQ_REMOVE(&s->outcomes, o, outcomes);
                 if (o->error_name)
                         state_set_error(s, o->error_kind, o->error_name, o->error_message ?: "", realtime);
                 if (o->node_id && set_string(s, &s->node_id, o->node_id, CHANGED_NODE_ID) < 0)

@@ -11,6 +11,8 @@
  * has told already; it is swallowed, once, if it comes within STATE_LATE_USEC. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "basic/util.h"
 #include "service/nodes.h"
 #include "service/roles.h"
@@ -81,7 +83,7 @@ struct state {
         uint64_t gap_since;
         struct signal_list pending;
         unsigned group;
-        struct outcome *outcomes;
+        TAILQ_HEAD(, outcome) outcomes;
         bool missed;
         uint64_t missed_until;
         struct signal_list told; /* by difference; stamp is the time until which an event counts as late */
