@@ -85,7 +85,7 @@ is "every module in docs/architecture.md is there" "$(sed -n 's/^| \(`[^|]*\)|.*
 is "tests are named by sentences" "$(all '^tests/.*\.c$' | xargs grep -nE 'void test_[a-z0-9_]+\(void \*\*')" ""
 
 mkdir -p "$work/build/meson-logs"
-printf '%s\n' '{"name": "it", "stdout": "ok 1 - a\n", "stderr": "Traceback\n  in it\nOSError: No such device\n", "result": "ERROR", "returncode": 1}' \
+printf '%s\n' '{"name": "it", "stdout": "ok 1 - a\n", "stderr": "Traceback\n  in it\nOSError: No such device\n\n(test program exited with status code 1)\n", "result": "ERROR", "returncode": 1}' \
         >"$work/build/meson-logs/testlog.json"
 fails "a test program that broke off is told with its last words" 1 'it (error, exit status 1: OSError: No such device)' \
         tools/count-tests "$work/build"

@@ -21,12 +21,13 @@ import time
 import tty
 
 build = pathlib.Path(sys.argv[1])
-PROGRAMS = {name: str(build / path) for name, path in {
-    'confd-had': 'src/service/confd-had', 'confd-ha-node': 'src/node/confd-ha-node',
-    'confd-hactl': 'src/ctl/confd-hactl'}.items()}
 PATIENCE = 30
 work = pathlib.Path(tempfile.mkdtemp(prefix='confd-ha-test.'))
 atexit.register(shutil.rmtree, work, ignore_errors=True)
+# Copies: the build may be in a home or a builder's directory, where other users are not let in.
+PROGRAMS = {name: shutil.copy(build / path, work) for name, path in {
+    'confd-had': 'src/service/confd-had', 'confd-ha-node': 'src/node/confd-ha-node',
+    'confd-hactl': 'src/ctl/confd-hactl'}.items()}
 count = failed = 0
 
 
