@@ -128,6 +128,28 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     echo "a promotable dummy: $what | $(silence dummy-vip "$t")" | tee -a "$MACHINES/times"
 }
 
+# A slave's connection to a master that lives breaks, and before anybody has seen to it an administrator moves the role there: it has not
+# what was acknowledged since. Without the watch there is time for it.
+break_link_and_move() { # MASTER SLAVE
+    local n
+    for n in $NODES; do machine "$n" systemctl stop confd-ha-pacemaker-watch.service; done
+    ip netns exec "$machine_tag-$2" nft -f - <<'END'
+table inet broken { chain in { type filter hook input priority 0; tcp sport 4570 tcp flags & rst == 0 reject with tcp reset; }
+chain out { type filter hook output priority 0; tcp dport 4570 tcp flags & rst == 0 reject with tcp reset; }; }
+END
+    wait_for 30 is_role "$2" none
+    wait_for 30 acknowledged_since "$name-vip" "$(now_s)"
+    move_to_second "$@"
+}
+mend_link() {
+    local n
+    ip netns exec "$machine_tag-$2" nft delete table inet broken
+    for n in $NODES; do machine "$n" systemctl start confd-ha-pacemaker-watch.service; done
+    # Whose promotion was refused may be told so by the cluster for a while.
+    machine "$1" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1
+    clear_moves "$1"
+}
+
 # Debian's judge of agents, on a machine where the cluster has nothing to do with ConfD any more.
 ocf_tester_passes() {
     wait_settled 60 $NODES
