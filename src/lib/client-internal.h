@@ -2,6 +2,8 @@
 /* The non-blocking client inside: the struct, and what its two halves (states and orders; bytes) ask of each other. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include <confd_ha_client.h>
 
 #include "basic/buffer.h"
@@ -21,7 +23,7 @@ enum {
 };
 
 struct pending_order {
-        struct pending_order *next;
+        TAILQ_ENTRY(pending_order) queue;
         struct order order;   /* its pointers are not kept */
         uint64_t begin, end;  /* its bytes, counted since the connection was made */
         uint64_t deadline;
@@ -29,9 +31,10 @@ struct pending_order {
         void *userdata;
 };
 
+TAILQ_HEAD(pending_orders, pending_order);
+
 struct order_queue {
-        struct pending_order *head;
-        struct pending_order **tail;
+        struct pending_orders list;
         unsigned n;
 };
 

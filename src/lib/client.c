@@ -40,30 +40,25 @@ static int duplicate(const void *p, size_t n, void **ret) {
 }
 
 static void queue_init(struct order_queue *q) {
-        *q = (struct order_queue) { .tail = &q->head };
+        *q = (struct order_queue) { .list = TAILQ_HEAD_INITIALIZER(q->list) };
 }
 
 static void queue_push(struct order_queue *q, struct pending_order *o) {
-        o->next = NULL;
-        *q->tail = o;
-        q->tail = &o->next;
+        TAILQ_INSERT_TAIL(&q->list, o, queue);
         q->n++;
 }
 
-static struct pending_order *queue_take(struct order_queue *q, struct pending_order **link) {
-        struct pending_order *o = *link;
-
-        *link = o->next;
-        if (q->tail == &o->next)
-                q->tail = link;
+static struct pending_order *queue_take(struct order_queue *q, struct pending_order *o) {
+        TAILQ_REMOVE(&q->list, o, queue);
         q->n--;
         return o;
 }
 
 static void queue_move(struct order_queue *to, struct order_queue *from) {
         queue_init(to);
-        while (from->head)
-                queue_push(to, queue_take(from, &from->head));
+        TAILQ_CONCAT(&to->list, &from->list, queue);
+        to->n = from->n;
+        from->n = 0;
 }
 
 static void enter(struct confd_ha_client *c) {
@@ -103,8 +98,8 @@ static void drain(struct confd_ha_client *c) {
 
                         c->connect_cb = NULL;
                         cb(c, c->ending, c->connect_userdata);
-                } else if (c->ending_orders.head) {
-                        struct pending_order *o = queue_take(&c->ending_orders, &c->ending_orders.head);
+                } else if (!TAILQ_EMPTY(&c->ending_orders.list)) {
+                        struct pending_order *o = queue_take(&c->ending_orders, TAILQ_FIRST(&c->ending_orders.list));
                         struct confd_ha_result result;
 
                         /* UINT64_MAX marks the orders that were in time when another one was not. */
@@ -126,6 +121,7 @@ static void drain(struct confd_ha_client *c) {
 static void end(struct confd_ha_client *c, int error, int code, const char *message) {
         struct confd_ha_result result = { .error = error, .confd_code = code }, others;
         char text[CLIENT_MESSAGE_MAX], others_text[CLIENT_MESSAGE_MAX];
+        struct pending_order *o;
         uint64_t t = now_monotonic();
 
         enter(c);
@@ -136,7 +132,7 @@ static void end(struct confd_ha_client *c, int error, int code, const char *mess
         others = (struct confd_ha_result) { .error = -ECONNRESET, .confd_code = CONFD_ERR_EOF, .message = others_text };
         snprintf(others_text, sizeof(others_text), "ConfD at %s: the connection was ended, since another order timed out",
                  c->peer);
-        for (struct pending_order *o = c->orders.head; o; o = o->next) {
+        TAILQ_FOREACH(o, &c->orders.list, queue) {
                 if (error == -ETIMEDOUT && o->deadline > t)
                         o->end = UINT64_MAX;
                 if (o->begin >= c->sent)
@@ -166,16 +162,17 @@ void client_connected(struct confd_ha_client *c) {
 }
 
 /* The oldest order that waits for a reply; replies come in the order of the orders. */
-static struct pending_order **first_waiting(struct confd_ha_client *c) {
-        struct pending_order **link = &c->orders.head;
+static struct pending_order *first_waiting(struct confd_ha_client *c) {
+        struct pending_order *o;
 
-        while (*link && !order_has_reply(&(*link)->order))
-                link = &(*link)->next;
-        return *link ? link : NULL;
+        TAILQ_FOREACH(o, &c->orders.list, queue)
+                if (order_has_reply(&o->order))
+                        return o;
+        return NULL;
 }
 
 static int handle_reply(struct confd_ha_client *c, const void *body, size_t size, char *message, size_t message_size) {
-        struct pending_order **link = first_waiting(c), *o;
+        struct pending_order *o = first_waiting(c);
         struct confd_ha_status_reply status;
         struct confd_ha_result result;
         char text[CLIENT_MESSAGE_MAX];
@@ -183,17 +180,17 @@ static int handle_reply(struct confd_ha_client *c, const void *body, size_t size
         bool wants_status;
         int r;
 
-        if (!link || (*link)->end > c->sent) {
+        if (!o || o->end > c->sent) {
                 snprintf(message, message_size, "the server sent a reply that no order waits for");
                 return -EPROTO;
         }
-        wants_status = (*link)->order.type == HA_ORDER_STATUS;
+        wants_status = o->order.type == HA_ORDER_STATUS;
         r = wants_status ? reply_parse_status(body, size, &reply, c->nodes) : reply_parse(body, size, &reply);
         if (r < 0) {
-                snprintf(message, message_size, "the reply to %s is not as the protocol says", order_name((*link)->order.type));
+                snprintf(message, message_size, "the reply to %s is not as the protocol says", order_name(o->order.type));
                 return r;
         }
-        o = queue_take(&c->orders, link);
+        (void) queue_take(&c->orders, o);
         if (reply.code != CONFD_OK) {
                 reply_describe(&reply, text, sizeof(text));
                 result = (struct confd_ha_result) {
@@ -254,44 +251,43 @@ static bool order_is_through(const struct confd_ha_client *c, const struct pendi
         return !order_has_reply(&o->order) && o->end <= c->sent;
 }
 
+static struct pending_order *first_through(const struct confd_ha_client *c) {
+        struct pending_order *o;
+
+        TAILQ_FOREACH(o, &c->orders.list, queue)
+                if (order_is_through(c, o))
+                        return o;
+        return NULL;
+}
+
 /* Orders without reply are done when the system has all of their bytes. */
 static void complete_sent(struct confd_ha_client *c) {
         unsigned long generation = c->generation;
+        struct pending_order *o;
 
-        for (struct pending_order **link = &c->orders.head; *link;) {
-                if (!order_is_through(c, *link)) {
-                        link = &(*link)->next;
-                        continue;
-                }
-                call_order(c, queue_take(&c->orders, link), &success, NULL);
-                if (c->generation != generation)
-                        return;
-                link = &c->orders.head; /* the callback may have changed anything */
-        }
-}
-
-static bool some_order_is_through(const struct confd_ha_client *c) {
-        for (const struct pending_order *o = c->orders.head; o; o = o->next)
-                if (order_is_through(c, o))
-                        return true;
-        return false;
+        /* From the front each time: the callback may have changed anything. */
+        while (c->generation == generation && (o = first_through(c)))
+                call_order(c, queue_take(&c->orders, o), &success, NULL);
 }
 
 static uint64_t first_deadline(const struct confd_ha_client *c) {
+        const struct pending_order *o;
         uint64_t t = c->connect_deadline;
 
         if (c->state == CLIENT_CONNECT_AGAIN)
                 t = MIN(t, c->retry_at);
-        for (const struct pending_order *o = c->orders.head; o; o = o->next)
+        TAILQ_FOREACH(o, &c->orders.list, queue)
                 t = MIN(t, o->deadline);
         return t;
 }
 
 /* A retry of connect(2) is no deadline that anybody can miss. */
 static bool deadline_passed(const struct confd_ha_client *c, uint64_t t) {
+        const struct pending_order *o;
+
         if (c->connect_deadline <= t)
                 return true;
-        for (const struct pending_order *o = c->orders.head; o; o = o->next)
+        TAILQ_FOREACH(o, &c->orders.list, queue)
                 if (o->deadline <= t)
                         return true;
         return false;
@@ -524,7 +520,7 @@ _public_ int confd_ha_client_get_events(const confd_ha_client *c) {
 _public_ uint64_t confd_ha_client_get_deadline(const confd_ha_client *c) {
         if (c->state == CLIENT_CLOSED)
                 return CONFD_HA_CLIENT_NO_DEADLINE;
-        return client_has_buffered_work(c) || some_order_is_through(c) ? 0 : first_deadline(c);
+        return client_has_buffered_work(c) || first_through(c) ? 0 : first_deadline(c);
 }
 
 _public_ int confd_ha_client_is_ready(const confd_ha_client *c) {

@@ -12,7 +12,7 @@ static bool is_idle(const struct controller *c) {
 
         /* A BeSlave that has lost its connection may need another to be heard of again. */
         if (o->following && !link_client(c->link))
-                return !o->in_flight && !o->passing && !o->finished;
+                return !o->in_flight && !o->passing && TAILQ_EMPTY(&o->finished);
         return !orders_under_way(o);
 }
 
@@ -30,7 +30,7 @@ void controller_use_next_config(struct controller *c) {
                 TAILQ_FOREACH(w, &c->waiters, waiters)
                         w->query = c->query.id + 1;
                 if (orders_is_judged(&c->orders, c->query.id + 1))
-                        c->orders.queue->accept_query = 0;
+                        orders_first(&c->orders)->accept_query = 0;
                 orders_events_lost(&c->orders, /* may_join= */ true);
                 state_events_down(c->state);
                 state_disconnected(c->state, orders_synchronizing(&c->orders, UINT64_MAX), now_realtime());
@@ -58,21 +58,22 @@ static bool is_polling(const struct controller *c) {
 static uint64_t question_deadline(const struct controller *c) {
         if (!c->query.in_flight)
                 return USEC_INFINITY;
-        if (c->orders.finished)
+        if (!TAILQ_EMPTY(&c->orders.finished))
                 return c->query.deadline;
         return link_is_polling(c->link) ? MAX(c->query.deadline, usec_add(c->poll_at, c->config->request_timeout)) : USEC_INFINITY;
 }
 
 static uint64_t earliest(const struct controller *c) {
-        uint64_t t = USEC_INFINITY;
+        const struct order *first = orders_first(&c->orders);
         bool connected = link_client(c->link);
+        uint64_t t = USEC_INFINITY;
 
         if (c->next_config && is_idle(c))
                 return 0;
         t = MIN(t, question_deadline(c));
         t = MIN(t, orders_deadline(&c->orders));
-        if (c->orders.queue && (!connected || c->orders.queue->awaits_disk || orders_is_judged(&c->orders, UINT64_MAX)))
-                t = MIN(t, c->orders.queue->deadline);
+        if (first && (!connected || first->awaits_disk || orders_is_judged(&c->orders, UINT64_MAX)))
+                t = MIN(t, first->deadline);
         if (!TAILQ_EMPTY(&c->waiters))
                 t = MIN(t, TAILQ_FIRST(&c->waiters)->deadline);
         if (connected && !c->query.in_flight)
@@ -114,9 +115,11 @@ static void check_waiting(struct controller *c, uint64_t now) {
                 f = failure_make(FAILURE_TIMEOUT, "ConfD answers nothing while it is told to be a slave and there is no event "
                                  "connection; try again when BeSlave is done");
         else {
+                struct order *first;
+
                 f = controller_not_connected(c);
-                while (c->orders.queue && c->orders.queue->deadline <= now)
-                        controller_finish(c, c->orders.queue, 0, failure_copy(&f));
+                while ((first = orders_first(&c->orders)) && first->deadline <= now)
+                        controller_finish(c, first, 0, failure_copy(&f));
                 controller_settle(c, 0);
         }
         for (struct waiter *first; (first = TAILQ_FIRST(&c->waiters)) && first->deadline <= now;) {
@@ -129,6 +132,7 @@ static void check_waiting(struct controller *c, uint64_t now) {
 
 static void check_deadlines(struct controller *c, uint64_t now) {
         struct orders *o = &c->orders;
+        struct order *first;
 
         check_waiting(c, now);
         if (o->in_flight && o->in_flight->deadline <= now) {
@@ -145,14 +149,15 @@ static void check_deadlines(struct controller *c, uint64_t now) {
                                                "the order may still take effect"));
                 controller_settle(c, 0);
         }
-        if (orders_is_judged(o, UINT64_MAX) && o->queue->deadline <= now) {
-                controller_finish(c, o->queue, 0,
+        if (orders_is_judged(o, UINT64_MAX) && orders_first(o)->deadline <= now) {
+                controller_finish(c, orders_first(o), 0,
                                   failure_make(FAILURE_TIMEOUT, "ConfD did not answer Status in time, which shows whether this node may "
                                                "take over; the order was not given"));
                 controller_settle(c, 0);
         }
-        if (o->queue && o->queue->awaits_disk && o->queue->deadline <= now) {
-                controller_finish(c, o->queue, 0,
+        first = orders_first(o);
+        if (first && first->awaits_disk && first->deadline <= now) {
+                controller_finish(c, first, 0,
                                   failure_make(FAILURE_TIMEOUT, "the disk under the state directory of confd-had has not taken in time that "
                                                "a BeSlave begins; the order was not given"));
                 controller_settle(c, 0);

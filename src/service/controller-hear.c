@@ -127,7 +127,7 @@ void controller_on_status_reply(confd_ha_client *client, const struct confd_ha_r
                 if (c->orders.following && c->orders.following->judge_at <= now_monotonic())
                         c->orders.following->judge_at = usec_add(now_monotonic(), CONTROLLER_POLL_USEC);
                 if (orders_is_judged(&c->orders, c->query.id))
-                        controller_finish(c, c->orders.queue, 0, failure_copy(&f));
+                        controller_finish(c, orders_first(&c->orders), 0, failure_copy(&f));
                 controller_settle(c, c->query.covers);
                 controller_answer_waiters(c, c->query.id, &f, HA_STATE_UNKNOWN, NULL);
         } else

@@ -127,7 +127,7 @@ void controller_pump(struct controller *c) {
         if (c->ending)
                 return;
         if (!link_client(c->link)) {
-                if (c->orders.queue || !TAILQ_EMPTY(&c->waiters))
+                if (orders_first(&c->orders) || !TAILQ_EMPTY(&c->waiters))
                         (void) link_kick(c->link);
         } else {
                 bool may_order = link_is_ready(c->link) && !must_hold(c);

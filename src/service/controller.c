@@ -36,7 +36,7 @@ void controller_finish(struct controller *c, struct order *order, uint64_t stamp
                 return;
         }
         controller_forget_beslave(order);
-        if (order->kind == ORDER_KIND_BE_SLAVE && !order->calls)
+        if (order->kind == ORDER_KIND_BE_SLAVE && TAILQ_EMPTY(&order->calls))
                 log_info("BeSlave %s of %s (%s), which nobody waits for any more, %s%s", order->node_id, order->master_id,
                          order->master_address, ok ? "is done" : "failed: ", ok ? "" : failure_words(&outcome));
         told.refused = outcome.kind == FAILURE_BAD_STATE || outcome.kind == FAILURE_WITH_UPGRADE;
@@ -124,8 +124,10 @@ void controller_finish_all(struct controller *c, const struct failure *why) {
 }
 
 void controller_fail_queued(struct controller *c, const struct failure *why, uint64_t attempt) {
-        while (c->orders.queue && c->orders.queue->attempt < attempt)
-                controller_finish(c, c->orders.queue, 0, failure_copy(why));
+        struct order *first;
+
+        while ((first = orders_first(&c->orders)) && first->attempt < attempt)
+                controller_finish(c, first, 0, failure_copy(why));
 }
 
 struct failure controller_not_connected(struct controller *c) {
@@ -315,6 +317,7 @@ int controller_new(struct controller **ret, sd_event *event, struct state *state
         c->handlers = handlers;
         c->userdata = userdata;
         TAILQ_INIT(&c->waiters);
+        orders_init(&c->orders);
         c->query.wanted_at = c->armed = USEC_INFINITY;
         r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 10 * USEC_PER_MSEC, controller_on_timer, c);
         if (r < 0)

@@ -20,10 +20,12 @@ const char *order_kind_to_string(enum order_kind kind) {
 }
 
 struct order *order_free(struct order *o) {
+        struct order_call *c;
+
         if (!o)
                 return NULL;
-        for (struct order_call *c = o->calls, *next; c; c = next) {
-                next = c->next;
+        while ((c = TAILQ_FIRST(&o->calls))) {
+                TAILQ_REMOVE(&o->calls, c, calls);
                 free(c);
         }
         free(o->node_id);
@@ -35,26 +37,32 @@ struct order *order_free(struct order *o) {
         return NULL;
 }
 
-static void free_list(struct order *o) {
-        for (struct order *next; o; o = next) {
-                next = o->next;
-                order_free(o);
+static void free_all(struct order_queue *q) {
+        struct order *order;
+
+        while ((order = TAILQ_FIRST(q))) {
+                TAILQ_REMOVE(q, order, queue);
+                order_free(order);
         }
 }
 
+void orders_init(struct orders *o) {
+        *o = (struct orders) { .queue = TAILQ_HEAD_INITIALIZER(o->queue), .finished = TAILQ_HEAD_INITIALIZER(o->finished) };
+}
+
 void orders_done(struct orders *o) {
-        free_list(o->queue);
-        free_list(o->finished);
+        free_all(&o->queue);
+        free_all(&o->finished);
         order_free(o->in_flight);
         order_free(o->passing);
         order_free(o->following);
-        *o = (struct orders) {};
+        orders_init(o);
 }
 
 /* ---- admission ---- */
 
 static int add_call(struct order *o, order_done_fn done, void *userdata, bool wait) {
-        struct order_call **end = &o->calls, *c;
+        struct order_call *c;
 
         if (o->n_calls >= ORDER_CALLS_MAX)
                 return -EBUSY;
@@ -62,15 +70,15 @@ static int add_call(struct order *o, order_done_fn done, void *userdata, bool wa
         if (!c)
                 return -ENOMEM;
         *c = (struct order_call) { .done = done, .userdata = userdata, .wait = wait };
-        while (*end)
-                end = &(*end)->next;
-        *end = c;
+        TAILQ_INSERT_TAIL(&o->calls, c, calls);
         o->n_calls++;
         return 0;
 }
 
 static struct order *live_beslave(const struct orders *o) {
-        for (struct order *q = o->queue; q; q = q->next)
+        struct order *q;
+
+        TAILQ_FOREACH(q, &o->queue, queue)
                 if (q->kind == ORDER_KIND_BE_SLAVE)
                         return q;
         if (o->in_flight && o->in_flight->kind == ORDER_KIND_BE_SLAVE)
@@ -78,20 +86,16 @@ static struct order *live_beslave(const struct orders *o) {
         return o->following;
 }
 
+/* If it is there at all. */
 static void unqueue(struct orders *o, struct order *order) {
-        struct order **p = &o->queue, *before = NULL;
+        struct order *q;
 
-        while (*p && *p != order) {
-                before = *p;
-                p = &(*p)->next;
-        }
-        if (!*p)
-                return;
-        *p = order->next;
-        if (o->queue_tail == order)
-                o->queue_tail = before;
-        order->next = NULL;
-        o->n_queued--;
+        TAILQ_FOREACH(q, &o->queue, queue)
+                if (q == order) {
+                        TAILQ_REMOVE(&o->queue, order, queue);
+                        o->n_queued--;
+                        return;
+                }
 }
 
 /* Out of wherever it waits; its result, if one is to come, will be nobody's. */
@@ -131,6 +135,7 @@ static struct order *order_new(const struct order_request *request) {
 
         if (!n)
                 return NULL;
+        TAILQ_INIT(&n->calls);
         n->kind = request->kind;
         n->with_reply = true;
         n->judge_at = USEC_INFINITY;
@@ -169,11 +174,7 @@ int orders_submit(struct orders *o, const struct order_request *request, order_d
                 detach(o, live);
                 *ret_ended = live;
         }
-        if (o->queue_tail)
-                o->queue_tail->next = n;
-        else
-                o->queue = n;
-        o->queue_tail = n;
+        TAILQ_INSERT_TAIL(&o->queue, n, queue);
         o->n_queued++;
         *ret = n;
         return 0;
@@ -196,8 +197,12 @@ bool orders_blocking(const struct orders *o) {
         return o->in_flight && o->in_flight->kind == ORDER_KIND_BE_SLAVE && o->in_flight->with_reply;
 }
 
+struct order *orders_first(const struct orders *o) {
+        return TAILQ_FIRST(&o->queue);
+}
+
 struct order *orders_next(const struct orders *o) {
-        struct order *n = o->queue;
+        struct order *n = orders_first(o);
 
         if (!n)
                 return NULL;
@@ -208,7 +213,7 @@ struct order *orders_next(const struct orders *o) {
 }
 
 bool orders_is_judged(const struct orders *o, uint64_t query) {
-        const struct order *n = o->queue;
+        const struct order *n = orders_first(o);
 
         return n && n->kind == ORDER_KIND_TAKE_OVER && n->accept_query > 0 && n->accept_query <= query;
 }
@@ -240,16 +245,18 @@ struct order *orders_accept(struct orders *o, uint64_t query) {
 }
 
 bool orders_synchronizing(const struct orders *o, uint64_t covers) {
+        const struct order *f;
+
         if (live_beslave(o))
                 return true;
-        for (const struct order *f = o->finished; f; f = f->next)
+        TAILQ_FOREACH(f, &o->finished, queue)
                 if (f->kind == ORDER_KIND_BE_SLAVE && f->stamp > covers)
                         return true;
         return false;
 }
 
 bool orders_under_way(const struct orders *o) {
-        return o->in_flight || o->passing || o->following || o->finished;
+        return o->in_flight || o->passing || o->following || !TAILQ_EMPTY(&o->finished);
 }
 
 /* ---- over gaps ---- */
@@ -323,12 +330,7 @@ void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct
         order->has_outcome = true;
         order->outcome = outcome;
         order->stamp = stamp;
-        order->next = NULL;
-        if (o->finished_tail)
-                o->finished_tail->next = order;
-        else
-                o->finished = order;
-        o->finished_tail = order;
+        TAILQ_INSERT_TAIL(&o->finished, order, queue);
 }
 
 void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata) {
@@ -338,31 +340,27 @@ void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata) {
                 fn(userdata, o->passing);
         if (o->following)
                 fn(userdata, o->following);
-        while (o->queue)
-                fn(userdata, o->queue);
+        while (orders_first(o))
+                fn(userdata, orders_first(o));
 }
 
 void orders_cover(struct orders *o, uint64_t covers) {
-        for (struct order *f = o->finished; f; f = f->next)
+        struct order *f;
+
+        TAILQ_FOREACH(f, &o->finished, queue)
                 if (f->stamp <= covers)
                         f->stamp = 0;
 }
 
 struct order *orders_take_finished(struct orders *o, uint64_t covers) {
-        struct order **p = &o->finished, *before = NULL, *f;
+        struct order *f;
 
-        while (*p && (*p)->stamp > covers) {
-                before = *p;
-                p = &(*p)->next;
-        }
-        f = *p;
-        if (!f)
-                return NULL;
-        *p = f->next;
-        if (o->finished_tail == f)
-                o->finished_tail = before;
-        f->next = NULL;
-        return f;
+        TAILQ_FOREACH(f, &o->finished, queue)
+                if (f->stamp <= covers) {
+                        TAILQ_REMOVE(&o->finished, f, queue);
+                        return f;
+                }
+        return NULL;
 }
 
 struct order *orders_match_result(struct orders *o, int code) {
@@ -399,20 +397,19 @@ void orders_events_lost(struct orders *o, bool may_join) {
 }
 
 void order_reply(struct order *o, const struct failure *failure, bool accepted_only) {
-        struct order_call *kept = NULL, **end = &kept, *c = o->calls;
+        struct order_calls due = TAILQ_HEAD_INITIALIZER(due), kept = TAILQ_HEAD_INITIALIZER(kept);
+        struct order_call *c;
 
-        o->calls = NULL;
-        for (struct order_call *next; c; c = next) {
-                next = c->next;
-                c->next = NULL;
+        TAILQ_CONCAT(&due, &o->calls, calls);
+        while ((c = TAILQ_FIRST(&due))) {
+                TAILQ_REMOVE(&due, c, calls);
                 if (accepted_only && c->wait) {
-                        *end = c;
-                        end = &c->next;
+                        TAILQ_INSERT_TAIL(&kept, c, calls);
                         continue;
                 }
                 o->n_calls--;
                 c->done(c->userdata, failure);
                 free(c);
         }
-        o->calls = kept;
+        TAILQ_CONCAT(&o->calls, &kept, calls);
 }

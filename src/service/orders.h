@@ -11,6 +11,8 @@
  * Results of no-wait orders (BESLAVE_RESULT) carry no number; they are matched first in, first out with the slots. */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "basic/util.h"
 #include "service/bus-errors.h"
 
@@ -33,18 +35,20 @@ struct order_request {
 typedef void (*order_done_fn)(void *userdata, const struct failure *failure);
 
 struct order_call {
-        struct order_call *next;
+        TAILQ_ENTRY(order_call) calls;
         order_done_fn done;
         void *userdata;
         bool wait;
 };
 
+TAILQ_HEAD(order_calls, order_call);
+
 struct order {
-        struct order *next;
+        TAILQ_ENTRY(order) queue; /* that it waits in, or among the finished */
         enum order_kind kind;
         char *node_id, *master_id, *master_address, *old_master;
         void *owner; /* for who finds the order by the client's callback */
-        struct order_call *calls;
+        struct order_calls calls;
         size_t n_calls;
         uint64_t deadline;
         uint64_t attempt; /* the attempts to connect that had begun when it came */
@@ -74,13 +78,15 @@ struct result_slot {
         bool known;          /* the outcome was told otherwise; the result will say the same */
 };
 
+TAILQ_HEAD(order_queue, order);
+
 struct orders {
-        struct order *queue, *queue_tail;
+        struct order_queue queue;
         size_t n_queued;
         struct order *in_flight;
         struct order *passing; /* a SlaveDead that passes a BeSlave with reply by */
         struct order *following;
-        struct order *finished, *finished_tail;
+        struct order_queue finished;
         struct result_slot slots[RESULT_SLOTS_MAX];
         size_t n_slots;
         bool stray_success; /* a result said success where nobody waited for one */
@@ -89,6 +95,7 @@ struct orders {
 const char *order_kind_to_string(enum order_kind kind);
 
 struct order *order_free(struct order *o);
+void orders_init(struct orders *o);
 void orders_done(struct orders *o);
 
 /* Takes an order in. Returns 1 if it joined a pending one (*ret), 0 if it is queued (*ret; *ret_ended: the BeSlave that it
@@ -97,7 +104,8 @@ void orders_done(struct orders *o);
 _must_check_ int orders_submit(struct orders *o, const struct order_request *request,
                                order_done_fn done, void *userdata, struct order **ret, struct order **ret_ended);
 
-/* The first of the queue if it may be sent now, else NULL; and its being sent. */
+/* The first that waits, NULL if none does; if it may be sent now, else NULL; and its being sent. */
+struct order *orders_first(const struct orders *o);
 struct order *orders_next(const struct orders *o);
 void orders_sent(struct orders *o, struct order *order);
 

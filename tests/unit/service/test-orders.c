@@ -69,10 +69,11 @@ static void end(struct orders *o, struct order *order, struct failure f) {
 }
 
 static void one_at_a_time_first_in_first_out(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct caller a = {}, b = {};
         struct order *first;
 
+        orders_init(&o);
         assert_null(orders_next(&o));
         assert_int_equal(submit(&o, &be_master, &a), 0);
         assert_int_equal(submit(&o, &slave_dead, &b), 0);
@@ -89,8 +90,9 @@ static void one_at_a_time_first_in_first_out(void **unused) {
 }
 
 static void limits(void **unused) {
-        struct orders o = {};
+        struct orders o;
 
+        orders_init(&o);
         for (int i = 0; i < ORDERS_MAX; i++)
                 assert_int_equal(submit(&o, &slave_dead, NULL), 0);
         assert_int_equal(submit(&o, &slave_dead, NULL), -EBUSY);
@@ -101,11 +103,12 @@ static void limits(void **unused) {
 }
 
 static void an_equal_be_slave_joins(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct caller a = {}, b = {}, c = {};
         struct order_request same = be_slave;
         struct order *n;
 
+        orders_init(&o);
         assert_int_equal(submit(&o, &be_slave, &a), 0);
         assert_int_equal(submit(&o, &be_slave, &b), 1); /* queued */
         n = send_next(&o, true);
@@ -127,9 +130,10 @@ static void an_equal_be_slave_joins(void **unused) {
 }
 
 static void the_same_address_in_other_words_is_equal(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order_request a = be_slave, b = be_slave;
 
+        orders_init(&o);
         a.master_address = "fd00:0::1";
         b.master_address = "fd00::1";
         assert_int_equal(submit(&o, &a, NULL), 0);
@@ -140,8 +144,9 @@ static void the_same_address_in_other_words_is_equal(void **unused) {
 }
 
 static void calls_that_join_are_limited(void **unused) {
-        struct orders o = {};
+        struct orders o;
 
+        orders_init(&o);
         assert_int_equal(submit(&o, &be_slave, NULL), 0);
         for (int i = 1; i < ORDER_CALLS_MAX; i++)
                 assert_int_equal(submit(&o, &be_slave, NULL), 1);
@@ -150,9 +155,10 @@ static void calls_that_join_are_limited(void **unused) {
 }
 
 static void supersedes(const struct order_request *by, unsigned stage) {
-        struct orders o = {};
+        struct orders o;
         struct caller a = {};
 
+        orders_init(&o);
         assert_int_equal(submit(&o, &be_slave, &a), 0);
         if (stage > 0)
                 (void) send_next(&o, true);
@@ -179,9 +185,10 @@ static void role_orders_supersede(void **unused) {
 }
 
 static void be_relay_does_not_go_meanwhile(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct caller a = {};
 
+        orders_init(&o);
         assert_int_equal(submit(&o, &be_slave, &a), 0);
         assert_int_equal(submit(&o, &be_relay, NULL), -EALREADY);
         assert_int_equal(a.calls, 0);
@@ -195,10 +202,11 @@ static void be_relay_does_not_go_meanwhile(void **unused) {
 }
 
 static void slave_dead_passes_by(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct caller a = {};
         struct order *slave, *dead;
 
+        orders_init(&o);
         /* Behind one without reply as soon as it is accepted. */
         assert_int_equal(submit(&o, &be_slave, &a), 0);
         assert_int_equal(submit(&o, &slave_dead, NULL), 0);
@@ -229,9 +237,10 @@ static void slave_dead_passes_by(void **unused) {
 }
 
 static void finished_ones_wait_for_their_status(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *n;
 
+        orders_init(&o);
         assert_int_equal(submit(&o, &be_slave, NULL), 0);
         n = send_next(&o, true);
         orders_finish(&o, n, 7, FAILURE_NONE);
@@ -241,7 +250,7 @@ static void finished_ones_wait_for_their_status(void **unused) {
         assert_null(orders_take_finished(&o, 6));
         /* One that ConfD did not end overtakes it. */
         assert_int_equal(submit(&o, &be_none, NULL), 0);
-        orders_finish(&o, o.queue, 0, failure_make(FAILURE_NOT_CONNECTED, "x"));
+        orders_finish(&o, orders_first(&o), 0, failure_make(FAILURE_NOT_CONNECTED, "x"));
         order_free(orders_take_finished(&o, 0));
         assert_null(orders_take_finished(&o, 0));
         /* The first outcome counts. */
@@ -266,9 +275,10 @@ static struct order *accepted(struct orders *o, const char *master) {
 }
 
 static void results_match_first_in_first_out(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *c;
 
+        orders_init(&o);
         assert_null(orders_match_result(&o, 0));
         (void) accepted(&o, "a");
         (void) accepted(&o, "b");
@@ -282,9 +292,10 @@ static void results_match_first_in_first_out(void **unused) {
 }
 
 static void results_that_may_have_been_missed_are_passed_over(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *b;
 
+        orders_init(&o);
         (void) accepted(&o, "a");
         b = accepted(&o, "b");
         assert_false(b->uncertain);
@@ -306,9 +317,10 @@ static void results_that_may_have_been_missed_are_passed_over(void **unused) {
 
 /* Somebody before us, or we before a restart, gave ConfD a BeSlave that ours ends. */
 static void an_older_order_of_somebody_else_is_aborted(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *n;
 
+        orders_init(&o);
         orders_expect_stray(&o);
         orders_expect_stray(&o);
         assert_int_equal(o.n_slots, 1);
@@ -334,9 +346,10 @@ static void an_older_order_of_somebody_else_is_aborted(void **unused) {
 }
 
 static void a_success_where_none_is_waited_for_is_remembered(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *b;
 
+        orders_init(&o);
         (void) accepted(&o, "a");
         b = accepted(&o, "b");
         assert_null(orders_match_result(&o, 0));
@@ -347,10 +360,11 @@ static void a_success_where_none_is_waited_for_is_remembered(void **unused) {
 }
 
 static void results_that_never_come_fill_nothing(void **unused) {
-        struct orders o = {};
+        struct orders o;
         struct order *n = NULL;
         char master[16];
 
+        orders_init(&o);
         for (int i = 0; i < RESULT_SLOTS_MAX + 5; i++) {
                 snprintf(master, sizeof(master), "m%d", i);
                 n = accepted(&o, master);
