@@ -100,6 +100,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/ha-test.XXXXXX")
 # Sanitized programs leave their reports here.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}log_path=$work/sanitizer
+export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$work/sanitizer
 
 tap_at_exit() { :; } # a test may have more to end
 
