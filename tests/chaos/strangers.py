@@ -12,6 +12,7 @@ import ipc
 AT_A_TIME = 40      # of each kind
 GONE_SEC = 60       # the node closes a stranger after 5 s; this machine may be slow
 SLOW_SEC = 0.1      # a byte
+ANSWER_SEC = 300    # for a call on the bus, most of which it waits in this process: it has thousands of connections to look after
 GREETING = struct.pack(">HIBB", 82, 0x08020500, 0, 0)
 IPC_EVENTS, IPC_ORDERS = b"\x0b" + GREETING, b"\x11" + GREETING
 SUBSCRIPTION = ipc.encode((64, 0, 0, ipc.Atom("undefined"), 0))
@@ -117,14 +118,14 @@ async def malformed(path, told, first):
                 if big > 1:
                     continue
             try:
-                await asyncio.wait_for(bus.call(*NODE, member, signature, args), GONE_SEC)
+                await asyncio.wait_for(bus.call(*NODE, member, signature, args), ANSWER_SEC)
                 told[f"bus {member} {signature} {str(args)[:60]} IS TAKEN"] += 1
             except dbus.Failed as error:
                 told[f"bus {member} {signature} refused" if error.name != dbus.GONE else "bus gone"] += 1
                 if error.name == dbus.GONE:
                     bus = await arrive(path)
             except asyncio.TimeoutError:
-                told[f"bus {member} {signature} HAS NO ANSWER"] += 1
+                told[f"bus {member} {signature} {str(args)[:60]} HAS NO ANSWER"] += 1
             await asyncio.sleep(0.01)
 
 
