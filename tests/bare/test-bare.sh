@@ -74,10 +74,10 @@ summed() { # the last line of a check tells that nothing failed
 }
 
 cd "$top" || exit 1
-DEADLINE=300
-TIME=300
-ok "a bare system is made, with an ordinary user" made || { finish; exit; }
+DEADLINE=600
 TIME=600
+ok "a bare system is made, with an ordinary user" made || { finish; exit; }
+TIME=900
 ok "./quickstart works for an ordinary user with sudo" in_bare user 'cd confd-ha && ./quickstart'
 TIME=2400
 in_bare user "cd confd-ha && ./check --quick$suites" >"$work/check.log" 2>&1
