@@ -30,6 +30,9 @@ mutate() { # ROOT
         # shellcheck disable=SC2016 # for the agent
         echo 'cold_score() { cold=0 score=$SCORE_WAS_IN_SYNC score_why="whatever its data"; }' >>"$lib/follow.sh"
         ;;
+    true-set) # gives up its role without looking who has everything
+        sed -i 's/^    \[ -n "$frozen" \] || leave_a_true_set$/    [ -n "$frozen" ] || ask || true/' "$agent"
+        ;;
     slave-dead) # forgets to tell ConfD of a slave that is gone
         sed -i 's/if order slave-dead "$n"; then/if true; then/' "$lib/lead.sh"
         ;;
