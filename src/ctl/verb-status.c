@@ -58,7 +58,8 @@ enum ctl_exit verb_status(struct ctl *c, char **args) {
                 r = picture_read(&p, reply);
         if (r < 0)
                 return bus_error_report(c, "status", &error, r);
-        if (p.n_slaves > 0)
+        /* A ConfD that has not answered would not there either, and cost another second. */
+        if (p.n_slaves > 0 && asked >= 0)
                 slave_ages_ask(c, &ages);
 
         if (c->json != JSON_OFF)

@@ -146,6 +146,12 @@ fails 'hints are left out with -q' 3 'NotConnected: ConfD is not there' hactl -q
 ok 'no hint with -q' test -z "$(hactl -q 2>&1 | grep explain)"
 mock Hang s Status
 fails 'status that nobody answers' 5 'failed: org.freedesktop.DBus.Error.Timeout' hactl --timeout=1 status
+# What asks for signs of life counts on its bound: who is silent is not asked for more.
+set_property Slaves 'a(ss)' 1 n3 fd00::3
+mock Calls >/dev/null
+hactl --timeout=1 status >/dev/null 2>&1
+is 'a ConfD that is silent is asked once' "$(mock Calls | grep -o Slaves | wc -l)" 0
+set_property Slaves 'a(ss)' 0
 succeed Status
 mock Fail sss GetAll $D.UnknownInterface 'no such interface'
 fails 'something else owns the name' 1 'UnknownInterface' hactl status
