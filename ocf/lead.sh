@@ -214,7 +214,7 @@ look() {
     if [ -z "$promoted" ]; then
         ask_membership && [ "$quorate" = yes ] || exit $AGAIN
         offer_itself
-        exit $AGAIN # no event tells of a master elsewhere
+        exit $LATER # no event tells of a master elsewhere, but a notification does
     fi
     may_take_over && exit $LATER # a notification tells of who becomes master
     follow || exit $AGAIN
