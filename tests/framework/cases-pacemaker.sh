@@ -143,6 +143,7 @@ END
 }
 mend_link() {
     local n
+    fails is_role "$2" master
     ip netns exec "$machine_tag-$2" nft delete table inet broken
     for n in $NODES; do machine "$n" systemctl start confd-ha-pacemaker-watch.service; done
     # Whose promotion was refused may be told so by the cluster for a while.
