@@ -21,7 +21,8 @@ enum {
         PIECE_SIZE = 64 * 1024,               /* of a copy or a transaction, in one frame */
         REFUSALS_LOGGED = 20,                 /* in ten seconds: what strangers can have us write into the log is limited */
         REFUSALS_SEC = 10,
-        PUMP_FRAMES = 8,                      /* sent to one slave before others have their turn */
+        PUMP_FRAMES = 8,                      /* sent to one slave before others have their turn, */
+        PUMP_COPY_FRAMES = 1,                 /* and of a copy, whose frames are large */
 };
 
 enum remote_state {

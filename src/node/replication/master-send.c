@@ -342,7 +342,7 @@ static bool has_caught_up(const struct remote *r) {
 /* A slave that reads as fast as we send would keep the loop to itself for a whole copy. */
 void remote_pump(struct remote *r) {
         for (unsigned frames = 0; r->state != REMOTE_GONE && peer_has_room(r->peer); frames++) {
-                if (frames == PUMP_FRAMES) {
+                if (frames >= (r->state == REMOTE_COPYING ? PUMP_COPY_FRAMES : PUMP_FRAMES)) {
                         peer_want_writable(r->peer);
                         return;
                 }
