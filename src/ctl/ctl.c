@@ -62,5 +62,7 @@ int ctl_main(int argc, char **argv) {
         pager_close(&c);
         bus_disconnect(&c);
         /* What was not told was not done; but an order was carried out. */
-        return !all_written() && status == CTL_DONE && !(v->flags & IS_ORDER) ? CTL_FAILED : status;
+        if (!all_written() && status == CTL_DONE && !(v->flags & IS_ORDER))
+                status = CTL_FAILED;
+        return (int) status;
 }
