@@ -8,8 +8,8 @@
 #include "node/replication/slave.h"
 
 enum {
-        COPY_PENDING_MAX = 16 * 1024 * 1024, /* so much may wait to be written before we read no further */
-        COPY_PENDING_LOW = 4 * 1024 * 1024,
+        COPY_PENDING_MAX = 8 * 1024 * 1024,  /* so much may wait to be written before we read no further */
+        COPY_PENDING_LOW = 2 * 1024 * 1024,
         ARRIVED_SEC = 1, /* how long the master may take to say that it counts us; it makes no difference to our data */
 };
 
