@@ -5,6 +5,7 @@
 set -u
 # shellcheck source=tests/cluster/cluster.sh
 . "$(dirname "$0")/cluster.sh"
+script -qec true /dev/null </dev/null >/dev/null 2>&1 || skip_all "this machine has no pseudo-terminals"
 
 export TERM=xterm SYSTEMD_PAGER=cat TZ=UTC DEADLINE
 mkdir "$work/bin"
