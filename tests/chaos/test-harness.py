@@ -13,13 +13,14 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 sys.dont_write_bytecode = True
 
 import invariants  # noqa: E402
 import powerloss  # noqa: E402
 import schedule  # noqa: E402
 import shrink  # noqa: E402
+import tap  # noqa: E402
 
 CASES = []
 
@@ -273,13 +274,7 @@ def main():
     cases = [(function.__name__, function) for function in CASES]
     for function in (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once) if len(sys.argv) > 1 else ():
         cases.append((function.__name__, lambda function=function: function(sys.argv[1])))
-    print(f"1..{len(cases)}")
-    for number, (name, function) in enumerate(cases, 1):
-        try:
-            function()
-            print(f"ok {number} - {name.replace('_', ' ')}", flush=True)
-        except AssertionError as error:
-            print(f"not ok {number} - {name.replace('_', ' ')}\n# {error} (line {error.__traceback__.tb_next.tb_lineno})", flush=True)
+    tap.run(cases)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+
+import tap  # noqa: E402
+
 CASES = []
 FINE = "1..2\nok 1 - one\nok 2 - two\n"
 LATE = "1..2\nok 1 - one\nnot ok 2 - two\n# now < deadline\n"
@@ -86,15 +91,5 @@ def a_skipped_case_that_this_machine_could_run_fails_where_that_is_asked_for():
     assert count("--strict", testlog=entries)[0] == 0
 
 
-def main():
-    print(f"1..{len(CASES)}")
-    for number, function in enumerate(CASES, 1):
-        try:
-            function()
-            print(f"ok {number} - {function.__name__.replace('_', ' ')}", flush=True)
-        except AssertionError as error:
-            print(f"not ok {number} - {function.__name__.replace('_', ' ')}\n# {error}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    tap.run([(function.__name__, function) for function in CASES])
