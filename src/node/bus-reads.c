@@ -156,7 +156,8 @@ static int on_gone(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct read *r, *next;
         const char *name;
 
-        if (sd_bus_message_read(m, "s", &name) < 0)
+        /* The bus delivers signals that anybody addresses to us: take its own only. */
+        if (!streq(sd_bus_message_get_sender(m) ?: "", "org.freedesktop.DBus") || sd_bus_message_read(m, "s", &name) < 0)
                 return 0;
         for (r = TAILQ_FIRST(&q->waiting); r; r = next) {
                 next = TAILQ_NEXT(r, reads);

@@ -14,7 +14,7 @@
 enum {
         STORE_GROUP_BYTES_MAX = 1024 * 1024,      /* transactions that share an fsync hold that much at most; one alone any */
         COPY_BLOCK_SIZE = 256 * 1024,             /* entries of a copy go to the writer in blocks of this size */
-        COPY_BATCH_SIZE = 4 * 1024 * 1024,       /* and are written out when so much has come together */
+        COPY_BATCH_SIZE = 4 * 1024 * 1024,        /* and are written out when so much has come together */
         APPLY_USEC = 1000 * 1000,                 /* what is in the redo log is applied after that time, */
         APPLY_BYTES = REDO_SEGMENT_MAX / 2,       /* so many bytes, */
         APPLY_COUNT = 32 * 1024,                  /* or so many transactions */
