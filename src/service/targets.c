@@ -53,6 +53,7 @@ struct targets {
                 bool look;      /* it is to be asked whether it is so */
                 bool job;       /* whose end is awaited */
                 bool again;     /* if it is not so, it is tried at once */
+                bool undone;    /* it was so, and is not any more: to be told when the question under way is answered */
                 enum unit_state state;
         } unit[TARGETS];
         enum target current; /* of the call under way */
@@ -152,6 +153,10 @@ _printf_(4, 5) static void failed(struct targets *t, enum target target, const c
         t->delay = MIN(t->delay * 2, TARGETS_RETRY_MAX_USEC);
 }
 
+static void failed_from_outside(struct targets *t, enum target target) {
+        failed(t, target, ERROR_FAILED, "it was %s from outside", t->goals[target] == UP ? "stopped" : "started");
+}
+
 /* ---- steps ---- */
 
 /* The next call for this target, if there is one to make. */
@@ -199,18 +204,24 @@ static void go_on(struct targets *t) {
 
 /* Its state has been asked for, and is known. */
 static void judge(struct targets *t, enum target target) {
-        bool again = t->unit[target].again;
+        bool again = t->unit[target].again, undone = t->unit[target].undone;
 
-        t->unit[target].again = false;
+        t->unit[target].again = t->unit[target].undone = false;
         if (t->goals[target] == LEAVE || !t->unit[target].settled || t->unit[target].job)
                 return;
-        if (all_is_so(t))
+        if (all_is_so(t)) {
                 succeeded(t, target);
-        else if (is_so(t, target) || t->unit[target].state == UNIT_COMING || t->unit[target].state == UNIT_GOING)
                 return;
-        else if (again)
+        }
+        if (is_so(t, target))
+                return;
+        if (undone)
+                failed_from_outside(t, target);
+        else if (t->unit[target].state == UNIT_COMING || t->unit[target].state == UNIT_GOING)
+                return;
+        if (again)
                 t->unit[target].settled = false;
-        else
+        else if (!undone)
                 failed(t, target, ERROR_FAILED, "%s", t->goals[target] == UP
                                                               ? "it is down although it was started; see systemctl status"
                                                               : "it is up although it was stopped; see systemctl status");
@@ -247,19 +258,21 @@ static void on_answered(void *userdata, const struct unit_answer *answer) {
 
 static void on_observed(void *userdata, enum target target, enum unit_state state) {
         struct targets *t = userdata;
-        bool was_so = is_so(t, target);
+        bool was_so = is_so(t, target), counts, undone;
 
         t->unit[target].state = state;
         if (is_so(t, target))
                 t->unit[target].job = false;
-        if (t->current_asks && target == t->current)
+        counts = t->goals[target] != LEAVE && t->unit[target].settled;
+        undone = counts && was_so && !is_so(t, target) && !t->unit[target].job;
+        if (t->current_asks && target == t->current) {
+                t->unit[target].undone = t->unit[target].undone || undone;
                 return; /* for judge() */
-        if (t->goals[target] != LEAVE && t->unit[target].settled) {
-                if (all_is_so(t) && !was_so)
-                        succeeded(t, target);
-                else if (was_so && !is_so(t, target) && !t->unit[target].job)
-                        failed(t, target, ERROR_FAILED, "it was %s from outside", t->goals[target] == UP ? "stopped" : "started");
         }
+        if (undone)
+                failed_from_outside(t, target);
+        else if (counts && all_is_so(t) && !was_so)
+                succeeded(t, target);
         tell(t);
 }
 

@@ -78,8 +78,14 @@ static int on_subscribe(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
 static int get_active_state(sd_bus *bus, const char *path, const char *interface, const char *property_name,
                             sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         struct systemd *s = userdata;
-        bool active = streq(path, MASTER_PATH) ? s->master : s->slave;
+        bool active;
 
+        /* The signal is before the answer. */
+        if (s->stops_when_asked) {
+                s->stops_when_asked = false;
+                systemd_set(s, "confd-ha-master.target", false);
+        }
+        active = streq(path, MASTER_PATH) ? s->master : s->slave;
         return sd_bus_message_append(reply, "s", active ? "active" : "inactive");
 }
 

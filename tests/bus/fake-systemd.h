@@ -16,6 +16,7 @@ struct systemd {
         sd_bus *bus;
         bool fails;              /* starts and stops fail */
         bool silent;             /* GetUnitByPID is never answered */
+        bool stops_when_asked;   /* the master's target is stopped from outside while the next question is under way */
         bool master, slave;      /* which target is active */
         unsigned jobs;
         struct trace trace;

@@ -240,6 +240,21 @@ static void a_target_stopped_from_outside_is_seen_and_started_again(void **state
         WAIT_PROPERTY(f, "Targets", "'off'");
 }
 
+/* What comes while the service is asking, as it does after each order, is told no less. */
+static void a_target_stopped_while_it_is_asked_for_is_told(void **state) {
+        struct fixture *f = *state;
+
+        with_targets(f, "");
+        CALL_OK(f, "BeMaster", "s", "n1");
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+        f->systemd.stops_when_asked = true;
+        CALL_OK(f, "BeMaster", "s", "n1");
+        EXPECT(f, &f->root->trace, "changed Targets='failed: confd-ha-master.target: it was stopped from outside'");
+        /* The order is a reason to start it at once. */
+        WAIT_FOR(f, f->systemd.master);
+        WAIT_PROPERTY(f, "Targets", "'reached'");
+}
+
 /* As after a boot in another order, or a systemctl daemon-reexec. */
 static void a_systemd_that_comes_later_is_asked_then(void **state) {
         struct fixture *f = *state;
@@ -307,6 +322,7 @@ int main(void) {
                 STOPPED(what_fails_is_tried_for_as_long_as_it_is_wanted),
                 STOPPED(an_order_and_a_reload_try_again_at_once),
                 STOPPED(a_target_stopped_from_outside_is_seen_and_started_again),
+                STOPPED(a_target_stopped_while_it_is_asked_for_is_told),
                 STOPPED(a_systemd_that_comes_later_is_asked_then),
                 STOPPED(targets_can_be_turned_off),
                 STOPPED(without_systemd_it_is_skipped),
