@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the files with keepalived's wishes. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "basic/time-util.h"
 #include "keepalived/wish.h"
@@ -10,7 +13,11 @@
 #define ROLE_FILE "role"
 #define PEER_FILE "peer"
 #define DATA_FILE "data"
-enum { WORD_MAX = 16 };
+#define LOCK_FILE ".lock"
+/* Nobody holds it for longer than it takes to read and rename a file; who is stopped meanwhile keeps no other from its end. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_USEC (2 * USEC_PER_MSEC)
+enum { WORD_MAX = 16, LINE_SIZE = 64, PIDS_AGO = 16384 };
 
 static const struct {
         const char *word;
@@ -36,19 +43,86 @@ int wish_from_string(const char *s, enum wish *ret) {
         return -EINVAL;
 }
 
-static int store(const char *directory, const char *name, const char *word) {
-        _cleanup_close_ int dir = -EBADF, fd = -EBADF;
-        char temporary[64];
-        size_t n = strlen(word);
+/* ---- who was told later ---- */
 
-        dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0)
+bool notice_is_later(const struct notice *n, const struct notice *than) {
+        if (n->ticks != than->ticks)
+                return n->ticks > than->ticks;
+        /* Of the same hundredth of a second: process ids count up, and begin anew. */
+        return n->pid > than->pid ? n->pid - than->pid < PIDS_AGO : than->pid - n->pid >= PIDS_AGO;
+}
+
+/* When this process was begun, as the kernel has it: keepalived begins them in the order of what they tell. */
+static int notice_of_this_process(struct notice *ret) {
+        _cleanup_close_ int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+        char line[1024];
+        const char *s;
+        ssize_t n;
+
+        if (fd < 0)
                 return -errno;
+        n = read(fd, line, sizeof(line) - 1);
+        if (n < 0)
+                return -errno;
+        line[n] = '\0';
+        /* The name may be anything, also with blanks and brackets; behind it come the state, which is field 3, and numbers. */
+        s = strrchr(line, ')');
+        for (unsigned field = 2; s && field < 22; field++)
+                s = strchr(s + 1, ' ');
+        if (!s || sscanf(s, " %" SCNu64, &ret->ticks) != 1)
+                return -EBADMSG;
+        ret->pid = getpid();
+        return 0;
+}
+
+/* Without it after a while, for keepalived does not wait. The descriptor is the lock. */
+static int lock(int dir) {
+        int fd = openat(dir, LOCK_FILE, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        for (unsigned i = 0; fd >= 0 && i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+                (void) usleep(LOCK_PAUSE_USEC);
+        return fd;
+}
+
+/* ---- the files ---- */
+
+static int read_line(int dir, const char *name, char line[static LINE_SIZE], uint64_t *ret_usec) {
+        _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        struct stat st;
+        ssize_t n;
+
+        line[0] = '\0';
+        *ret_usec = 0;
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        n = read(fd, line, LINE_SIZE - 1);
+        if (n < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        line[n] = '\0';
+        *ret_usec = (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t) st.st_mtim.tv_nsec / 1000;
+        return 0;
+}
+
+static bool has_later(int dir, const char *name, const struct notice *own) {
+        struct notice stored;
+        char line[LINE_SIZE];
+        uint64_t unused;
+
+        return read_line(dir, name, line, &unused) >= 0 && sscanf(line, "%*s %" SCNu64 " %d", &stored.ticks, &stored.pid) == 2 &&
+               notice_is_later(&stored, own);
+}
+
+static int replace(int dir, const char *name, const char *text) {
+        _cleanup_close_ int fd = -EBADF;
+        char temporary[64];
+        size_t n = strlen(text);
+
         (void) snprintf(temporary, sizeof(temporary), ".%s.%ld", name, (long) getpid());
         fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        if (write(fd, word, n) != (ssize_t) n || renameat(dir, temporary, dir, name) < 0) {
+        errno = 0;
+        if (write(fd, text, n) != (ssize_t) n || renameat(dir, temporary, dir, name) < 0) {
                 int r = errno > 0 ? -errno : -EIO;
 
                 (void) unlinkat(dir, temporary, 0);
@@ -57,35 +131,46 @@ static int store(const char *directory, const char *name, const char *word) {
         return 0;
 }
 
+/* What was told later stays, whoever comes to store first. */
+static int store_notice(const char *directory, const char *name, const char *word) {
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), locked = -EBADF;
+        struct notice own;
+        char line[LINE_SIZE];
+
+        if (dir < 0)
+                return -errno;
+        if (notice_of_this_process(&own) < 0)
+                return replace(dir, name, word);
+        locked = lock(dir);
+        if (has_later(dir, name, &own))
+                return 0;
+        (void) snprintf(line, sizeof(line), "%s %" PRIu64 " %d\n", word, own.ticks, own.pid);
+        return replace(dir, name, line);
+}
+
 int wish_store_role(const char *directory, enum wish w) {
-        return store(directory, ROLE_FILE, wish_to_string(w));
+        return store_notice(directory, ROLE_FILE, wish_to_string(w));
 }
 
 int wish_store_peer(const char *directory, bool gone) {
-        return store(directory, PEER_FILE, gone ? "gone" : "there");
+        return store_notice(directory, PEER_FILE, gone ? "gone" : "there");
 }
 
 int wish_store_stale(const char *directory, bool stale) {
-        return store(directory, DATA_FILE, stale ? "stale" : "fresh");
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return dir < 0 ? -errno : replace(dir, DATA_FILE, stale ? "stale" : "fresh");
 }
 
 /* 0 and an empty word if there is no such file. */
-static int load(int dir, const char *name, char word[WORD_MAX + 1], uint64_t *ret_usec) {
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        ssize_t n;
+static int load(int dir, const char *name, char word[static WORD_MAX + 1], uint64_t *ret_usec) {
+        char line[LINE_SIZE];
+        int r = read_line(dir, name, line, ret_usec);
 
         word[0] = '\0';
-        *ret_usec = 0;
-        fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        n = read(fd, word, WORD_MAX);
-        if (n < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        word[n] = '\0';
-        *ret_usec = (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t) st.st_mtim.tv_nsec / 1000;
-        return 0;
+        if (r >= 0)
+                (void) sscanf(line, "%16s", word);
+        return r;
 }
 
 int wish_load(const char *directory, struct wishes *ret) {

@@ -168,6 +168,22 @@ done
 wait "${many[@]}"
 ok "many at once are harmless" keepalived INSTANCE confd STOP
 is "and order nothing" "$(calls | grep -cE 'BeSlave|BeNone|TakeOver')" 0
+
+# One that was begun earlier and is late: what was told later stays.
+mkfifo "$work/go"
+late() { (read -r _ <"$work/go"; exec "$CONFD_HA_KEEPALIVED" --config="$work/keepalived.conf" --directory="$work/wishes" INSTANCE "$@" 100) & }
+late confd MASTER
+wish STOP
+echo go >"$work/go"
+rc=0
+wait $! || rc=$?
+is "a notification that comes late ends well" $rc 0
+is "and changes nothing" "$(cut -d' ' -f1 "$work/wishes/role")" STOP
+late alive-n1 MASTER
+peer BACKUP
+echo go >"$work/go"
+wait $!
+is "nor does one of the peer" "$(cut -d' ' -f1 "$work/wishes/peer")" there
 ok "another instance is none of ours" keepalived INSTANCE other MASTER 100
 fails "words that keepalived does not use" 64 "no state of keepalived" keepalived INSTANCE confd HAPPY
 

@@ -185,6 +185,20 @@ static void a_stored_wish_is_read_back_and_nothing_is_no_error(void **unused) {
         assert_int_equal(wish_store_role(directory, WISH_MASTER), -ENOENT);
 }
 
+static void of_two_notifications_the_one_that_was_begun_later_counts(void **unused) {
+        const struct notice early = { .ticks = 100, .pid = 7000 }, later = { .ticks = 101, .pid = 300 },
+                            next = { .ticks = 100, .pid = 7001 }, anew = { .ticks = 100, .pid = 301 }, last = { .ticks = 100, .pid = 32767 };
+
+        assert_true(notice_is_later(&later, &early));
+        assert_false(notice_is_later(&early, &later));
+        assert_true(notice_is_later(&next, &early));
+        assert_false(notice_is_later(&early, &next));
+        assert_false(notice_is_later(&early, &early));
+        /* Ids begin anew. */
+        assert_true(notice_is_later(&anew, &last));
+        assert_false(notice_is_later(&last, &anew));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_is_done_before_keepalived_has_told),
@@ -201,6 +215,7 @@ int main(void) {
                 cmocka_unit_test(a_try_waits_for_its_time),
                 cmocka_unit_test(a_refused_connection_is_tried_again_soon_and_a_wrong_token_late),
                 cmocka_unit_test(every_word_of_keepalived_is_a_wish),
+                cmocka_unit_test(of_two_notifications_the_one_that_was_begun_later_counts),
                 cmocka_unit_test(a_stored_wish_is_read_back_and_nothing_is_no_error),
         };
 
