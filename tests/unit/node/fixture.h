@@ -59,7 +59,7 @@ pid_t fork_slave(struct fixture *f, unsigned number, struct node *master, bool r
 pid_t fork_master(struct fixture *f, unsigned number, size_t entries);
 /* A process that carries one connection to `to`, so many bytes a second from there: follow what is returned in its place. */
 struct node fork_slow_link(struct fixture *f, unsigned number, struct node *to, size_t bytes_per_second);
-/* One that connects from the address of `from` again and again, and says nothing. */
+/* One that connects from the address of `from`, says nothing, and comes again as soon as it has been sent away. */
 pid_t fork_flood(struct fixture *f, const struct node *from, const struct node *to);
 void end_child(struct fixture *f, pid_t pid);
 
