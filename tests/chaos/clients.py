@@ -267,7 +267,7 @@ async def listen_to_service(record, host, hear):
                     hear(host, member, args)
                 elif interface == PROPERTIES and args[0] == HA[2]:
                     record.add("changed", host=host.name, boot=boot, service=host.boots["service"],
-                               values={name: value for name, value in args[1].items() if name in ("State", "Master", "Slaves")})
+                               values={name: value for name, value in args[1].items() if name in ("State", "Master", "Slaves", "LastInSync")})
                 elif member == "NameOwnerChanged" and args[0] == HA[0]:
                     record.add("owner", host=host.name, boot=boot, there=bool(args[2]))
             bus.on_signal = on_signal

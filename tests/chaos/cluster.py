@@ -6,7 +6,9 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
+import time
 
 import network
 import powerloss
@@ -18,6 +20,7 @@ TICK_SEC = 1
 SYNC_SEC = 8
 REQUEST_SEC = 3
 BESLAVE_SEC = 25
+CLOCK_FROM, CLOCK_TO = 86400, 7258118400  # 1970 and 2200: no machine is told to have another time
 
 BUS_CONF = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -113,6 +116,17 @@ class Host:
         for name, text in (("bus.conf", BUS_CONF), ("node.conf", NODE_CONF), ("confd-ha.conf", SERVICE_CONF)):
             (self.dir / name).write_text(text.format(**values))
         self.set_token(TOKEN)
+        self.clock = 0  # µs by which it is off
+        self.step_clock(0)
+
+    def step_clock(self, seconds):
+        """CLOCK_REALTIME of its node and service. Returns by how much it is off then, in seconds."""
+        now = time.time()
+        self.clock = int((min(max(now + self.clock / 1e6 + seconds, CLOCK_FROM), CLOCK_TO) - now) * 1e6) if seconds else self.clock
+        descriptor = os.open(self.dir / "clock", os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(descriptor, struct.pack("=q", self.clock), 0)
+        os.close(descriptor)
+        return self.clock / 1e6
 
     def set_token(self, token):
         path = self.dir / "token"
@@ -131,9 +145,13 @@ class Host:
                "RUNTIME_DIRECTORY": f"{self.dir}/run", "STATE_DIRECTORY": f"{self.dir}/state"}
         report = f"log_path={self.cluster.dir}/sanitizer.{self.name}.{kind}"
         env["ASAN_OPTIONS"] = f"detect_leaks=1:halt_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1:{report}"
+        env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"  # what is preloaded there allocates nothing
         env["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:{report}"
         if kind == "node" and self.cluster.preload:
             env.update(powerloss.environment(self.cluster.preload, self.dir, self.fault))
+        if kind != "bus" and self.cluster.clock:
+            env["LD_PRELOAD"] = " ".join(filter(None, (str(self.cluster.clock), env.get("LD_PRELOAD"))))
+            env["CHAOS_CLOCK"] = f"{self.dir}/clock"
         return env
 
     def start(self, kind):
@@ -211,9 +229,10 @@ class Host:
 class Cluster:
     """All hosts, and the network between them."""
 
-    def __init__(self, directory, build, count, preload, on_end, **times):
+    def __init__(self, directory, build, count, preload, on_end, clock=None, **times):
         self.times = {"tick": TICK_SEC, "sync": SYNC_SEC, "request": REQUEST_SEC, "beslave": BESLAVE_SEC, **times}
-        self.dir, self.build, self.preload, self.on_end = pathlib.Path(directory), build, preload, on_end
+        self.dir, self.build, self.on_end = pathlib.Path(directory), build, on_end
+        self.preload, self.clock = preload, clock  # libraries to be preloaded, or None
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)
         self.hosts = {host.name: host for host in (Host(self, number + 1) for number in range(count))}

@@ -13,6 +13,7 @@ answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
 alive               no program ends of itself, none reports anything, all end when told to
 settles             left alone, all can follow one master
+clocks              nobody is lost when a clock is stepped; LastInSync has its times from its host's clock
 peace               then all have the same data, and properties say what Status says
 bounded             then descriptors and memory are few
 """
@@ -27,6 +28,7 @@ Violation = collections.namedtuple("Violation", "invariant at text")
 BUSY_SEC = 8          # what a busy machine may add to anything
 STILL_SEC = 2         # a loop that answers no later is not called still; the bus of the same host was quick meanwhile
 QUICK_SEC = 0.2
+CLOCK_SEC = 5         # between what a clock said and when we knew of it
 DESCRIPTORS_MAX = 64
 MEMORY_MAX = 600 << 10  # KiB: with sanitizers, which keep what was freed for a while
 UNCERTAIN = ("org.confd.HANode.Error.Uncertain", "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected",
@@ -259,6 +261,12 @@ def check_programs(record):
             yield Violation("settles", entry["t"], entry["text"])
 
 
+def in_sync(shows):
+    """Whether it knows that its data is in place, and whose it is."""
+    state, master, _, _, how = shows["sync"]
+    return (state, how) == (shows["state"], "lasts") and master == (shows["host"] if state == "master" else shows["master"][0])
+
+
 def check_peace(record):
     """Of each look at the settled cluster, unless a slave that was lost meanwhile has spoiled it: then there is another one."""
     found, first = [], None
@@ -273,9 +281,39 @@ def check_peace(record):
         elif entry["e"] == "shows":
             follows = entry["slaves"] if entry["state"] == "master" else [entry["master"]]
             if entry["state"] != entry["property_state"] or entry["state"] != entry["node_state"] or \
-                    sorted(map(tuple, entry["nodes"])) != sorted(map(tuple, follows)):
+                    sorted(map(tuple, entry["nodes"])) != sorted(map(tuple, follows)) or not in_sync(entry):
                 found.append(Violation("peace", entry["t"], f"{entry['host']} shows {entry}"))
     yield from found
+
+
+def clock_windows(record):
+    """What the clocks of each host have said while we looked: (from, to), in seconds."""
+    begin, end = next((entry["real"] for entry in record if entry["e"] == "up"), 0), record[-1]["t"] if record else 0
+    steps = collections.defaultdict(lambda: [(begin, 0)])
+    for entry in record:
+        if entry["e"] == "clock":
+            steps[entry["host"]].append((entry["real"], entry["offset"]))
+    windows = collections.defaultdict(lambda: [(begin - CLOCK_SEC, begin + end + CLOCK_SEC)])
+    for host, moments in steps.items():
+        ends = [real for real, _ in moments[1:]] + [begin + end]
+        windows[host] = [(real + offset - CLOCK_SEC, to + offset + CLOCK_SEC) for (real, offset), to in zip(moments, ends)]
+    return windows
+
+
+def check_clocks(record):
+    windows, told = clock_windows(record), set()
+    for entry in record:
+        if entry["e"] == "disturbed":
+            yield Violation("clocks", entry["t"], entry["text"])
+        sync = entry["sync"] if entry["e"] == "shows" else entry["values"].get("LastInSync") if entry["e"] == "changed" else None
+        if not sync or (entry["host"], tuple(sync)) in told:
+            continue
+        host, (state, _, _, ended, how) = entry["host"], sync
+        told.add((host, tuple(sync)))
+        if (ended == 0) != (how in ("lasts", "")) or (state == "") != (how == ""):
+            yield Violation("clocks", entry["t"], f"{host}: LastInSync is {sync}")
+        elif ended and not any(begin <= ended / 1e6 <= end for begin, end in windows[host]):
+            yield Violation("clocks", entry["t"], f"{host}: LastInSync has a time that its clock never had: {sync}")
 
 
 def check_bounds(record):
@@ -289,6 +327,7 @@ def check_bounds(record):
 def check(record):
     """All violations, in the order of their moments."""
     found = list(Data(record).check())
-    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_programs, check_peace, check_bounds):
+    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_programs, check_peace, check_clocks,
+                 check_bounds):
         found += part(record)
     return sorted(found, key=lambda violation: violation.at)

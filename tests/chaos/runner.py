@@ -2,12 +2,15 @@
 """Owns a run: carries out a schedule on a cluster, then makes peace, and looks at what is left."""
 
 import asyncio
+import random
 import signal
+import time
 
 import clients
 from clients import HA, NODE, Access
-from cluster import KINDS, OTHER_TOKEN, TOKEN, Cluster
+from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
 from dbus import Failed
+from overlays import STEPS
 from record import Record
 
 START_SEC = 30   # until a process serves, on a busy machine
@@ -36,9 +39,9 @@ async def eventually(what, condition, seconds):
 class Runner:
     """One run of one schedule."""
 
-    def __init__(self, schedule, directory, build, preload):
+    def __init__(self, schedule, directory, build, preload, clock):
         self.schedule, self.record = schedule, Record()
-        self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end)
+        self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if schedule.has("clock") else None)
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused = {}, set(), {}, {}
@@ -227,6 +230,9 @@ class Runner:
     async def do_free(self, name):
         self.hosts[name].free_disk()
 
+    async def do_clock(self, name, seconds):
+        self.record.add("clock", host=name, offset=self.hosts[name].step_clock(float(seconds)), real=time.time())
+
     async def do_token(self, name, which):
         self.hosts[name].set_token(TOKEN if which == "own" else OTHER_TOKEN)
         self.record.add("fault", host=name, kind="token", what=which)
@@ -319,6 +325,8 @@ class Runner:
         if not await clients.transact(self.record, self.access[master], serial, {f"/m/{serial}": str(serial)}, []):
             raise NoPeace(f"{master} takes no writes")
         await self.settle(master, "peace")
+        if self.schedule.has("clock"):
+            await self.step_clocks(master)
         self.record.add("quiet")
         following = next(name for name in self.hosts if name != master)
         await self.obey(master, "be-none")
@@ -338,6 +346,23 @@ class Runner:
             self.record.add("spoiled", text="a slave was lost meanwhile")
         raise NoPeace("slaves are lost again and again, and nothing is done to them")
 
+    async def step_clocks(self, master):
+        """All clocks are stepped, apart from each other, and for longer than a silence may last nobody is lost by that; what a busy
+        machine does by itself it does not do each time."""
+        rng = random.Random(f"{self.schedule.seed} clocks in peace")
+        for _ in range(4):
+            start = len(self.record.entries)
+            for name in self.hosts:
+                await self.do_clock(name, rng.choice(STEPS))
+            serial = self.record.next_serial()
+            if not await clients.transact(self.record, self.access[master], serial, {f"/m/{serial}": str(serial)}, []):
+                raise NoPeace(f"{master} takes no writes once the clocks are stepped")
+            await asyncio.sleep(3.5 * TICK_SEC)
+            if not any(entry["e"] == "event" for entry in self.record.entries[start:]):
+                return
+            await self.gather(master)
+        self.record.add("disturbed", text="nodes lose each other, again and again, when the clocks are stepped")
+
     async def compare(self, why):
         self.record.add("settled", why=why)
         for name, host in self.hosts.items():
@@ -346,14 +371,14 @@ class Runner:
             properties = await self.access[name].properties(HA)
             state, nodes = await self.access[name].call(HA, "Status")
             self.record.add("shows", host=name, why=why, state=state, nodes=nodes, slaves=properties["Slaves"], master=properties["Master"],
-                            property_state=properties["State"], node_state=await self.access[name].property(NODE, "State"))
+                            sync=properties["LastInSync"], property_state=properties["State"], node_state=await self.access[name].property(NODE, "State"))
 
     async def run(self):
         """Returns the record. What broke off is in it, as "unsettled"."""
         loop = asyncio.get_running_loop()
         try:
             await self.up()
-            self.record.add("up", sanitized=self.cluster.preload is None)
+            self.record.add("up", sanitized=self.cluster.preload is None, real=time.time() - self.record.now())
             start = loop.time()
             for action in self.schedule.actions:
                 await asyncio.sleep(max(0, start + action.at - loop.time()))

@@ -18,6 +18,7 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     bulk HOST MEBIBYTES                          so much data is written at once
     cut A B / oneway A B / lossy A B PERCENT / slow A B KBYTES / heal
     fill HOST LEAVE / inodes HOST / free HOST    the disk
+    clock HOST SECONDS                           CLOCK_REALTIME of node and service is stepped by so much, forward or back
     token HOST other|own                         the token file of the service, and Reload
     schema HOST TEXT                             another schema set, and SIGHUP
     look HOST                                    its data is read
@@ -28,8 +29,10 @@ Header lines: nodes N, disk MEBIBYTES, final HOST, seed N.
 import dataclasses
 import random
 
+import overlays
+
 VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "bulk", "cut", "oneway",
-         "lossy", "slow", "heal", "fill", "inodes", "free", "token", "schema", "look"}
+         "lossy", "slow", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 
 
@@ -55,11 +58,15 @@ class Schedule:
         head = [f"seed {self.seed}", f"nodes {self.nodes}", f"final {self.final}"] + ([f"disk {self.disk}"] if self.disk else [])
         return "\n".join([*head, *map(str, self.actions)])
 
+    def has(self, verb):
+        return any(action.verb == verb for action in self.actions)
+
     def needs(self):
         """What the machine and the build must be able to do for it."""
         verbs = {action.verb for action in self.actions}
         wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
         wanted |= {"preload"} if verbs & {"power", "fault"} else set()
+        wanted |= {"clock"} & verbs
         return wanted | ({"mount"} if self.disk else set())
 
 
@@ -352,8 +359,11 @@ class Maker:
 
 
 def make(seed, capabilities):
-    """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload)."""
-    return Maker(seed, frozenset(capabilities)).make()
+    """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload), with what overlays.py has
+    of the other words."""
+    plan = Maker(seed, frozenset(capabilities)).make()
+    more = [Action(*action) for action in overlays.lay(plan, capabilities)]
+    return dataclasses.replace(plan, actions=tuple(sorted([*plan.actions, *more], key=lambda action: action.at)))
 
 
 NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 25, 30, 40, 60)

@@ -3,7 +3,7 @@
 """The harness itself: each invariant sees what breaks it, schedules are functions of their seeds, shrinking finds what matters, and
 the preload loses what it may and nothing else. TAP.
 
-test-harness.py [PRELOAD]
+test-harness.py CLOCK [PRELOAD]
 """
 
 import os
@@ -17,12 +17,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 sys.dont_write_bytecode = True
 
 import invariants  # noqa: E402
+import overlays  # noqa: E402
 import powerloss  # noqa: E402
 import schedule  # noqa: E402
 import shrink  # noqa: E402
 import tap  # noqa: E402
 
 CASES = []
+OVERLAID = {"clock"}  # the verbs of the kinds in overlays.py
 
 
 def case(function):
@@ -35,7 +37,7 @@ class Story:
 
     def __init__(self):
         self.record, self.n = [], 0
-        self.add("up", sanitized=False)
+        self.add("up", sanitized=False, real=1e9)
         for host in ("n1", "n2", "n3"):
             self.add("event", host=host, boot=1, name="SUBSCRIBED", data=None)
 
@@ -163,6 +165,15 @@ def events_and_signals_twice_or_out_of_order_are_seen():
     Story().add("signal", host="n1", boot=1, service=1, member="BeSlaveResult", args=["", ""]).breaks("signals")
 
 
+@case
+def a_time_that_no_clock_had_is_seen():
+    changed = {"host": "n1", "boot": 1, "service": 1}
+    for ended, how, *expected in ((1e9, "order"), (2e9, "order"), (0, "lasts"), (0, "order", "clocks"), (1e9, "lasts", "clocks"), (3e9, "order", "clocks")):
+        story = Story().add("clock", host="n1", offset=1e9, real=1e9 + 0.04)
+        story.add("changed", **changed, values={"LastInSync": ["slave", "n2", "a", int(ended * 1e6), how]}).breaks(*expected)
+    Story().add("disturbed", text="n2").breaks("clocks")
+
+
 def late_story(*between):
     story = Story()
     story.add("order", n=1, host="n1", kind="be-master", args=[], by="service", boots={"node": 1})
@@ -195,9 +206,14 @@ def an_end_that_nobody_wanted_is_seen():
 def peace_is_looked_at():
     story = Story().add("settled", why="peace").write(1)
     story.look("n1", "id1", [1], why="peace").look("n3", "", [], why="peace").breaks("peace")
-    shows = {"host": "n1", "why": "peace", "state": "master", "nodes": [["n2", "a"]], "slaves": [], "master": ["", ""]}
+    shows = {"host": "n1", "why": "peace", "state": "master", "nodes": [["n2", "a"]], "slaves": [], "master": ["", ""],
+             "sync": ["master", "n1", "", 0, "lasts"]}
     Story().add("shows", **shows, property_state="master", node_state="master").breaks("peace")
     Story().add("shows", **{**shows, "slaves": [["n2", "a"]]}, property_state="master", node_state="none").breaks("peace")
+    shows = {**shows, "slaves": [["n2", "a"]], "property_state": "master", "node_state": "master"}
+    Story().add("shows", **shows).breaks()
+    Story().add("shows", **{**shows, "sync": ["master", "n1", "", 10**15, "order"]}).breaks("peace")
+    Story().add("shows", **{**shows, "sync": ["slave", "n2", "", 0, "lasts"]}).breaks("peace")
     Story().add("size", host="n1", kind="node", descriptors=1000, memory=1).breaks("bounded")
 
 
@@ -208,6 +224,18 @@ def a_schedule_is_a_function_of_its_seed_and_survives_being_text():
         assert str(made) == str(schedule.make(seed, {"preload", "mount", "network"}))
         assert schedule.parse(str(made)) == made, seed
         assert not schedule.make(seed, set()).needs()
+
+
+@case
+def a_kind_that_is_laid_over_a_schedule_changes_nothing_else_in_it():
+    words = {"network", "mount", "preload"}
+    for seed in range(200):
+        base, laid = schedule.make(seed, words), schedule.make(seed, words | set(overlays.KINDS))
+        more = [action for action in laid.actions if action.verb in OVERLAID]
+        assert [action for action in laid.actions if action.verb not in OVERLAID] == list(base.actions), seed
+        assert schedule.parse(str(laid)) == laid and str(laid) == str(schedule.make(seed, words | set(overlays.KINDS))), seed
+        for kind in overlays.KINDS:
+            assert {action for action in schedule.make(seed, words | {kind}).actions if action.verb in OVERLAID} <= set(more), (seed, kind)
 
 
 @case
@@ -270,10 +298,42 @@ def a_fault_fails_once(preload):
     assert False in lost  # what a failed sync leaves is not made good by the next
 
 
+CLOCKS = """
+import os, struct, time
+t = time.clock_gettime(time.CLOCK_REALTIME), time.time(), float(int(time.time()))
+m = time.monotonic()
+f = os.open(os.environ["CHAOS_CLOCK"], os.O_WRONLY)
+os.pwrite(f, struct.pack("=q", int(float(os.environ["STEP"]) * 1e6)), 0)
+now = time.clock_gettime(time.CLOCK_REALTIME)
+print(now - t[0], time.time() - t[1], time.monotonic() - m)
+import ctypes, select
+libc = ctypes.CDLL(None)
+timer = libc.timerfd_create(time.CLOCK_REALTIME, 0)
+libc.timerfd_settime(timer, 1, (ctypes.c_long * 4)(0, 0, int(now) + 2, 0), None)
+print(bool(select.select([timer], [], [], 60)[0]), time.clock_gettime(time.CLOCK_REALTIME) - now)
+"""
+
+
+def a_clock_that_is_stepped_is_so_for_all_who_read_it(clock):
+    for step in (3600.5, -3600.5, 4e9, -1.5e9):
+        with tempfile.NamedTemporaryFile(prefix="chaos-test.") as offset:
+            offset.write(bytes(8))
+            offset.flush()
+            env = {**os.environ, "LD_PRELOAD": clock, "CHAOS_CLOCK": offset.name, "STEP": str(step)}
+            out = subprocess.run(["/usr/bin/python3", "-c", CLOCKS], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+            first, second = out.decode().splitlines()
+            real, seconds, monotonic = map(float, first.split())
+            assert 0 <= real - step < 30 and 0 <= seconds - step < 30 and 0 <= monotonic < 30, (step, first)
+            assert second.split()[0] == "True" and 1 <= float(second.split()[1]) < 30, (step, second)
+
+
 def main():
     cases = [(function.__name__, function) for function in CASES]
-    for function in (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once) if len(sys.argv) > 1 else ():
-        cases.append((function.__name__, lambda function=function: function(sys.argv[1])))
+    clock, *preload = sys.argv[1:]
+    for function, library in ((a_clock_that_is_stepped_is_so_for_all_who_read_it, clock),
+                              *((function, *preload) for function in (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once)
+                                if preload)):
+        cases.append((function.__name__, lambda function=function, library=library: function(library)))
     tap.run(cases)
 
 

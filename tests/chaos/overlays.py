@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns what is laid over the schedule of a seed: kinds of trouble that go on beside everything else.
+
+Each kind has a random stream of its own, so that a schedule without it, and every other kind, is what it was before there was
+this one. A kind is laid over a schedule only if the words that the schedule is made for name it. """
+
+import random
+
+HOUR, DAY, YEAR = 3600, 86400, 31557600
+STEPS = (-20 * YEAR, -YEAR, -DAY, -HOUR, -7, 7, HOUR, DAY, YEAR, 20 * YEAR, 150 * YEAR)
+
+
+class Overlay:
+    """What one kind does beside a schedule."""
+
+    def __init__(self, kind, plan):
+        self.rng = random.Random(f"chaos {kind} {plan.seed}")
+        self.plan, self.actions = plan, []
+        self.names = [f"n{i + 1}" for i in range(plan.nodes)]
+        self.end = max(action.at for action in plan.actions)
+
+    def add(self, at, verb, *args):
+        self.actions.append((round(at, 2), verb, tuple(map(str, args))))
+
+    def moment(self):
+        return self.rng.uniform(0.1, self.end)
+
+    # ---- the kinds ----
+
+    def clock(self):
+        """Clocks are stepped, of one host or of all at once."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(2, 6)):
+            at = self.moment()
+            for name in self.names if self.rng.random() < 0.2 else [self.rng.choice(self.names)]:
+                self.add(at, "clock", name, self.rng.choice(STEPS))
+
+
+KINDS = ("clock",)
+
+
+def lay(plan, words):
+    """The actions that the kinds among the words add, as (at, verb, arguments)."""
+    actions = []
+    for kind in KINDS:
+        if kind in words:
+            overlay = Overlay(kind, plan)
+            getattr(overlay, kind)()
+            actions += overlay.actions
+    return actions
