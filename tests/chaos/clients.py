@@ -6,7 +6,7 @@ import random
 
 import ipc
 from dbus import GONE, Bus, Failed
-from record import digest, serial_of, value_of
+from record import digest, mark_of, serial_of, value_of
 
 NODE = ("org.confd.HANode", "/org/confd/HANode", "org.confd.HANode")
 HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
@@ -81,7 +81,7 @@ class Writer:
         return self.rng.choice((10, 65536, 262144, 262144, 1 << 20, 8 << 20))
 
     def changes(self, serial):
-        sets = {f"/m/{serial}": str(serial)}
+        sets = {mark_of(serial): str(serial)}
         for _ in range(self.rng.choice((0, 1, 1, 3, 8)) if self.kind != "large" else 1):
             sets[f"/k/{self.rng.randrange(KEYS)}"] = value_of(serial, self.size())
         gone = {f"/k/{self.rng.randrange(KEYS)}" for _ in range(self.rng.choice((0, 0, 1, 3)))}
@@ -123,12 +123,59 @@ async def bulk(record, host, mebibytes):
     try:
         for _ in range(max(1, mebibytes // 4)):
             serial = record.next_serial()
-            sets = {f"/m/{serial}": str(serial)}
+            sets = {mark_of(serial): str(serial)}
             sets.update({f"/b/{serial}/{i}": value_of(serial, 32768) for i in range(128)})
             if not await transact(record, access, serial, sets, []):
                 return
     finally:
         access.close()
+
+
+class Reader:
+    """Reads at one host without a pause: the marks of all transactions, those of the last ones, one value. Each page and each value
+    is of one moment, and the answer is judged by invariants.py."""
+
+    def __init__(self, name, seed, record):
+        self.record, self.rng, self.last = record, random.Random(f"{seed} {name}"), 0
+
+    async def run(self, host):
+        access = Access(host)
+        try:
+            while True:
+                try:
+                    bus = await access.get()
+                    await (self.value(host, bus) if self.rng.random() < 0.6 else self.marks(host, bus))
+                except Failed:
+                    await asyncio.sleep(0.02)
+                await asyncio.sleep(0)
+        finally:
+            access.close()
+
+    def asking(self, host):
+        number = self.record.next_reading()
+        self.record.add("reading", n=number, host=host.name, boot=host.boots["node"])
+        return number
+
+    async def value(self, host, bus):
+        key, number = f"/k/{self.rng.randrange(KEYS)}", self.asking(host)
+        try:
+            (value,) = await bus.call(*NODE, "Get", "s", [key])
+            found = serial_of(value)
+        except Failed as error:
+            if not error.name.endswith(".NotFound"):
+                raise
+            found = None
+        self.record.add("read", n=number, host=host.name, boot=host.boots["node"], key=key, serial=found)
+
+    async def marks(self, host, bus):
+        """The last ones, or now and then all."""
+        after = mark_of(max(0, self.last - 30)) if self.rng.random() < 0.95 else ""
+        number = self.asking(host)
+        entries, more = await bus.call(*NODE, "List", "ssu", ["/m/", after, 0])
+        marks = sorted(int(key[3:]) for key in entries)
+        if not more:
+            self.record.add("read", n=number, host=host.name, boot=host.boots["node"], after=int(after[3:] or 0), marks=marks)
+        self.last = max(marks, default=0)
 
 
 async def look(record, host, why, patience=8):

@@ -8,6 +8,8 @@ refused-nowhere     a write that was refused is nowhere
 equal-ids           equal transaction ids are equal data
 id-of-data          the id is that of the last transaction in the data
 no-needless-copy    nothing is copied when the ids were equal
+reads               what a client reads without a pause is one committed state: it has what was acknowledged or read there before,
+                    nothing that was refused, and no transaction without those before it
 events, signals     come as the contract says, none twice
 answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
@@ -48,12 +50,68 @@ def some(number):
     return ", ".join(map(str, found[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
 
 
+class Reads:
+    """What the permanent readers were answered. Each answer is judged by what the host must have had when it was asked, and is
+    something that it has from then on."""
+
+    def __init__(self, data):
+        self.data, self.lineage = data, data.lineage
+        self.violations, self.news, self.seen = [], [], collections.defaultdict(int)
+
+    def fail(self, entry, text):
+        what = entry.get("key") or f"marks after {entry['after']}"
+        self.violations.append(Violation("reads", entry["t"], f"{entry['host']}, {what}: {text}"))
+
+    def take(self, entry):
+        known = self.lineage.read(entry)
+        if known is None:
+            self.seen[entry["host"]] = 0
+            return
+        if "key" in entry:
+            has = self.take_value(entry, known)
+        else:
+            has = sum(1 << serial for serial in entry["marks"])
+            missing = known >> entry["after"] + 1 << entry["after"] + 1 & ~has
+            if missing:
+                self.fail(entry, f"transactions {some(missing)} were acknowledged or read there before, and are not there")
+        self.lineage.learned(entry, has)
+        self.news.append((entry, has & ~self.seen[entry["host"]], has))
+        self.seen[entry["host"]] |= has
+
+    def take_value(self, entry, known):
+        key, serial = entry["key"], entry["serial"]
+        setters, deleters = self.data.setters[key], self.data.deleters[key]
+        if serial is None:
+            for wrote in bits(setters & known):
+                if not any(not self.data.base(wrote) >> other & 1 for other in bits(deleters)):
+                    self.fail(entry, f"is not there, and nobody after {wrote} deleted it")
+            return 0
+        if not setters >> serial & 1:
+            self.fail(entry, f"is of {serial}, which did not write it")
+            return 0
+        over = [other for other in bits((setters | deleters) & known) if self.data.base(other) >> serial & 1]
+        if over:
+            self.fail(entry, f"is of {serial}, but {over[:4]}, which was there already, changed it later")
+        return 1 << serial
+
+    def finish(self):
+        """When it is known how each write ended."""
+        for entry, news, has in self.news:
+            for serial in bits(news):
+                write = self.lineage.writes.get(serial, {"base": 0, "error": "never asked for"})
+                if write.get("error", UNCERTAIN[0]) not in UNCERTAIN:
+                    self.fail(entry, f"shows {serial}, which is nowhere: {write['error']}")
+                if "marks" in entry and write["base"] >> entry["after"] + 1 << entry["after"] + 1 & ~has:
+                    self.fail(entry, f"shows {serial}, but not all that was there before it")
+
+
 class Data:
     """What was read, against what was written and acknowledged."""
 
     def __init__(self, record):
         self.record, self.lineage = record, Lineage(record)
         self.violations, self.by_id = [], {}
+        self.reads = Reads(self)
         self.setters, self.deleters = collections.defaultdict(int), collections.defaultdict(int)
 
     def fail(self, name, entry, text):
@@ -75,9 +133,12 @@ class Data:
                     self.fail("acknowledged-kept", entry, f"transactions {some(missing)} were acknowledged and are not there")
                 self.lineage.learned(entry, has)
                 read.append((entry, has))
+            elif entry["e"] == "read":
+                self.reads.take(entry)
         for entry, has in read:
             self.check_one(entry, has)
-        return self.violations
+        self.reads.finish()
+        return self.violations + self.reads.violations
 
     def base(self, serial):
         return self.lineage.writes[serial]["base"]

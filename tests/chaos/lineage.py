@@ -31,7 +31,7 @@ class Lineage:
         self.writes = {}   # serial: its entry, with "base" added: what the data had before it, at least
         self.open = {}     # serials that may still be committed, by host and boot
         self.orders = {}
-        self.asking = {}
+        self.asking, self.readings = {}, {}
         self.troubles = self.find_troubles(record)
         self.initialized, self.subscribed, self.losses, self.answers = self.find_joins(record)
 
@@ -236,9 +236,21 @@ class Lineage:
                     del self.open[name, boot]
             self.open.setdefault((entry["host"], entry["boot"]), set())
 
+    def now(self, name):
+        """What a host must have, and when it got other data last: -1 while it may be getting some."""
+        host = self.host(name)
+        return host.known, host.epoch if not host.pending else -1
+
     def on_asking(self, entry):
-        host = self.host(entry["host"])
-        self.asking[entry["host"], entry["t"]] = (host.known, host.epoch if not host.pending else -1)
+        self.asking[entry["host"], entry["t"]] = self.now(entry["host"])
+
+    def on_reading(self, entry):
+        self.readings[entry["n"]] = self.now(entry["host"])
+
+    def read(self, entry):
+        """What an answer must have had at least, or None if the host may have got other data meanwhile."""
+        known, epoch = self.readings.pop(entry["n"])
+        return known if epoch == self.host(entry["host"]).epoch else None
 
     def is_sure(self, entry):
         """Whether the data that was read is that of its id: one that may have copied meanwhile can have been there, at another

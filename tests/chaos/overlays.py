@@ -20,7 +20,7 @@ class Overlay:
         self.end = max(action.at for action in plan.actions)
 
     def add(self, at, verb, *args):
-        self.actions.append((round(at, 2), verb, tuple(map(str, args))))
+        self.actions.append((round(float(at), 2), verb, tuple(map(str, args))))
 
     def moment(self):
         return self.rng.uniform(0.1, self.end)
@@ -36,8 +36,16 @@ class Overlay:
             for name in self.names if self.rng.random() < 0.2 else [self.rng.choice(self.names)]:
                 self.add(at, "clock", name, self.rng.choice(STEPS))
 
+    def readers(self):
+        """Clients that read at every host without a pause, from the beginning to the end."""
+        if self.rng.random() < 0.4:
+            return
+        for number, name in enumerate(self.names, 1):
+            self.add(0, "read", f"r{number}", name)
 
-KINDS = ("clock",)
+
+KINDS = ("clock", "readers")
+ANYWHERE = ("readers",)  # what no machine and no build lacks
 
 
 def lay(plan, words):

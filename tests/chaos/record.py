@@ -10,7 +10,7 @@ class Record:
     """Entries are dictionaries with "t" (seconds from the start) and "e" (what it is; invariants.py knows them all)."""
 
     def __init__(self):
-        self.entries, self.start, self.orders, self.serials = [], time.monotonic(), 0, 0
+        self.entries, self.start, self.orders, self.serials, self.readings = [], time.monotonic(), 0, 0, 0
 
     def now(self):
         return time.monotonic() - self.start
@@ -28,6 +28,10 @@ class Record:
         self.serials += 1
         return self.serials
 
+    def next_reading(self):
+        self.readings += 1
+        return self.readings
+
     def write(self, path):
         with open(path, "w", encoding="utf-8") as out:
             for entry in self.entries:
@@ -36,6 +40,11 @@ class Record:
 
 def digest(value):
     return hashlib.blake2b(value.encode(), digest_size=8).hexdigest()
+
+
+def mark_of(serial):
+    """The key that only this transaction sets: who has it has the transaction. In the order of the serials."""
+    return f"/m/{serial:07}"
 
 
 def value_of(serial, size):

@@ -11,7 +11,7 @@ from clients import HA, NODE, Access
 from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
 from dbus import Failed
 from overlays import STEPS
-from record import Record
+from record import Record, mark_of
 
 START_SEC = 30   # until a process serves, on a busy machine
 SETTLE_SEC = 60  # until all follow one master, once nothing is done to them any more
@@ -165,6 +165,8 @@ class Runner:
             self.writers[args[0]].turn(self.hosts[args[1]], args[2])
         elif verb == "rest":
             self.writers[args[0]].rest()
+        elif verb == "read":
+            self.spawn(clients.Reader(args[0], self.schedule.seed, self.record).run(self.hosts[args[1]]))
         elif verb == "bulk":
             self.loads.append(self.spawn(clients.bulk(self.record, self.hosts[args[0]], int(args[1]))))
         elif verb == "look":
@@ -322,7 +324,7 @@ class Runner:
         master = self.schedule.final
         await self.gather(master)
         serial = self.record.next_serial()
-        if not await clients.transact(self.record, self.access[master], serial, {f"/m/{serial}": str(serial)}, []):
+        if not await clients.transact(self.record, self.access[master], serial, {mark_of(serial): str(serial)}, []):
             raise NoPeace(f"{master} takes no writes")
         await self.settle(master, "peace")
         if self.schedule.has("clock"):
@@ -355,7 +357,7 @@ class Runner:
             for name in self.hosts:
                 await self.do_clock(name, rng.choice(STEPS))
             serial = self.record.next_serial()
-            if not await clients.transact(self.record, self.access[master], serial, {f"/m/{serial}": str(serial)}, []):
+            if not await clients.transact(self.record, self.access[master], serial, {mark_of(serial): str(serial)}, []):
                 raise NoPeace(f"{master} takes no writes once the clocks are stepped")
             await asyncio.sleep(3.5 * TICK_SEC)
             if not any(entry["e"] == "event" for entry in self.record.entries[start:]):

@@ -15,6 +15,7 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
                                                  or with DIE, the power goes at that moment
     write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
     rest WRITER                                  it pauses
+    read READER HOST                             from now on that host is read without a pause
     bulk HOST MEBIBYTES                          so much data is written at once
     cut A B / oneway A B / lossy A B PERCENT / slow A B KBYTES / heal
     fill HOST LEAVE / inodes HOST / free HOST    the disk
@@ -31,7 +32,7 @@ import random
 
 import overlays
 
-VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "bulk", "cut", "oneway",
+VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "read", "bulk", "cut", "oneway",
          "lossy", "slow", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 

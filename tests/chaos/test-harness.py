@@ -24,7 +24,7 @@ import shrink  # noqa: E402
 import tap  # noqa: E402
 
 CASES = []
-OVERLAID = {"clock"}  # the verbs of the kinds in overlays.py
+OVERLAID = {"clock", "read"}  # the verbs of the kinds in overlays.py
 
 
 def case(function):
@@ -61,6 +61,15 @@ class Story:
     def look(self, host, ident, marks, keys=None, why="look"):
         self.add("asking", host=host)
         return self.add("data", host=host, boot=1, id=ident, marks=marks, keys=keys or {}, why=why, asked=self.record[-1]["t"])
+
+    def read(self, *who, **found):
+        """By a reader at that host (n1), while a transaction of that serial is committed."""
+        host, number = next((name for name in who if isinstance(name, str)), "n1"), len(self.record)
+        self.add("reading", n=number, host=host, boot=1)
+        for serial in who:
+            if not isinstance(serial, str):
+                self.write(serial)
+        return self.add("read", n=number, host=host, boot=1, **found)
 
     def event(self, name, host="n1", data=0):
         return self.add("event", host=host, boot=1, name=name, data=data)
@@ -163,6 +172,33 @@ def events_and_signals_twice_or_out_of_order_are_seen():
     changed = {"host": "n1", "boot": 1, "service": 1, "member": "StateChanged"}
     Story().add("signal", **changed, args=["none", "master", "order"]).add("signal", **changed, args=["none", "slave", "order"]).breaks("signals")
     Story().add("signal", host="n1", boot=1, service=1, member="BeSlaveResult", args=["", ""]).breaks("signals")
+
+
+@case
+def a_read_of_one_committed_state_is_good():
+    story = Story().cluster().write(1, keys=["/k/1"]).write(2, gone=["/k/1"])
+    story.read(after=0, marks=[1, 2]).read(after=1, marks=[2]).read(key="/k/1", serial=None).read("n2", after=0, marks=[1, 2])
+    story.read("n3", key="/k/1", serial=1).read(3, after=0, marks=[1, 2]).read(after=1, marks=[2, 3]).breaks()
+    story.order("n1", "be-slave", "n3").read(after=0, marks=[1]).breaks()
+
+
+@case
+def a_read_that_goes_back_or_misses_what_was_acknowledged_is_seen():
+    Story().cluster().write(1).read(after=0, marks=[]).breaks("reads")
+    Story().cluster().write(1).read("n2", after=0, marks=[]).breaks("reads")
+    Story().cluster().write(1).write(2, keys=["/k/1"]).read(key="/k/1", serial=None).breaks("reads")
+    Story().cluster().write(1, keys=["/k/1"]).write(2, keys=["/k/1"]).read(key="/k/1", serial=1).breaks("reads")
+    lost = "org.confd.HANode.Error.Uncertain"
+    Story().write(1, error=lost).read(after=0, marks=[1]).read(after=0, marks=[]).breaks("reads")
+    Story().write(1, error=lost, keys=["/k/1"]).read(key="/k/1", serial=1).look("n1", "", []).breaks("acknowledged-kept")
+
+
+@case
+def a_read_of_what_was_never_committed_is_seen():
+    Story().write(1, error="org.confd.HANode.Error.NoSpace").read(after=0, marks=[1]).breaks("reads")
+    Story().write(1).write(2).read("n3", after=0, marks=[2]).breaks("reads")
+    Story().read(after=0, marks=[7]).breaks("reads")
+    Story().write(1).read(key="/k/1", serial=1).breaks("reads")
 
 
 @case
