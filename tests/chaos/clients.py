@@ -178,6 +178,66 @@ class Reader:
         self.last = max(marks, default=0)
 
 
+class Holder:
+    """A subscriber for whom the HA steps of a host wait. Meanwhile it asks the service there for the status."""
+
+    def __init__(self, name, host, manner, record):
+        self.name, self.host, self.manner, self.record = name, host, manner, record
+        self.life = 0
+        self.tasks = [asyncio.create_task(self.run()), asyncio.create_task(self.ask())]
+
+    @property
+    def is_quick(self):
+        return self.manner not in ("never", "vanish") and float(self.manner) <= 0.5
+
+    def let(self):
+        for task in self.tasks:
+            task.cancel()
+
+    async def run(self):
+        while True:
+            try:
+                await self.subscribe()
+            except (OSError, asyncio.IncompleteReadError):
+                pass
+            await asyncio.sleep(0.1)
+
+    async def subscribe(self):
+        loop, subscription = asyncio.get_running_loop(), await ipc.Subscription.begin(self.host.address, wait_for_us=True)
+        self.life += 1
+
+        def acknowledge(life):
+            if life == self.life:
+                self.record.add("synced", host=self.host.name, holder=self.name, life=life)
+                subscription.acknowledge()
+        try:
+            while True:
+                name, _ = await subscription.event()
+                self.record.add("held", host=self.host.name, boot=self.host.boots["node"], holder=self.name, life=self.life, name=name)
+                if self.manner == "vanish":
+                    loop.call_later(0.3, subscription.close)
+                elif self.manner != "never":
+                    loop.call_later(float(self.manner), acknowledge, self.life)
+        finally:
+            subscription.close()
+
+    async def ask(self):
+        access = Access(self.host)
+        try:
+            while True:
+                since, boots = self.record.now(), dict(self.host.boots)
+                try:
+                    await access.call(HA, "Status")
+                    error = ""
+                except Failed as failure:
+                    error = failure.name
+                if boots == self.host.boots:
+                    self.record.add("status", host=self.host.name, since=since, error=error)
+                await asyncio.sleep(0.2)
+        finally:
+            access.close()
+
+
 async def look(record, host, why, patience=8):
     """Reads the data of a host, whole, with its transaction id. Gives up if it changes all the time."""
     access = Access(host)

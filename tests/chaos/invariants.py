@@ -11,6 +11,7 @@ no-needless-copy    nothing is copied when the ids were equal
 reads               what a client reads without a pause is one committed state: it has what was acknowledged or read there before,
                     nothing that was refused, and no transaction without those before it
 events, signals     come as the contract says, none twice
+holds               HA steps wait for who is to be waited for, no longer than they may, and the status does not
 answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
 alive               no program ends of itself, none reports anything, all end when told to
@@ -30,6 +31,7 @@ Violation = collections.namedtuple("Violation", "invariant at text")
 BUSY_SEC = 8          # what a busy machine may add to anything
 STILL_SEC = 2         # a loop that answers no later is not called still; the bus of the same host was quick meanwhile
 QUICK_SEC = 0.2
+HOLD_SEC = 10         # the longest that one event may be waited for
 CLOCK_SEC = 5         # between what a clock said and when we knew of it
 DESCRIPTORS_MAX = 64
 MEMORY_MAX = 600 << 10  # KiB: with sanitizers, which keep what was freed for a while
@@ -310,6 +312,46 @@ def check_loops(record):
                 yield Violation("responsive", entry["t"], f"the node of {entry['host']} answered nobody for {entry['late']:.1f} s")
 
 
+def check_holds(record):
+    """At each holder: no second event while the first is not acknowledged and not late. At each host: what always follows an event
+    follows no later than a hold may last."""
+    spans, sanitized, holders, lost, asked = sleeps(record), True, {}, {}, {}
+
+    def slept(host, since, until):
+        return sum(max(0, min(until, to) - max(since, begin)) for name, kind, begin, to in spans if kind != "link" and name in (host, ""))
+
+    def is_late(host, since, until):
+        return until - since > HOLD_SEC + BUSY_SEC + slept(host, since, until)
+
+    for entry in record:
+        kind, host, at = entry["e"], entry.get("host"), entry["t"]
+        if kind in ("held", "synced"):
+            waiting = holders.setdefault((entry["holder"], entry["life"]), [])
+            if kind == "synced":
+                del waiting[:1]
+                continue
+            if waiting and at - waiting[-1] < HOLD_SEC - 1 and at - waiting[0] < HOLD_SEC - 1 and not slept(host, waiting[-1], at):
+                yield Violation("holds", at, f"{host}: {entry['name']} came {at - waiting[-1]:.1f} s after another event that "
+                                f"{entry['holder']} has not acknowledged")
+            waiting.append(at)
+        elif kind == "event" and host in lost and is_late(host, lost[host], at):
+            yield Violation("holds", at, f"{host}: {entry['name']} came {at - lost.pop(host):.1f} s after NOMASTER")
+        elif kind == "ended" and entry["kind"] == "node" and host in lost and is_late(host, lost.pop(host), at):
+            yield Violation("holds", at, f"{host}: no IS_NONE came after NOMASTER")
+        elif kind == "order":
+            asked[host] = at
+        elif kind == "status":
+            quiet = entry["since"] - asked.get(host, -3600) > HOLD_SEC + BUSY_SEC
+            if quiet and at - entry["since"] > STILL_SEC and not sanitized and not slept(host, entry["since"], at):
+                yield Violation("holds", at, f"{host}: Status took {at - entry['since']:.1f} s: {entry['error'] or 'no error'}")
+        elif kind == "up":
+            sanitized = entry["sanitized"]
+        if kind == "event":
+            lost.pop(host, None)
+            if entry["name"] == "NOMASTER":
+                lost[host] = at
+
+
 def check_programs(record):
     for entry in record:
         if entry["e"] == "ended" and not entry["expected"] and not (entry["excused"] and 0 < entry["status"] < 64):
@@ -388,7 +430,7 @@ def check_bounds(record):
 def check(record):
     """All violations, in the order of their moments."""
     found = list(Data(record).check())
-    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_programs, check_peace, check_clocks,
+    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_holds, check_programs, check_peace, check_clocks,
                  check_bounds):
         found += part(record)
     return sorted(found, key=lambda violation: violation.at)

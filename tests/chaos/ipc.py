@@ -5,6 +5,7 @@ import asyncio
 import struct
 
 HA, EVENTS = 17, 11
+HA_INFO, HA_INFO_SYNC = 1 << 6, 1 << 20
 BE_MASTER, BE_SLAVE, BE_NONE, STATUS, SLAVE_DEAD, BE_RELAY = range(1, 7)
 EVENT_NAMES = {1: "NOMASTER", 2: "SLAVE_DIED", 3: "SLAVE_ARRIVED", 4: "SLAVE_INITIALIZED", 5: "IS_MASTER", 6: "IS_NONE",
                7: "BESLAVE_RESULT"}
@@ -97,22 +98,43 @@ class Connection:
         self.writer.close()
 
 
-async def events(address, tell):
-    """Subscribes, and tells each event as (name, data) until the connection ends."""
-    connection = await Connection.open(address, EVENTS)
-    try:
-        connection.send(encode((64, 0, 0, Atom("undefined"), 0)))
-        await connection.receive()
-        tell("SUBSCRIBED", None)
+class Subscription(Connection):
+    """A connection that is told of events; perhaps one that is waited for until it has acknowledged each."""
+
+    @classmethod
+    async def begin(cls, address, wait_for_us=False):
+        subscription = await cls.open(address, EVENTS)
+        try:
+            subscription.send(encode((HA_INFO | (HA_INFO_SYNC if wait_for_us else 0), 0, 0, Atom("undefined"), 0)))
+            await subscription.receive()
+        except BaseException:
+            subscription.close()
+            raise
+        return subscription
+
+    async def event(self):
+        """The next one: (name, data)."""
         while True:
-            event = await connection.receive()
-            if isinstance(event, tuple) and event[0] == 64:
+            event = await self.receive()
+            if isinstance(event, tuple) and event[0] == HA_INFO:
                 kind, data = event[1]
                 if kind in (2, 3):
                     data = data[0].decode()
-                tell(EVENT_NAMES.get(kind, str(kind)), data if isinstance(data, (int, str)) else None)
+                return EVENT_NAMES.get(kind, str(kind)), data if isinstance(data, (int, str)) else None
+
+    def acknowledge(self):
+        self.send(encode(Atom("ha_synced")))
+
+
+async def events(address, tell):
+    """Subscribes, and tells each event as (name, data) until the connection ends."""
+    subscription = await Subscription.begin(address)
+    try:
+        tell("SUBSCRIBED", None)
+        while True:
+            tell(*await subscription.event())
     finally:
-        connection.close()
+        subscription.close()
 
 
 class Controller:

@@ -43,9 +43,19 @@ class Overlay:
         for number, name in enumerate(self.names, 1):
             self.add(0, "read", f"r{number}", name)
 
+    def holders(self):
+        """Subscribers for whom HA steps wait, and who are late, silent, or gone."""
+        if self.rng.random() < 0.5:
+            return
+        for number in range(1, self.rng.randint(2, 4)):
+            at = self.rng.uniform(0.2, self.end * 0.7)
+            self.add(at, "hold", f"h{number}", self.rng.choice(self.names), self.rng.choice((0.05, 0.4, 2, 9, "never", "never", "vanish")))
+            if self.rng.random() < 0.3:
+                self.add(self.rng.uniform(at, self.end), "let", f"h{number}")
 
-KINDS = ("clock", "readers")
-ANYWHERE = ("readers",)  # what no machine and no build lacks
+
+KINDS = ("clock", "readers", "holders")
+ANYWHERE = ("readers", "holders")  # what no machine and no build lacks
 
 
 def lay(plan, words):

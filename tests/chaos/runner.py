@@ -44,7 +44,7 @@ class Runner:
         self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if schedule.has("clock") else None)
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
-        self.writers, self.tasks, self.strikes, self.excused = {}, set(), {}, {}
+        self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
         self.closing, self.loads = False, []
 
     def spawn(self, work):
@@ -167,6 +167,11 @@ class Runner:
             self.writers[args[0]].rest()
         elif verb == "read":
             self.spawn(clients.Reader(args[0], self.schedule.seed, self.record).run(self.hosts[args[1]]))
+        elif verb == "hold":
+            self.do_let(args[0])
+            self.holders[args[0]] = clients.Holder(args[0], self.hosts[args[1]], args[2], self.record)
+        elif verb == "let":
+            self.do_let(*args)
         elif verb == "bulk":
             self.loads.append(self.spawn(clients.bulk(self.record, self.hosts[args[0]], int(args[1]))))
         elif verb == "look":
@@ -235,6 +240,10 @@ class Runner:
     async def do_clock(self, name, seconds):
         self.record.add("clock", host=name, offset=self.hosts[name].step_clock(float(seconds)), real=time.time())
 
+    def do_let(self, name):
+        if name in self.holders:
+            self.holders.pop(name).let()
+
     async def do_token(self, name, which):
         self.hosts[name].set_token(TOKEN if which == "own" else OTHER_TOKEN)
         self.record.add("fault", host=name, kind="token", what=which)
@@ -275,6 +284,8 @@ class Runner:
         self.record.add("healing")
         self.strikes.clear()
         await self.do_heal()
+        for name in [name for name, holder in self.holders.items() if not holder.is_quick]:
+            self.do_let(name)
         for writer in self.writers.values():
             writer.rest()
         for name, host in self.hosts.items():
@@ -393,6 +404,8 @@ class Runner:
             self.record.add("down")
             for writer in self.writers.values():
                 await writer.end(0)
+            for name in list(self.holders):
+                self.do_let(name)
             for task in list(self.tasks):
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)

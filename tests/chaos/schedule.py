@@ -16,6 +16,9 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
     rest WRITER                                  it pauses
     read READER HOST                             from now on that host is read without a pause
+    hold HOLDER HOST SECONDS|never|vanish        a subscriber for whom HA steps wait acknowledges each event so late, or never, or is
+                                                 gone soon after it, and comes again
+    let HOLDER                                   it is gone
     bulk HOST MEBIBYTES                          so much data is written at once
     cut A B / oneway A B / lossy A B PERCENT / slow A B KBYTES / heal
     fill HOST LEAVE / inodes HOST / free HOST    the disk
@@ -32,7 +35,7 @@ import random
 
 import overlays
 
-VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "read", "bulk", "cut", "oneway",
+VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
          "lossy", "slow", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 

@@ -24,7 +24,7 @@ import shrink  # noqa: E402
 import tap  # noqa: E402
 
 CASES = []
-OVERLAID = {"clock", "read"}  # the verbs of the kinds in overlays.py
+OVERLAID = {"clock", "read", "hold", "let"}  # the verbs of the kinds in overlays.py
 
 
 def case(function):
@@ -199,6 +199,27 @@ def a_read_of_what_was_never_committed_is_seen():
     Story().write(1).write(2).read("n3", after=0, marks=[2]).breaks("reads")
     Story().read(after=0, marks=[7]).breaks("reads")
     Story().write(1).read(key="/k/1", serial=1).breaks("reads")
+
+
+@case
+def holds_that_are_too_short_or_too_long_are_seen():
+    held = {"host": "n1", "holder": "h1", "life": 1, "boot": 1}
+    Story().add("held", **held, name="NOMASTER").add("held", **held, name="IS_NONE").breaks("holds")
+    Story().add("held", **held, name="NOMASTER").add("synced", **held).add("held", **held, name="IS_NONE").breaks()
+    story = Story().add("held", **held, name="NOMASTER").add("held", **held, name="IS_NONE").add("held", **held, name="IS_MASTER")
+    for entry, at in zip(story.record[-2:], (10.1, 10.2)):
+        entry["t"] = at
+    story.breaks()
+    ended = {"host": "n1", "kind": "node", "boot": 1, "status": 0, "expected": True, "excused": False}
+    for last in ({"entry_kind": "event", "host": "n1", "boot": 1, "name": "IS_NONE", "data": 0}, {"entry_kind": "ended", **ended}):
+        for at, *expected in ((9, ), (30, "holds")):
+            story = Story().event("SLAVE_INITIALIZED").event("NOMASTER").add(**last)
+            story.record[-1]["t"] = at
+            story.breaks(*expected)
+    for late, *expected in ((1, ), (3, "holds")):
+        story = Story().add("status", host="n1", since=0.0, error="")
+        story.record[-1]["t"] = late
+        story.breaks(*expected)
 
 
 @case
