@@ -9,6 +9,8 @@ import random
 HOUR, DAY, YEAR = 3600, 86400, 31557600
 STEPS = (-20 * YEAR, -YEAR, -DAY, -HOUR, -7, 7, HOUR, DAY, YEAR, 20 * YEAR, 150 * YEAR)
 
+LARGE_SHARE = 0.04
+
 
 class Overlay:
     """What one kind does beside a schedule."""
@@ -53,9 +55,23 @@ class Overlay:
             if self.rng.random() < 0.3:
                 self.add(self.rng.uniform(at, self.end), "let", f"h{number}")
 
+    def copies(self):
+        """In few schedules, which take long: a slave joins that has to copy up to 200 MiB, while writers write."""
+        if self.rng.random() >= LARGE_SHARE or self.plan.nodes > 4 or self.plan.disk:
+            return
+        master, slave = self.rng.sample(self.names, 2)
+        self.add(self.end, "order", master, "be-master")
+        self.add(self.end, "write", "w1", master, "mixed")
+        self.add(self.end, "order", slave, "be-none")
+        self.add(self.end, "bulk", master, self.rng.randint(60, 200))
+        for later in (2, 4):
+            self.add(self.end + later, "order", slave, "be-slave", master)
+        self.add(self.end + 4.5, "write", "w2", master, "small")
+        self.end += 5
 
-KINDS = ("clock", "readers", "holders")
-ANYWHERE = ("readers", "holders")  # what no machine and no build lacks
+
+KINDS = ("clock", "readers", "holders", "copies")
+ANYWHERE = ("readers", "holders", "copies")  # what no machine and no build lacks
 
 
 def lay(plan, words):
