@@ -141,6 +141,23 @@ int reply_parse(const void *body, size_t size, struct reply *ret) {
         return 0;
 }
 
+/* A node as nearly all are, {Binary, {A, B, C, D}} of small integers, in one look. False: it is something else, or not all there. */
+static bool take_usual(struct eterm *c, struct confd_ha_node_term *ret) {
+        const uint8_t *p = c->p, *ip;
+        size_t left = (size_t) (c->end - p);
+
+        if (left < 17 || p[0] != ETERM_SMALL_TUPLE || p[1] != 2 || p[2] != ETERM_BINARY || p[3] != 0 || p[4] != 0 || p[5] != 0 ||
+            left < 17 + (size_t) p[6])
+                return false;
+        ip = p + 7 + p[6];
+        if (ip[0] != ETERM_SMALL_TUPLE || ip[1] != 4 || ip[2] != ETERM_SMALL_INTEGER || ip[4] != ETERM_SMALL_INTEGER ||
+            ip[6] != ETERM_SMALL_INTEGER || ip[8] != ETERM_SMALL_INTEGER)
+                return false;
+        *ret = (struct confd_ha_node_term) { { p + 2, 5 + (size_t) p[6] }, { ip, 10 } };
+        c->p = ip + 10;
+        return true;
+}
+
 static int parse_nodes(struct eterm *c, struct confd_ha_node_term *nodes, unsigned *ret_n) {
         struct eterm_bytes id, address;
         struct eterm_list list;
@@ -148,6 +165,8 @@ static int parse_nodes(struct eterm *c, struct confd_ha_node_term *nodes, unsign
         if (eterm_list(c, &list) < 0 || list.n > CONFD_HA_STATUS_NODES_MAX)
                 return -EPROTO;
         for (size_t i = 0; i < list.n; i++) {
+                if (take_usual(c, &nodes[i]))
+                        continue;
                 if (eterm_tuple_of(c, 2) < 0 || eterm_skip(c, &id) < 0 || eterm_skip(c, &address) < 0)
                         return -EPROTO;
                 nodes[i] = (struct confd_ha_node_term) { { id.data, id.size }, { address.data, address.size } };

@@ -457,6 +457,8 @@ int node_get_address(struct eterm *c, struct confd_ha_node *ret) {
         return 0;
 }
 
+enum { USUAL_TEXT = 32 };
+
 /* A binary and four small integers, as nearly all nodes are, in one look. False: it is something else, or not all there. */
 static bool get_usual_parts(struct eterm *c, struct confd_ha_node *ret) {
         const uint8_t *p = c->p, *ip;
@@ -469,7 +471,11 @@ static bool get_usual_parts(struct eterm *c, struct confd_ha_node *ret) {
         if (ip[0] != ETERM_SMALL_TUPLE || ip[1] != 4 || ip[2] != ETERM_SMALL_INTEGER || ip[4] != ETERM_SMALL_INTEGER ||
             ip[6] != ETERM_SMALL_INTEGER || ip[8] != ETERM_SMALL_INTEGER)
                 return false;
-        memcpy(ret->buf, p + 5, n);
+        /* What is behind a short text is copied as well, where it is there: a size that is known takes two instructions. */
+        if (n <= USUAL_TEXT && left >= 5 + USUAL_TEXT)
+                memcpy(ret->buf, p + 5, USUAL_TEXT);
+        else
+                memcpy(ret->buf, p + 5, n);
         ret->buf[n] = 0;
         CONFD_SET_BUF(&ret->nodeid, ret->buf, n);
         ret->af = AF_INET;
