@@ -161,18 +161,35 @@ void client_connected(struct confd_ha_client *c) {
                 cb(c, &success, c->connect_userdata);
 }
 
-/* The oldest order that waits for a reply; replies come in the order of the orders. */
-static struct pending_order *first_waiting(struct confd_ha_client *c) {
-        struct pending_order *o;
+/* The next order that waits for a reply; replies come in the order of the orders. */
+static struct pending_order *waiting_from(struct confd_ha_client *c, struct pending_order *o) {
+        while (o && !order_has_reply(&o->order))
+                o = TAILQ_NEXT(o, queue);
+        return o && o->end <= c->sent ? o : NULL;
+}
 
-        TAILQ_FOREACH(o, &c->orders.list, queue)
-                if (order_has_reply(&o->order))
-                        return o;
-        return NULL;
+static bool asks_status(const struct pending_order *o) {
+        return o && o->order.type == HA_ORDER_STATUS;
+}
+
+/* Reads the reply to the oldest order that waits. A status cannot be the reply to another order: should the server hold an order back
+ * and serve the question behind it meanwhile, it is that one's, and the order goes on waiting. */
+static int read_reply(struct confd_ha_client *c, const void *body, size_t size, struct pending_order **o, struct reply *ret) {
+        struct pending_order *next;
+        int r;
+
+        if (asks_status(*o))
+                return reply_parse_status(body, size, ret, c->nodes);
+        r = reply_parse(body, size, ret);
+        next = r < 0 ? waiting_from(c, TAILQ_NEXT(*o, queue)) : NULL;
+        if (!asks_status(next) || reply_parse_status(body, size, ret, c->nodes) < 0)
+                return r;
+        *o = next;
+        return 0;
 }
 
 static int handle_reply(struct confd_ha_client *c, const void *body, size_t size, char *message, size_t message_size) {
-        struct pending_order *o = first_waiting(c);
+        struct pending_order *o = waiting_from(c, TAILQ_FIRST(&c->orders.list));
         struct confd_ha_status_reply status;
         struct confd_ha_result result;
         char text[CLIENT_MESSAGE_MAX];
@@ -180,12 +197,12 @@ static int handle_reply(struct confd_ha_client *c, const void *body, size_t size
         bool wants_status;
         int r;
 
-        if (!o || o->end > c->sent) {
+        if (!o) {
                 snprintf(message, message_size, "the server sent a reply that no order waits for");
                 return -EPROTO;
         }
-        wants_status = o->order.type == HA_ORDER_STATUS;
-        r = wants_status ? reply_parse_status(body, size, &reply, c->nodes) : reply_parse(body, size, &reply);
+        r = read_reply(c, body, size, &o, &reply);
+        wants_status = asks_status(o);
         if (r < 0) {
                 snprintf(message, message_size, "the reply to %s is not as the protocol says", order_name(o->order.type));
                 return r;

@@ -345,6 +345,33 @@ static void a_reply_that_nobody_waits_for_ends_the_connection(void **state) {
         server_done(&server);
 }
 
+static void a_status_passes_an_order_that_is_held_back(void **state) {
+        struct heard held = {}, asked = {}, closed = {};
+        confd_ha_client *c;
+
+        server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{3}},{expect,{4}},{send,{3,[]}},{expect,{4}},{send,ok},{send,{1,[]}},"
+                      "{expect,{3}},{expect,{4}},{send,{3,[]}},{send,{3,[]}},closed]");
+        c = ready_client("t");
+        confd_ha_client_set_closed_callback(c, on_result, &closed);
+        assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &held), 0);
+        status(c, &asked);
+        assert_int_equal(asked.state, CONFD_HA_STATE_MASTER);
+        assert_int_equal(held.n, 0);
+        status(c, &asked);
+        assert_int_equal(asked.state, CONFD_HA_STATE_NONE);
+        assert_int_equal(held.n, 1);
+        assert_int_equal(held.error, 0);
+
+        /* One is the answer to the question, and no other can be the order's. */
+        assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &held), 0);
+        assert_int_equal(confd_ha_client_status(c, PATIENCE_USEC, on_order, &asked), 0);
+        run_to_end(c, &closed);
+        assert_int_equal(asked.error, 0);
+        assert_int_equal(held.error, -EPROTO);
+        confd_ha_client_free(c);
+        server_done(&server);
+}
+
 static void a_handshake_that_fails_is_told(void **state) {
         static const struct {
                 const char *script;
@@ -636,6 +663,7 @@ int main(void) {
                 cmocka_unit_test(another_version_is_tried_once),
                 cmocka_unit_test(what_servers_do_wrong_ends_the_connection),
                 cmocka_unit_test(a_reply_that_nobody_waits_for_ends_the_connection),
+                cmocka_unit_test(a_status_passes_an_order_that_is_held_back),
                 cmocka_unit_test(a_handshake_that_fails_is_told),
                 cmocka_unit_test(each_wait_has_its_end),
                 cmocka_unit_test(a_server_that_does_not_read_blocks_nobody),
