@@ -102,7 +102,9 @@ void ipc_appended(struct connection *c, int r) {
                 ipc_drop(c);
                 return;
         }
-        flush(c);
+        /* The answers to what came together leave together. */
+        if (!c->taking)
+                flush(c);
 }
 
 void ipc_close_politely(struct connection *c) {
@@ -149,11 +151,16 @@ void ipc_take_frames(struct connection *c) {
         if (c->taking)
                 return;
         c->taking = true;
-        while (!c->broken && c->stage != STAGE_CLOSING && !is_paused(c)) {
+        while (!c->broken && c->stage != STAGE_CLOSING) {
                 const uint8_t *body;
                 size_t size;
                 int r;
 
+                if (is_paused(c)) {
+                        flush(c);
+                        if (c->broken || is_paused(c))
+                                break;
+                }
                 r = frame_next(&c->in, frame_limit(c), &body, &size);
                 if (r == 0)
                         break;
@@ -168,7 +175,7 @@ void ipc_take_frames(struct connection *c) {
         c->taking = false;
         if (buffer_size(&c->in) == 0)
                 buffer_shrink(&c->in);
-        update_events(c);
+        flush(c);
 }
 
 static void shake_hands(struct connection *c) {
