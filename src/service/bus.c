@@ -110,9 +110,12 @@ static void on_refused(struct request *request, int r, const struct failure *fai
 }
 
 static void carry_out(struct request *q) {
+        struct journal_order *journal = q->journal;
+
         q->since = now_monotonic();
-        journal_order_accepted(q->journal);
+        journal_order_accepted(journal);
         q->act(q);
+        journal_order_given(journal); /* which there is until now, whatever has become of the request */
 }
 
 static const struct config *config(struct bus *b) {

@@ -28,6 +28,7 @@ struct journal_order {
         struct caller caller;
         sd_bus_slot *asking;
         char *unit;
+        bool held; /* it is being given, and the question for the unit comes after */
         bool ended;
         struct failure outcome;
 };
@@ -203,7 +204,16 @@ void journal_order_caller(struct journal_order *o, const struct caller *caller) 
 
 void journal_order_accepted(struct journal_order *o) {
         if (o)
-                (void) ask_unit(o);
+                o->held = true;
+}
+
+void journal_order_given(struct journal_order *o) {
+        if (!o)
+                return;
+        o->held = false;
+        (void) ask_unit(o);
+        if (o->ended && !o->asking)
+                write_order(o);
 }
 
 void journal_order_end(struct journal_order *o, const struct failure *failure) {
@@ -212,7 +222,7 @@ void journal_order_end(struct journal_order *o, const struct failure *failure) {
         o->ended = true;
         o->duration = now_monotonic() - o->started;
         o->outcome = failure_copy(failure);
-        if (!o->asking)
+        if (!o->asking && !o->held)
                 write_order(o);
 }
 

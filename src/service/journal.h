@@ -34,8 +34,10 @@ struct journal_order *journal_order_begin(struct journal *j, const char *method,
 /* Who gave it. */
 void journal_order_caller(struct journal_order *o, const struct caller *caller);
 
-/* Who may. Its unit is asked for: systemd is not troubled for those who may not, but for the few whose entries are written. */
+/* Who may, and it is about to be given; it has been. Its unit is asked for then, while ConfD is at it: systemd is not troubled for
+ * those who may not, but for the few whose entries are written. Until it has been given it stays, even if it ends before. */
 void journal_order_accepted(struct journal_order *o);
+void journal_order_given(struct journal_order *o);
 
 /* Its end. The entry is written at once, or as soon as the unit is known. */
 void journal_order_end(struct journal_order *o, const struct failure *failure);
