@@ -5,6 +5,21 @@
 #include "service/controller-internal.h"
 #include "service/convert.h"
 
+/* ConfD has answered an order. A question that went out behind it shows what it did, unless something else has been told since:
+ * whether that came before the question or after, nobody knows. */
+static void stamp_reply(struct controller *c) {
+        bool behind = c->query.in_flight && c->query.behind, shows = behind && c->query.covers == c->seen;
+
+        c->seen++;
+        if (behind)
+                c->query.deadline = usec_add(now_monotonic(), c->config->request_timeout); /* it is its turn now */
+        if (shows)
+                c->query.covers = c->seen;
+        else
+                c->wanted = true;
+        c->query.behind = false;
+}
+
 void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_result *result,
                                const struct confd_ha_status_reply *status, void *userdata) {
         struct order *order = userdata;
@@ -15,10 +30,8 @@ void controller_on_order_reply(confd_ha_client *client, const struct confd_ha_re
         if (answered)
                 link_drain_events(c->link);
         order->on_wire = false;
-        if (answered) {
-                c->seen++;
-                c->wanted = true;
-        }
+        if (answered)
+                stamp_reply(c);
         if (order->orphan)
                 order_free(order);
         else if (answered) {

@@ -43,8 +43,10 @@ struct controller {
                 uint64_t wanted_at; /* when one is to be asked for those who have to wait for it */
                 uint64_t paid_until; /* by what callers without privilege have caused */
                 bool under_order;
+                bool behind; /* an order that has not been answered: what the answer shows, comes after what that did */
                 bool events_up;
-                uint64_t covers;
+                uint64_t asked;  /* the last stamp when it was sent */
+                uint64_t covers; /* the same, or the stamp of the order's reply */
                 uint64_t deadline;
                 struct failure failure; /* why it will not be answered, for those who wait for it */
                 bool repeated;          /* it asks again what was out of date before it was answered */

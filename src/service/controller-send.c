@@ -24,7 +24,8 @@ static void send_query(struct controller *c) {
         c->query.wanted_at = USEC_INFINITY; /* who waited for another shares this one */
         c->query.id++;
         c->query.in_flight = true;
-        c->query.covers = c->seen;
+        c->query.asked = c->query.covers = c->seen;
+        c->query.behind = c->orders.in_flight && c->orders.in_flight->with_reply;
         c->query.under_order = orders_under_way(&c->orders);
         c->query.events_up = link_events_up(c->link);
         c->query.deadline = usec_add(now_monotonic(), c->config->request_timeout);
@@ -91,7 +92,10 @@ static void send_order(struct controller *c, struct order *order) {
                 /* The reply to a status question behind it shows that ConfD has it. */
                 order->accept_query = c->query.id + 1;
                 c->wanted = true;
-        } else if (order->kind == ORDER_KIND_BE_SLAVE) {
+        } else if (order->kind != ORDER_KIND_BE_SLAVE) {
+                /* ConfD answers in order, so that a question behind it shows what it did: asked now, it costs no time of its own. */
+                c->wanted = true;
+        } else {
                 /* Nothing will show that ConfD has it before it is done: who does not want to wait is not kept waiting. */
                 const struct failure none = FAILURE_NONE;
 

@@ -2,8 +2,8 @@
 /* Owns the conversation with ConfD as its callers see it: orders, questions, and how they end.
  *
  * Everything that ConfD tells (an event, an order's reply) gets the next stamp and makes the status wanted. There is one
- * status question at a time. It covers all stamps given before it was sent; its reply is when they take effect: first
- * the properties, then the signals, then the replies to callers. A caller of Status shares the question under way if
+ * status question at a time. It covers all stamps given before it was sent, and that of the order right before it, since ConfD
+ * answers in order; its reply is when they take effect: first the properties, then the signals, then the replies to callers. A caller of Status shares the question under way if
  * nothing has been told since it was sent, else the next one. */
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -273,7 +273,7 @@ void controller_status(struct controller *c, bool privileged, controller_status_
         w->userdata = userdata;
         w->deadline = usec_add(now_monotonic(), c->config->request_timeout);
         w->attempt = link_attempts(c->link);
-        if (c->query.in_flight && c->query.covers == c->seen)
+        if (c->query.in_flight && c->query.asked == c->seen)
                 w->query = c->query.id;
         else {
                 w->query = c->query.id + 1;

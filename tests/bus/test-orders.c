@@ -327,6 +327,70 @@ static void orders_are_answered_first_in_first_out(void **state) {
         CHECK_PROPERTY(f, "NodeId", "'c'");
 }
 
+/* The question that shows what an order did goes out behind it, and not when it has been answered. */
+static void one_question_behind_an_order_is_enough(void **state) {
+        struct fixture *f = *state;
+        size_t before = sim_count(f, "{order,{4}}");
+        struct call *call;
+
+        sim(f, "{on,3,hold}");
+        call = call_start(f->root, "BeNone", "");
+        SIM_EXPECT(f, "{order,{3}}");
+        SIM_EXPECT(f, "{order,{4}}");
+        CHECK(f, !call->done);
+        sim(f, "release");
+        WAIT_CALL_OK(f, call);
+        CHECK(f, sim_count(f, "{order,{4}}") == before + 1);
+        CHECK(f, trace_count(&f->root->trace, "changed*") == 0);
+}
+
+/* It may be older than what has been told in between. */
+static void an_event_beside_an_order_is_asked_for_again(void **state) {
+        struct fixture *f = *state;
+        struct call *call;
+
+        CALL_OK(f, "BeMaster", "s", "n1");
+        sim(f, "{on,5,hold}");
+        call = call_start(f->root, "SlaveDead", "s", "x");
+        SIM_EXPECT(f, "{order,{5,<<\"x\">>}}");
+        SIM_EXPECT(f, "{order,{4}}");
+        sim(f, "{arrive,<<\"n9\">>,{10,0,0,9}}");
+        sim(f, "{on,4,{reply,{3,[]}}}"); /* as it was before */
+        sim(f, "release");
+        WAIT_CALL_OK(f, call);
+        EXPECT(f, &f->root->trace, "changed* Slaves=*'n9' '10.0.0.9'*");
+        EXPECT(f, &f->root->trace, "signal SlaveArrived 'n9' '10.0.0.9'");
+        EXPECT(f, &f->root->trace, "reply SlaveDead");
+}
+
+/* Whoever asks when the order has been answered, asks himself. */
+static void a_question_behind_an_order_is_not_shared_after_it(void **state) {
+        struct fixture *f = *state;
+        size_t before, asked;
+
+        /* Nothing shows from outside that the service has read the reply while its question is open: it is given more and more time. */
+        for (double sec = 0.1; sec < 7; sec *= 2) {
+                struct call *order, *status;
+
+                before = sim_count(f, "{order,{4}}");
+                sim(f, "{on,4,hold}");
+                order = call_start(f->root, "BeNone", "");
+                SIM_EXPECT(f, "{order,{4}}");
+                idle(f, sec);
+                status = call_start(f->root, "Status", "");
+                barrier(f, f->root);
+                CHECK(f, !order->done && !status->done);
+                sim(f, "release");
+                WAIT_CALL_OK(f, order);
+                CHECK_TEXT(f, WAIT_CALL_OK(f, status), "'none' []");
+                asked = sim_count(f, "{order,{4}}") - before;
+                CHECK(f, asked == 1 || asked == 2);
+                if (asked == 2)
+                        return;
+        }
+        fail_msg("it is shared each time");
+}
+
 /* Two ids that look the same to a person are no two ids, and none looks like words of ours: in polkit's dialogue, say. */
 static void ids_with_what_cannot_be_seen_are_refused(void **state) {
         static const char *const bad[] = { " ", "\u00a0\u3000", "n\u202e1", "n\u2066" "1", "n\u200b1", "n\u2060", "\ufeffn1", "n\u2028" "1",
@@ -375,6 +439,9 @@ int main(void) {
                 BUS_TEST(a_failed_order_may_change_the_state),
                 BUS_TEST(events_after_the_reply),
                 BUS_TEST(orders_are_answered_first_in_first_out),
+                BUS_TEST(one_question_behind_an_order_is_enough),
+                BUS_TEST(an_event_beside_an_order_is_asked_for_again),
+                BUS_TEST(a_question_behind_an_order_is_not_shared_after_it),
         };
 
         return cmocka_run_group_tests_name("orders", tests, NULL, NULL);
