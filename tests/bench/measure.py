@@ -114,3 +114,25 @@ def text(rows):
         cells[-2] = cells[-2].replace("**", "")
     widths = [max(len(line[i]) for line in table) for i in range(len(HEAD))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table)
+
+
+# ---- of one thing by another ----
+
+
+def series(rows, bench):
+    """What has an x: for each figure its words, its unit, and the values by x. Names end in the x, words in a comma and what it is."""
+    found = {}
+    for row in rows:
+        if row["bench"] == bench:
+            name, words = row["name"].rsplit("-", 1)[0], row["what"].rsplit(", ", 1)[0]
+            found.setdefault(name, (words, row["unit"], {}))[2][row["x"]] = row["ours"]
+    return found
+
+
+def markdown_series(rows, bench, head):
+    found = series(rows, bench)
+    xs = sorted({x for _, _, values in found.values() for x in values})
+    lines = [f"| {head} | " + " | ".join(str(x) for x in xs) + " |", "| --- | " + " | ".join("---" for _ in xs) + " |"]
+    for words, unit, values in found.values():
+        lines.append(f"| {words} | " + " | ".join(f"{figure(values[x])} {unit}" if x in values else "" for x in xs) + " |")
+    return "\n".join(lines)

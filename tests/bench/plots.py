@@ -4,7 +4,7 @@
 import subprocess
 
 import lab
-from measure import figure
+from measure import figure, series
 
 HEAD = """set terminal svg size %d,%d dynamic font "sans-serif,12" background rgb "white"
 set output "%s"
@@ -82,6 +82,28 @@ set key left top
 plot {", ".join(plotted)}
 """
     gnuplot(script)
+
+
+def small_multiples(figures, path, title, xlabel, logscale):
+    """A curve of its own for each figure: (words, unit, values by x)."""
+    lines = (len(figures) + 1) // 2
+    script = HEAD % (1000, 60 + 230 * lines, path)
+    script += f'set multiplot layout {lines},2 title {quoted(title)}\nset grid lc rgb "#dddddd"\nset logscale {logscale}\nunset key\n'
+    for i, (words, unit, points) in enumerate(figures):
+        script += f"$d{i} << END\n" + "\n".join(f"{x} {y}" for x, y in sorted(points.items())) + "\nEND\n"
+        script += f"set title {quoted(f'{words} ({unit})')}\nset xlabel {quoted(xlabel)}\n"
+        script += f"set xtics ({', '.join(str(x) for x in sorted(points))})\nset yrange [{'*' if 'y' in logscale else 0}:*]\n"
+        script += f"plot $d{i} using 1:2 with linespoints pt 7 lw 2 lc rgb 0x2a5f8f\n"
+    gnuplot(script + "unset multiplot\n")
+
+
+def scale(rows, directory):
+    """The curves of ./bench scale: for each of the two (bench, head of the table, words, file's name)."""
+    shown = [("slaves", "slaves", "By the number of slaves, all of them on one machine and disk", "scale-slaves", "xy"),
+             ("size", "MiB", "By the size of the database in values of 8 MiB, two slaves", "scale-size", "x")]
+    for bench, head, words, name, logscale in shown:
+        small_multiples(list(series(rows, bench).values()), f"{directory}/{name}.svg", words, head, logscale)
+    return [(bench, head, words, name) for bench, head, words, name, _ in shown]
 
 
 def draw(rows, directory):

@@ -16,13 +16,17 @@ import copies
 import lab
 import measure
 import plots
+import scale
 import service
 
 DIRECTORY = f"{lab.TOP}/docs/bench"
 RESULTS = f"{DIRECTORY}/results.json"
 MARKS = ("<!-- ./bench writes from here -->", "<!-- to here -->")
+SCALE = f"{DIRECTORY}/scale.json"
+SCALE_MARKS = ("<!-- ./bench --keep scale writes from here -->", "<!-- to here, of scale -->")
 
 LIMIT = 200  # seconds, of one bench
+LIMIT_SCALE = 900
 
 # In the order in which they run and are told.
 BENCHES = [
@@ -40,6 +44,8 @@ BENCHES = [
     ("copy-load", copies.copy_under_load, "the same while the master commits"),
     ("memory", copies.memory, "the node's memory: idle, for each slave, during a copy of 2 GiB"),
 ]
+# By its name only: it takes as long as all the others.
+APART = ("scale", scale.scale, "2 to 254 slaves, and a database of up to 2 GiB in values of 8 MiB; not a part of the whole")
 
 
 def first_line(*command):
@@ -73,14 +79,14 @@ def machine():
     }
 
 
-def replace_between(path, text):
+def replace_between(path, text, marks=MARKS):
     """What stands between the two marks of a page."""
     with open(path, encoding="utf-8") as file:
         page = file.read()
-    begin, end = (page.find(mark) for mark in MARKS)
+    begin, end = (page.find(mark) for mark in marks)
     if begin < 0 or end < begin:
-        raise lab.Failed(f"{path} lacks the marks: {' ... '.join(MARKS)}")
-    page = page[:begin + len(MARKS[0])] + "\n" + text.strip() + "\n" + page[end:]
+        raise lab.Failed(f"{path} lacks the marks: {' ... '.join(marks)}")
+    page = page[:begin + len(marks[0])] + "\n" + text.strip() + "\n" + page[end:]
     with open(path, "w", encoding="utf-8") as file:
         file.write(page)
 
@@ -106,9 +112,29 @@ def write_pages(results):
     replace_between(f"{lab.TOP}/README.md", measure.markdown(short) + pictures("docs/bench", PICTURES[:1]))
 
 
+def write_json(path, results):
+    os.makedirs(DIRECTORY, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+        file.write("\n")
+
+
+def results_of(rows, seconds):
+    return {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "seconds": seconds, "rows": [row.as_json() for row in rows]}
+
+
+def keep_scale(rows, seconds):
+    results = results_of(rows, seconds)
+    write_json(SCALE, results)
+    names = plots.scale(results["rows"], DIRECTORY)
+    replace_between(f"{lab.TOP}/docs/performance.md", told(results) + "".join(
+        f"\n\n{measure.markdown_series(results['rows'], bench, head)}\n\n![{words}](bench/{name}.svg)" for bench, head, words, name in names),
+        SCALE_MARKS)
+
+
 def keep(rows, seconds, whole):
     """Into docs/bench: all that was measured in one run, or some rows in the place of those of the same bench."""
-    results = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "seconds": seconds, "rows": [row.as_json() for row in rows]}
+    results = results_of(rows, seconds)
     if not whole and os.path.exists(RESULTS):
         with open(RESULTS, encoding="utf-8") as file:
             before = json.load(file)
@@ -117,16 +143,13 @@ def keep(rows, seconds, whole):
         merged = [row for row in before["rows"] if row["bench"] not in new] + results["rows"]
         results["rows"] = sorted(merged, key=lambda row: order.index(row["bench"]))
         results["seconds"] = max(before["seconds"], seconds)
-    os.makedirs(DIRECTORY, exist_ok=True)
-    with open(RESULTS, "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=1)
-        file.write("\n")
+    write_json(RESULTS, results)
     plots.draw(results["rows"], DIRECTORY)
     write_pages(results)
 
 
 def too_long(*_):
-    raise lab.Failed(f"not done after {LIMIT} s")
+    raise lab.Failed("it takes too long")
 
 
 def run(benches, build):
@@ -139,7 +162,7 @@ def run(benches, build):
         begun = time.monotonic()
         try:
             with lab.Lab(build) as place:
-                signal.alarm(LIMIT)
+                signal.alarm(LIMIT_SCALE if name == APART[0] else LIMIT)
                 try:
                     new = function(place)
                 finally:
@@ -162,10 +185,10 @@ def main():
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
-        for name, _, about in BENCHES:
+        for name, _, about in [*BENCHES, APART]:
             print(f"{name:10} {about}")
         return 0
-    known = {name for name, *_ in BENCHES}
+    known = {name for name, *_ in [*BENCHES, APART]}
     for name in arguments.names:
         if name not in known:
             print(f"bench: {name} is none of {', '.join(sorted(known))}", file=sys.stderr)
@@ -176,6 +199,12 @@ def main():
     seconds = time.monotonic() - begun
     if rows and (whole or arguments.keep):
         keep(rows, seconds, whole and not problems)
+    if APART[0] in arguments.names:
+        curves, not_drawn = run([APART], arguments.build)
+        if curves and arguments.keep and not not_drawn:
+            keep_scale(curves, time.monotonic() - begun - seconds)
+        seconds, rows, problems = time.monotonic() - begun, rows + curves, problems + not_drawn
+    if rows and (whole or arguments.keep):
         print(f"\nIn {DIRECTORY}, docs/performance.md and README.md.")
     print(f"\n{len(rows)} rows in {seconds / 60:.1f} minutes" + (f"; not measured: {', '.join(problems)}" if problems else ""))
     return 1 if problems else 0
