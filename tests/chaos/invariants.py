@@ -16,6 +16,7 @@ answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
 alive               no program ends of itself, none reports anything, all end when told to
 settles             left alone, all can follow one master
+slow                a link that is slow loses nobody
 clocks              nobody is lost when a clock is stepped; LastInSync has its times from its host's clock
 peace               then all have the same data, and properties say what Status says
 bounded             then descriptors and memory are few
@@ -312,6 +313,30 @@ def check_loops(record):
                 yield Violation("responsive", entry["t"], f"the node of {entry['host']} answered nobody for {entry['late']:.1f} s")
 
 
+def check_slow(record):
+    """A slave that dies of its master's judgement while the link between them is one that has to be endured, nothing has been done
+    to either for longer than a silence may last, and none of us stood still."""
+    bad, touched, still = {}, {}, -3600
+    for entry in record:
+        kind, at = entry["e"], entry["t"]
+        if kind == "fault" and entry.get("endured"):
+            bad.setdefault(tuple(sorted((entry["host"], entry["other"]))), at)
+        elif kind in ("order", "fault", "hold", "clock"):
+            for name in (entry["host"], entry.get("other"), *entry.get("args", ())):
+                touched[name] = at
+        elif kind == "whole":
+            bad.pop(tuple(entry["pair"]), None)
+        elif kind == "healed":
+            bad = {}
+        elif kind in ("stalled", "late"):
+            still = at
+        elif kind == "event" and entry["name"] == "SLAVE_DIED":
+            pair = tuple(sorted((entry["host"], entry["data"])))
+            since = max([still, *(touched.get(name, -3600) for name in pair)])
+            if pair in bad and at - since > 5 * TICK_SEC:
+                yield Violation("slow", at, f"{entry['host']} lost {entry['data']} over a link that was slow since {bad[pair]:.2f} s")
+
+
 def check_holds(record):
     """At each holder: no second event while the first is not acknowledged and not late. At each host: what always follows an event
     follows no later than a hold may last."""
@@ -430,7 +455,7 @@ def check_bounds(record):
 def check(record):
     """All violations, in the order of their moments."""
     found = list(Data(record).check())
-    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_holds, check_programs, check_peace, check_clocks,
+    for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_holds, check_slow, check_programs, check_peace, check_clocks,
                  check_bounds):
         found += part(record)
     return sorted(found, key=lambda violation: violation.at)

@@ -69,8 +69,20 @@ class Overlay:
         self.add(self.end + 4.5, "write", "w2", master, "small")
         self.end += 5
 
+    def links(self):
+        """Links that are narrow, long or jerky for a while, or break in one of two ways."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(1, 4)):
+            at, (one, two) = self.moment(), self.rng.sample(self.names, 2)
+            kind = self.rng.choice(("rate", "rate", "delay", "delay", "gap", "half", "reset"))
+            value = {"rate": (16, 64, 1024), "delay": (20, 200, 800), "gap": (100, 500, 2000)}.get(kind)
+            self.add(at, "link", one, two, kind, *([self.rng.choice(value)] if value else []))
+            if value and self.rng.random() < 0.7:
+                self.add(at + self.rng.uniform(0.5, 4), "whole", one, two)
 
-KINDS = ("clock", "readers", "holders", "copies")
+
+KINDS = ("clock", "readers", "holders", "copies", "links")
 ANYWHERE = ("readers", "holders", "copies")  # what no machine and no build lacks
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 
 import clients
+import proxy
 from clients import HA, NODE, Access
 from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
 from dbus import Failed
@@ -45,7 +46,7 @@ class Runner:
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
-        self.closing, self.loads = False, []
+        self.closing, self.loads, self.proxy = False, [], None
 
     def spawn(self, work):
         task = asyncio.create_task(work)
@@ -110,6 +111,8 @@ class Runner:
 
     async def up(self):
         self.spawn(clients.heartbeat(self.record))
+        if self.schedule.has("link"):
+            self.proxy = proxy.Proxy(self.cluster.network)
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
         for name, host in self.hosts.items():
             if self.schedule.disk:
@@ -220,9 +223,21 @@ class Runner:
     async def do_slow(self, one, two, kilobytes):
         self.link(one, two, f"slow {kilobytes}")
 
+    async def do_link(self, one, two, kind, value=0):
+        self.record.add("fault", host=one, kind="link", what=f"{kind} {value}", other=two, endured=proxy.endures(kind, value))
+        self.proxy.set(one, two, kind, value)
+
+    async def do_whole(self, one, two):
+        self.proxy.heal(one, two)
+        self.record.add("whole", pair=sorted((one, two)))
+        if not self.proxy.shapes and not self.cluster.links.troubled(*self.hosts):
+            self.record.add("healed")
+
     async def do_heal(self):
         self.record.add("healed")
         self.cluster.links.heal()
+        if self.proxy:
+            self.proxy.heal()
 
     async def do_fill(self, name, leave):
         self.excused[name, "node"] = True
@@ -409,6 +424,8 @@ class Runner:
             for task in list(self.tasks):
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+            if self.proxy:
+                self.proxy.close()
             for text in await self.cluster.down():
                 self.record.add("unclean", text=text)
             for path in self.cluster.sanitizer_reports():

@@ -21,6 +21,9 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     let HOLDER                                   it is gone
     bulk HOST MEBIBYTES                          so much data is written at once
     cut A B / oneway A B / lossy A B PERCENT / slow A B KBYTES / heal
+    link A B rate KBYTES|delay MS|gap MS|half|reset   in user space: a narrow link, a long one, one that stops for so long and goes
+                                                 for so long; one direction from A ends, or all of a connection breaks
+    whole A B                                    it is none of these any more; as after heal
     fill HOST LEAVE / inodes HOST / free HOST    the disk
     clock HOST SECONDS                           CLOCK_REALTIME of node and service is stepped by so much, forward or back
     token HOST other|own                         the token file of the service, and Reload
@@ -36,7 +39,7 @@ import random
 import overlays
 
 VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
-         "lossy", "slow", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
+         "lossy", "slow", "link", "whole", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 
 
@@ -68,7 +71,7 @@ class Schedule:
     def needs(self):
         """What the machine and the build must be able to do for it."""
         verbs = {action.verb for action in self.actions}
-        wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
+        wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow", "link"} else set()
         wanted |= {"preload"} if verbs & {"power", "fault"} else set()
         wanted |= {"clock"} & verbs
         return wanted | ({"mount"} if self.disk else set())

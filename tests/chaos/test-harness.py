@@ -223,6 +223,24 @@ def holds_that_are_too_short_or_too_long_are_seen():
 
 
 @case
+def who_is_lost_over_a_slow_link_is_missed():
+    def story(*between, endured=True):
+        made = Story().cluster()
+        for fields in ({"entry_kind": "fault", "host": "n1", "kind": "link", "what": "rate 64", "other": "n2", "endured": endured}, *between):
+            made.add(**fields)
+        made.event("SLAVE_DIED", data="n2")
+        made.record[-1]["t"] = 9.0
+        for entry in made.record[-1 - len(between):-1]:
+            entry["t"] = 8.0
+        return made
+    story().breaks("slow")
+    story(endured=False).breaks()
+    story({"entry_kind": "fault", "host": "n2", "kind": "node", "what": "stop", "boot": 1}).breaks()
+    story({"entry_kind": "stalled", "since": 7.0}).breaks()
+    story({"entry_kind": "whole", "pair": ["n1", "n2"]}).breaks()
+
+
+@case
 def a_time_that_no_clock_had_is_seen():
     changed = {"host": "n1", "boot": 1, "service": 1}
     for ended, how, *expected in ((1e9, "order"), (2e9, "order"), (0, "lasts"), (0, "order", "clocks"), (1e9, "lasts", "clocks"), (3e9, "order", "clocks")):
