@@ -10,7 +10,12 @@ class Record:
     """Entries are dictionaries with "t" (seconds from the start) and "e" (what it is; invariants.py knows them all)."""
 
     def __init__(self):
-        self.entries, self.start, self.orders, self.serials, self.readings = [], time.monotonic(), 0, 0, 0
+        self.start = time.monotonic()
+        self.clear()
+
+    def clear(self):
+        """Nothing has been seen yet; the time goes on."""
+        self.entries, self.orders, self.serials, self.readings = [], 0, 0, 0
 
     def now(self):
         return time.monotonic() - self.start

@@ -42,16 +42,22 @@ class Runner:
 
     def __init__(self, schedule, directory, build, preload, clock):
         self.schedule, self.record = schedule, Record()
-        self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if schedule.has("clock") else None)
+        self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if self.uses("clock") else None)
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
-        self.closing, self.loads, self.proxy = False, [], None
+        self.closing, self.loads, self.proxy, self.readers, self.permanent = False, [], None, [], set()
 
-    def spawn(self, work):
+    def uses(self, verb):
+        """Whether the cluster must be made for that one."""
+        return self.schedule.has(verb)
+
+    def spawn(self, work, permanent=False):
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        if permanent:
+            self.permanent.add(task)
         return task
 
     # ---- processes ----
@@ -110,16 +116,16 @@ class Runner:
         return check
 
     async def up(self):
-        self.spawn(clients.heartbeat(self.record))
-        if self.schedule.has("link"):
+        self.spawn(clients.heartbeat(self.record), permanent=True)
+        if self.uses("link"):
             self.proxy = proxy.Proxy(self.cluster.network)
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
         for name, host in self.hosts.items():
             if self.schedule.disk:
                 host.limit_disk(self.schedule.disk)
             for listen in (clients.listen_to_node, clients.listen_to_service):
-                self.spawn(listen(self.record, host, self.hear))
-            self.spawn(clients.probe(self.record, host))
+                self.spawn(listen(self.record, host, self.hear), permanent=True)
+            self.spawn(clients.probe(self.record, host), permanent=True)
             await self.start(name, "node")
         await asyncio.gather(*(eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC) for name in self.hosts))
         for name in self.hosts:
@@ -169,7 +175,7 @@ class Runner:
         elif verb == "rest":
             self.writers[args[0]].rest()
         elif verb == "read":
-            self.spawn(clients.Reader(args[0], self.schedule.seed, self.record).run(self.hosts[args[1]]))
+            self.readers.append(self.spawn(clients.Reader(args[0], self.schedule.seed, self.record).run(self.hosts[args[1]])))
         elif verb == "hold":
             self.do_let(args[0])
             self.holders[args[0]] = clients.Holder(args[0], self.hosts[args[1]], args[2], self.record)
@@ -401,32 +407,39 @@ class Runner:
             self.record.add("shows", host=name, why=why, state=state, nodes=nodes, slaves=properties["Slaves"], master=properties["Master"],
                             sync=properties["LastInSync"], property_state=properties["State"], node_state=await self.access[name].property(NODE, "State"))
 
+    async def carry_out(self):
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for action in self.schedule.actions:
+            await asyncio.sleep(max(0, start + action.at - loop.time()))
+            self.record.add("action", text=str(action))
+            await self.do(action)
+
+    async def down(self):
+        """Nobody is left. Returns what did not end well."""
+        for writer in self.writers.values():
+            await writer.end(0)
+        for name in list(self.holders):
+            self.do_let(name)
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.proxy:
+            self.proxy.close()
+        return await self.cluster.down()
+
     async def run(self):
         """Returns the record. What broke off is in it, as "unsettled"."""
-        loop = asyncio.get_running_loop()
         try:
             await self.up()
             self.record.add("up", sanitized=self.cluster.preload is None, real=time.time() - self.record.now())
-            start = loop.time()
-            for action in self.schedule.actions:
-                await asyncio.sleep(max(0, start + action.at - loop.time()))
-                self.record.add("action", text=str(action))
-                await self.do(action)
+            await self.carry_out()
             await self.peace()
         except NoPeace as error:
             self.record.add("unsettled", text=str(error))
         finally:
             self.record.add("down")
-            for writer in self.writers.values():
-                await writer.end(0)
-            for name in list(self.holders):
-                self.do_let(name)
-            for task in list(self.tasks):
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
-            if self.proxy:
-                self.proxy.close()
-            for text in await self.cluster.down():
+            for text in await self.down():
                 self.record.add("unclean", text=text)
             for path in self.cluster.sanitizer_reports():
                 self.record.add("sanitizer", text=path.read_text(errors="replace")[:4000])

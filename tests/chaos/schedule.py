@@ -95,11 +95,12 @@ def parse(text):
 class Maker:
     """Builds the actions one segment after the other. What it believes of the roles only steers what comes next."""
 
-    def __init__(self, seed, capabilities):
+    def __init__(self, seed, capabilities, nodes=None):
         self.rng = random.Random(f"chaos {seed}")
         self.capabilities = capabilities
         self.seed, self.now, self.actions = seed, 0.0, []
-        self.nodes = self.rng.choices((3, 4, 5, 7), (12, 3, 2, 1))[0]
+        drawn = self.rng.choices((3, 4, 5, 7), (12, 3, 2, 1))[0]
+        self.nodes = nodes or drawn
         self.names = [f"n{i + 1}" for i in range(self.nodes)]
         self.master, self.writers = "n1", [f"w{i + 1}" for i in range(self.rng.choice((1, 2, 2, 3)))]
         self.disk = 0
@@ -365,10 +366,10 @@ class Maker:
         return Schedule(self.seed, self.nodes, self.rng.choice(self.names), tuple(actions), self.disk)
 
 
-def make(seed, capabilities):
+def make(seed, capabilities, nodes=None):
     """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload), with what overlays.py has
-    of the other words."""
-    plan = Maker(seed, frozenset(capabilities)).make()
+    of the other words. nodes: so many, whatever the seed would have."""
+    plan = Maker(seed, frozenset(capabilities), nodes).make()
     more = [Action(*action) for action in overlays.lay(plan, capabilities)]
     return dataclasses.replace(plan, actions=tuple(sorted([*plan.actions, *more], key=lambda action: action.at)))
 
