@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 sys.dont_write_bytecode = True
 
+import endurance  # noqa: E402
 import invariants  # noqa: E402
 import overlays  # noqa: E402
 import powerloss  # noqa: E402
@@ -315,6 +316,24 @@ def a_kind_that_is_laid_over_a_schedule_changes_nothing_else_in_it():
             seen |= {kind} if with_kind != collections.Counter(base.actions) else set()
         assert collections.Counter(laid.actions) == collections.Counter(base.actions) + more, seed
     assert seen == set(overlays.KINDS), seen
+
+
+@case
+def what_is_spared_is_not_ended_and_what_grows_is_seen():
+    for seed in range(100):
+        plan = endurance.spare(schedule.make(seed, {"network", "preload", *overlays.KINDS}, endurance.NODES))
+        assert plan.nodes == endurance.NODES
+        for action in plan.actions:
+            assert action.verb not in ("kill", "end", "strike", "fault") or action.args[0] != endurance.SPARED, action
+            assert action.verb != "power" or endurance.SPARED not in action.args and action.args, action
+    level = [(20 + n % 3, 5000 + 300 * (n % 4)) for n in range(30)]
+
+    def grown(sizes):
+        return len(list(endurance.growth({("n1", "node", 1): sizes})))
+    assert grown(level) == 0
+    assert grown([(fds + n // 10 * 2, memory) for n, (fds, memory) in enumerate(level)]) == 1
+    assert grown([(fds, memory + 80 * n) for n, (fds, memory) in enumerate(level)]) == 1
+    assert grown([(fds, memory + 80 * n) for n, (fds, memory) in enumerate(level[:endurance.POINTS_MIN - 1])]) == 0
 
 
 @case
