@@ -315,8 +315,8 @@ def check_loops(record):
 
 def check_slow(record):
     """A slave that dies of its master's judgement while the link between them is one that has to be endured, nothing has been done
-    to either for longer than a silence may last, and none of us stood still."""
-    bad, touched, still = {}, {}, -3600
+    to either for longer than a silence may last, and neither they nor we stood still for half of that."""
+    bad, touched, stills = {}, {}, []
     for entry in record:
         kind, at = entry["e"], entry["t"]
         if kind == "fault" and entry.get("endured"):
@@ -329,11 +329,12 @@ def check_slow(record):
         elif kind == "healed":
             bad = {}
         elif kind in ("stalled", "late"):
-            still = at
+            stills.append((at, at - entry["since"], entry.get("host")))
         elif kind == "event" and entry["name"] == "SLAVE_DIED":
             pair = tuple(sorted((entry["host"], entry["data"])))
-            since = max([still, *(touched.get(name, -3600) for name in pair)])
-            if pair in bad and at - since > 5 * TICK_SEC:
+            since = max(touched.get(name, -3600) for name in pair)
+            still = max(sum(lasted for end, lasted, name in stills if name == host and end > at - 4 * TICK_SEC) for host in (None, *pair))
+            if pair in bad and at - since > 5 * TICK_SEC and still < 1.5 * TICK_SEC:
                 yield Violation("slow", at, f"{entry['host']} lost {entry['data']} over a link that was slow since {bad[pair]:.2f} s")
 
 

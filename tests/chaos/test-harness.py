@@ -237,7 +237,7 @@ def who_is_lost_over_a_slow_link_is_missed():
     story().breaks("slow")
     story(endured=False).breaks()
     story({"entry_kind": "fault", "host": "n2", "kind": "node", "what": "stop", "boot": 1}).breaks()
-    story({"entry_kind": "stalled", "since": 7.0}).breaks()
+    story({"entry_kind": "stalled", "since": 6.0}).breaks()
     story({"entry_kind": "whole", "pair": ["n1", "n2"]}).breaks()
 
 
