@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns where a program's messages go. */
+#include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "basic/time-util.h"
 
 enum { FIELDS_MAX = 32 };
-_Static_assert(FIELDS_MAX + 4 <= LOG_SINK_FIELDS_MAX, "all of an entry has room");
+static_assert(FIELDS_MAX + 4 <= LOG_SINK_FIELDS_MAX, "all of an entry has room");
 
 static enum log_target current_target = LOG_TARGET_AUTO;
 static int current_level = LOG_INFO;

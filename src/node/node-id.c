@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the form in which names and addresses of nodes are kept. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 
 #include "basic/parse.h"
@@ -75,7 +76,7 @@ const char *node_address_text(const struct node_address *a, char buf[static NODE
 }
 
 int node_address_parse(const char *text, size_t size, struct node_address *ret) {
-        _Static_assert(offsetof(struct node_address, ip4) == offsetof(struct node_address, ip6), "one place for both");
+        static_assert(offsetof(struct node_address, ip4) == offsetof(struct node_address, ip6), "one place for both");
         char s[NODE_ADDRESS_TEXT_MAX + 1];
         struct socket_address sa;
         struct node_address a = {};

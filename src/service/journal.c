@@ -2,6 +2,7 @@
 /* Owns the writing of structured journal entries. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/queue.h>
 
 #include "basic/log.h"
 #include "basic/message-ids.h"
@@ -15,12 +16,12 @@ struct journal {
         struct refusals refusals;
         size_t n_asking;
         uint64_t no_units_until; /* systemd does not answer */
-        struct journal_order *orders; /* those that have not been written */
-        enum failure_kind outage;     /* what was last said of one; SUCCESS when connected */
+        LIST_HEAD(, journal_order) orders; /* those that have not been written */
+        enum failure_kind outage;          /* what was last said of one; SUCCESS when connected */
 };
 
 struct journal_order {
-        struct journal_order *next, **previous;
+        LIST_ENTRY(journal_order) orders;
         struct journal *journal;
         char *method;
         char *node_id, *master_id, *master_address;
@@ -83,11 +84,7 @@ static void add_caller(struct fields *f, const struct caller *c, const char *uni
 /* ---- orders ---- */
 
 static struct journal_order *journal_order_free(struct journal_order *o) {
-        if (o->previous) {
-                *o->previous = o->next;
-                if (o->next)
-                        o->next->previous = o->previous;
-        }
+        LIST_REMOVE(o, orders);
         if (o->asking)
                 o->journal->n_asking--;
         sd_bus_slot_unref(o->asking);
@@ -182,17 +179,13 @@ struct journal_order *journal_order_begin(struct journal *j, const char *method,
 
         if (!o)
                 return NULL;
+        LIST_INSERT_HEAD(&j->orders, o, orders);
         o->journal = j;
         o->started = now_monotonic();
         if (free_and_strdup(&o->method, method) < 0 || free_and_strdup(&o->node_id, details->node_id) < 0 ||
             free_and_strdup(&o->master_id, details->master_id) < 0 ||
             free_and_strdup(&o->master_address, details->master_address) < 0)
                 return journal_order_free(o);
-        o->next = j->orders;
-        if (o->next)
-                o->next->previous = &o->next;
-        o->previous = &j->orders;
-        j->orders = o;
         return o;
 }
 
@@ -423,8 +416,8 @@ int journal_new(struct journal **ret, sd_event *event, sd_bus *bus) {
 struct journal *journal_free(struct journal *j) {
         if (!j)
                 return NULL;
-        for (struct journal_order *o = j->orders, *next; o; o = next) {
-                next = o->next;
+        for (struct journal_order *o = LIST_FIRST(&j->orders), *next; o; o = next) {
+                next = LIST_NEXT(o, orders);
                 if (o->ended)
                         write_order(o);
                 else

@@ -82,6 +82,7 @@ done)" ""
 is "every module in docs/architecture.md is there" "$(sed -n 's/^| \(`[^|]*\)|.*/\1/p' docs/architecture.md | grep -oE '`[a-z][a-z0-9-]+`' | tr -d '`' |
         sort -u | while read -r stem; do all "^(src|ocf)/.*/$stem\.[chp]\$" | grep -q . || echo "$stem"; done)" ""
 
+is "lists and queues are those of sys/queue.h" "$(all '^src/.*\.[ch]$' | xargs grep -nE '\*\*prev|->next->|->prev(ious)?->')" ""
 is "tests are named by sentences" "$(all '^tests/.*\.c$' | xargs grep -nE 'void test_[a-z0-9_]+\(void \*\*')" ""
 
 mkdir -p "$work/build/meson-logs"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which of the strangers goes when there are too many of them. */
+#include <assert.h>
+
 #include "node/replication/master-internal.h"
 
 /* Places for hosts: more than there can be strangers, so that there is always a free one. */
@@ -18,7 +20,7 @@ enum standing {
 /* So many of each are kept whoever else comes, so that those who have come less far can go on, and those who have come further do
  * not go for them. */
 static const size_t kept[STANDINGS] = { 16, 64, 32, 64, 128 };
-_Static_assert(16 + 64 + 32 + 64 + 128 < STRANGERS_MAX, "or nobody would have to go");
+static_assert(16 + 64 + 32 + 64 + 128 < STRANGERS_MAX, "or nobody would have to go");
 
 static enum standing standing_of(const struct remote *r) {
         if (r->state == REMOTE_REFUSED)
