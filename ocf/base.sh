@@ -38,8 +38,9 @@ bounded() {
     timeout -k 1 "$seconds" "$@"
 }
 
+# Nobody waits for the journal, whose queue may be full, and nothing is kept open for it.
 say() { # PRIORITY WORDS
-    logger -t "confd-ha($RSC)" -p "daemon.$1" -- "$2"
+    logger -t "confd-ha($RSC)" -p "daemon.$1" -- "$2" </dev/null >/dev/null 2>&1 8>&- 9>&- &
 }
 
 problem() { # WORDS for people at night, in crm_mon and in the log

@@ -171,7 +171,10 @@ END
     [ -n "$found_ring" ] || found_ring=$1
     case $found_ring in
     *:* | *[0-9].*[0-9].*[0-9].*[0-9]) address=$found_ring ;;
-    *) address=$(getent ahosts "$found_ring" | awk '{ print $1; exit }') ;;
+    *)
+        address=$(bounded 300 getent ahosts "$found_ring") || address=''
+        address=${address%%[!0-9a-fA-F:.]*}
+        ;;
     esac
     [ -n "$address" ]
 }

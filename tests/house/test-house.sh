@@ -82,6 +82,11 @@ done)" ""
 is "every module in docs/architecture.md is there" "$(sed -n 's/^| \(`[^|]*\)|.*/\1/p' docs/architecture.md | grep -oE '`[a-z][a-z0-9-]+`' | tr -d '`' |
         sort -u | while read -r stem; do all "^(src|ocf)/.*/$stem\.[chp]\$" | grep -q . || echo "$stem"; done)" ""
 
+# A name service, a daemon that is stopped, a full queue of the journal: whatever is asked may be silent.
+is "the resource agent waits for nobody without a bound" "$(all '^ocf/(.*\.sh|confd-ha\.in)$' | xargs awk '
+        !/^ *#/ && last !~ /\\$/ && !/bounded|&$/ &&
+        /(^ *|\$\(|[|&!] *)(crm_[a-z]+|corosync-[a-z]+|cibadmin|attrd_updater|systemctl|busctl|confd-hactl|getent|logger) / { print FILENAME ": " $0 }
+        { last = $0 }')" ""
 is "lists and queues are those of sys/queue.h" "$(all '^src/.*\.[ch]$' | xargs grep -nE '\*\*prev|->next->|->prev(ious)?->')" ""
 is "tests are named by sentences" "$(all '^tests/.*\.c$' | xargs grep -nE 'void test_[a-z0-9_]+\(void \*\*')" ""
 
