@@ -3,6 +3,8 @@
 
 stop_keepalived() { machine "$1" systemctl stop keepalived.service; }
 start_keepalived() { machine "$1" systemctl start keepalived.service; }
+# The script user has its right from polkit alone.
+stop_where_polkit_is_gone() { kill_polkit "$2" && stop_keepalived "$1"; }
 kill_worker() { machine "$1" systemctl kill --signal=KILL confd-ha-keepalived.service; }
 
 # Nobody has data that is known to count: an administrator makes one master, and keepalived goes on from there.
