@@ -45,6 +45,7 @@ look_at_slaves() { # nodes that count as gone
         say warning "$ACTION: the cluster's configuration does not take who is in sync; nothing is done about slaves yet"
         return $AGAIN
     }
+    [ "$written" = "$set" ] || note "written=$set" || return 0
     for n in $dead; do
         if order slave-dead "$n"; then
             say notice "$ACTION: $n is gone: slave-dead"
@@ -61,6 +62,31 @@ look_at_slaves() { # nodes that count as gone
     done
     for n in $in_now; do set_score $SCORE_IN_SYNC "$n"; done
     return $again
+}
+
+# ---- giving up the role ----
+
+# Whether another node is to be promoted in this transition. A score that changes would stop it, and the new master will change it.
+# Sets $target, who is to be promoted.
+is_handing_over() {
+    target=$OCF_RESKEY_CRM_meta_notify_promote_uname
+    target=${target% }
+    [ -n "$target" ] && [ "$target" != "$NODE" ]
+}
+
+# Whom ConfD does not list any more has not what was acknowledged since, and may not take over. The master's look tells that too, some
+# tenths of a second after it was lost; who gives up the role in between tells it now. The configuration is asked only if what was last
+# written there is not true any more.
+leave_a_true_set() {
+    local n still='' true=yes
+    ask 1 && [ "$state" = master ] || return 0
+    for n in ${written#*: }; do is_in "$n" " $NODE$slaves" || true=no; done
+    [ -z "$written" ] || [ $true = no ] || return 0
+    ask_configuration && [ "$set_master" = "$NODE" ] || return 0
+    for n in $set_nodes; do
+        ! is_in "$n" " $NODE$slaves" || still="$still $n"
+    done
+    write_set "$NODE:$still" || say warning "$ACTION: the cluster's configuration does not take who is in sync:$still"
 }
 
 # At a master: which process it is, so that its end can be told from a connection's. With it what was lost before is over.
@@ -103,7 +129,7 @@ restore() {
     else
         find_process
         now
-        process=$found_process quick=$found_quick restored=$cs gone='' lost='' frozen=''
+        process=$found_process quick=$found_quick restored=$cs gone='' lost='' frozen='' written=$set
         marker_write
         say warning "$ACTION: ConfD lost the role of master, and has it again"
     fi
