@@ -79,7 +79,8 @@ is_handing_over() {
 # written there is not true any more.
 leave_a_true_set() {
     local n still='' true=yes
-    ask 1 && [ "$state" = master ] || return 0
+    [ -n "$asked" ] || ask 1
+    [ "$state" = master ] || return 0
     for n in ${written#*: }; do is_in "$n" " $NODE$slaves" || true=no; done
     [ -z "$written" ] || [ $true = no ] || return 0
     ask_configuration && [ "$set_master" = "$NODE" ] || return 0
@@ -87,6 +88,59 @@ leave_a_true_set() {
         ! is_in "$n" " $NODE$slaves" || still="$still $n"
     done
     write_set "$NODE:$still" || say warning "$ACTION: the cluster's configuration does not take who is in sync:$still"
+}
+
+# At a master: whether $target has what was written last. Sets $target_why, and $asked: ConfD was, a moment ago.
+is_target_in_sync() {
+    asked=yes
+    ask 1 && [ "$state" = master ] || return 0 # no role is left to be kept
+    attributes "$ATTR_SYNC"
+    attribute_of "$target"
+    if ! is_in "$target" "$slaves"; then
+        target_why="not connected to the ConfD here, or only being given all data"
+    elif [ "$value" != "$NODE" ]; then
+        target_why="its data is not in place yet"
+    else
+        return 0
+    fi
+    return 1
+}
+
+# Before this node gives up its role for $target. Writes go on meanwhile.
+wait_for_the_target() {
+    local until
+    now
+    until=$((cs + TARGET_PATIENCE_CS))
+    while ! is_target_in_sync; do
+        now
+        left
+        [ $cs -lt $until ] && [ "$left" -gt 500 ] || return 1
+        sleep 0.1
+    done
+}
+
+# What makes Pacemaker plan anew.
+refuse_the_target() {
+    ask_scores
+    set_score -INFINITY "$target"
+}
+
+# Pacemaker is about to have this node demoted. Where that is for a node that is not in sync any more, which the next look would have
+# told, it is told here, before anything is done: a demote that refuses is a failure, which Pacemaker mends with a stop and a start.
+# Nothing of this can be heard as long as it is not in Pacemaker's own record, which every change of it reaches before the end of this.
+warn_of_the_target() {
+    local target tries=0 score asked=yes
+    is_in "$NODE" " $OCF_RESKEY_CRM_meta_notify_demote_uname " && is_handing_over || return 0
+    ask 1 && [ "$state" = master ] && ! is_in "$target" "$slaves" || return 0
+    say warning "notify: $NODE stays master: $target is to be the next one, and is not connected to the ConfD here any more"
+    refuse_the_target
+    leave_a_true_set
+    while [ $tries -lt 20 ]; do
+        score=$(bounded 100 crm_attribute --node "$target" --name "$ATTR_SCORE" --lifetime reboot --query --quiet 2>/dev/null)
+        [ "$score" != -INFINITY ] || return 0
+        tries=$((tries + 1))
+        sleep 0.05
+    done
 }
 
 # At a master: which process it is, so that its end can be told from a connection's. With it what was lost before is over.

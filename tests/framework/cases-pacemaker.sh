@@ -128,27 +128,90 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     echo "a promotable dummy: $what | $(silence dummy-vip "$t")" | tee -a "$MACHINES/times"
 }
 
-# A slave's connection to a master that lives breaks, and before anybody has seen to it an administrator moves the role there: it has not
-# what was acknowledged since. Without the watch there is time for it.
-break_link_and_move() { # MASTER SLAVE
+# A slave's connection to a master that lives breaks, and nobody sees to it: the watch is stopped, and a monitor's look waits for its lock.
+break_link() { # MASTER SLAVE
     local n
     for n in $NODES; do machine "$n" systemctl stop confd-ha-pacemaker-watch.service; done
+    machine "$1" systemd-run --quiet --unit=hold-look flock /run/resource-agents/confd-ha-confd.look.lock sleep 600
     ip netns exec "$machine_tag-$2" nft -f - <<'END'
 table inet broken { chain in { type filter hook input priority 0; tcp sport 4570 tcp flags & rst == 0 reject with tcp reset; }
 chain out { type filter hook output priority 0; tcp dport 4570 tcp flags & rst == 0 reject with tcp reset; }; }
 END
     wait_for 30 is_role "$2" none
+}
+mend_link() { # MASTER SLAVE
+    local n
+    ip netns exec "$machine_tag-$2" nft delete table inet broken
+    machine "$1" systemctl stop hold-look.service
+    for n in $NODES; do machine "$n" systemctl start confd-ha-pacemaker-watch.service; done
+}
+score_is() { [ "$(machine "$1" crm_attribute --node "$1" --name master-confd --lifetime reboot --query --quiet)" = "$2" ]; } # NODE SCORE
+has_failed() { crm_mon_one "$1" | grep "$2"; } # NODE, which is asked, OPERATION
+was_demoted() { # NODE: its ConfD, since the link broke
+    machine "$1" journalctl -b --no-pager -o cat --since "@${broken%.*}" -t confd-ha-node | grep 'State none, was master'
+}
+
+# An administrator moves the role there, which has not what was acknowledged since: it stays, with the virtual address, and nothing has
+# failed.
+break_link_and_move() { # MASTER SLAVE
+    break_link "$@"
     wait_for 30 acknowledged_since "$name-vip" "$(now_s)"
     move_to_second "$@"
+    # By which Pacemaker plans anew.
+    wait_for 30 score_is "$2" -INFINITY
 }
-mend_link() {
-    local n
-    fails is_role "$2" master
-    ip netns exec "$machine_tag-$2" nft delete table inet broken
-    for n in $NODES; do machine "$n" systemctl start confd-ha-pacemaker-watch.service; done
-    # Whose promotion was refused may be told so by the cluster for a while.
-    machine "$1" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1
+mend_link_and_clear() {
+    has_vip "$1"
+    fails was_demoted "$1"
+    fails eval 'crm_mon_one "$1" | grep "confd_\(demote\|promote\)"'
+    mend_link "$@"
     clear_moves "$1"
+}
+
+# The same between Pacemaker's notification and its demote: that keeps the role, tells why, and makes Pacemaker plan anew.
+demote_for_who_is_not_in_sync() {
+    local old slave out rc=0 broken
+    wait_settled 60 $NODES
+    old=$MASTER
+    slave=$(first $(others "$old"))
+    start_writers keep
+    wait_for 20 acknowledged_since keep-vip 0
+    broken=$(now_s)
+    break_link "$old" "$slave"
+    out=$(machine "$old" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=confd:0 OCF_RESKEY_confd_unit=confd-ha-node.service \
+        OCF_RESKEY_CRM_meta_on_node="$old" OCF_RESKEY_CRM_meta_timeout=30000 OCF_RESKEY_CRM_meta_notify_demote_uname="$old " \
+        OCF_RESKEY_CRM_meta_notify_promote_uname="$slave " $AGENT demote 2>&1) || rc=$?
+    equal 1 "$rc"
+    contains "$out" "$old stays master: $slave is to be the next one, and is not in sync (not connected"
+    fails was_demoted "$old"
+    equal "$old: $old $(others "$old" | tr ' ' '\n' | grep -vx "$slave" | tr '\n' ' ' | sed 's/ *$//')" "$(set_of "$old")"
+    wait_for 10 acknowledged_since keep-vip "$(now_s)"
+    mend_link "$old" "$slave"
+    wait_settled 60 $NODES
+    equal "$old" "$MASTER"
+    stop_writers
+    check_data keep $NODES
+}
+
+# Nor does a master whose role is taken from it for nobody leave in the set whom it has lost.
+stop_with_a_broken_link() {
+    local old slave broken
+    wait_settled 60 $NODES
+    old=$MASTER
+    slave=$(first $(others "$old"))
+    start_writers left
+    wait_for 20 acknowledged_since left-vip 0
+    broken=$(now_s)
+    break_link "$old" "$slave"
+    wait_for 30 acknowledged_since left-vip "$(now_s)"
+    crm --wait resource stop confd-clone
+    was_demoted "$old"
+    fails is_in_set "$old" "$slave"
+    mend_link "$old" "$slave"
+    crm --wait resource start confd-clone
+    wait_settled 60 $NODES
+    stop_writers
+    check_data left $NODES
 }
 
 # Debian's judge of agents, on a machine where the cluster has nothing to do with ConfD any more.
@@ -257,6 +320,7 @@ maintenance_mode() {
 set_of() { # what the cluster's configuration has
     machine "$1" crm_attribute -t crm_config -s confd-ha -n confd-ha-set-confd -G -q 2>/dev/null
 }
+is_in_set() { set_of "$1" | grep "[ ]$2"; } # NODE, which is asked, NODE
 set_is() { [ "$(set_of "$1")" = "$2" ]; }
 
 # One goes before the others write on; then these go. They come back in this order, each when the one before has booted, whoever

@@ -30,14 +30,17 @@ mutate() { # ROOT
         # shellcheck disable=SC2016 # for the agent
         echo 'cold_score() { cold=0 score=$SCORE_WAS_IN_SYNC score_why="whatever its data"; }' >>"$lib/follow.sh"
         ;;
-    true-set) # gives up its role without looking who has everything
-        sed -i 's/^    \[ -n "$frozen" \] || leave_a_true_set$/    [ -n "$frozen" ] || ask || true/' "$agent"
+    true-set) # gives up its role without leaving in the set who has everything
+        echo 'leave_a_true_set() { :; }' >>"$lib/lead.sh"
+        ;;
+    target) # gives it up for whoever is to be promoted
+        echo 'warn_of_the_target() { :; }; wait_for_the_target() { :; }' >>"$lib/lead.sh"
         ;;
     slave-dead) # forgets to tell ConfD of a slave that is gone
         sed -i 's/if order slave-dead "$n"; then/if true; then/' "$lib/lead.sh"
         ;;
     esac
-    [ "$before" != "$(cat "$lib"/*.sh "$agent" | cksum)" ] && sh -n "$lib/follow.sh" && sh -n "$agent"
+    [ "$before" != "$(cat "$lib"/*.sh "$agent" | cksum)" ] && sh -n "$lib/follow.sh" && sh -n "$lib/lead.sh" && sh -n "$agent"
 }
 
 prefix_of_build() {
