@@ -15,12 +15,13 @@ string() {
 is_true() { case $json in *"\"$1\":true"*) ;; *) return 1 ;; esac; }
 
 # Asks ConfD. 0: state, slaves, master_id, in_sync and synchronizing are set. 3: ConfD is not there (absent=confd), or the
-# service is not (absent=service). 4: not authorized. 5: there is somebody who does not answer. 1: anything else.
+# service is not (absent=service), or it is and does not tell what it has heard either (hung=yes). 4: not authorized. 5: there is
+# a ConfD that does not answer. 1: anything else.
 ask() { # [SECONDS]
     local rest ids='' rc patience=${1:-$OCF_RESKEY_timeout}
     json=$(bounded $((patience * 100 + 100)) confd-hactl --json=short --timeout="$patience" status 2>&1)
     rc=$?
-    state='' slaves='' master_id='' in_sync=no synchronizing=no absent='' last_role='' last_master='' last_how=''
+    state='' slaves='' master_id='' in_sync=no synchronizing=no absent='' last_role='' last_master='' last_how='' hung=''
     case $json in
     *'"state":'*) ;;
     *) absent=service ;;
@@ -32,7 +33,11 @@ ask() { # [SECONDS]
         return 3
         ;;
     4-*) return 4 ;;
-    5-* | 124-* | 137-* | 1-*imed?out*) return 5 ;;
+    5-* | 124-* | 137-* | 1-*imed?out*)
+        [ -n "$absent" ] || return 5
+        hung=yes
+        return 3
+        ;;
     *) return 1 ;;
     esac
     string state && state=$value

@@ -253,6 +253,15 @@ look_at_frozen() {
     return $AGAIN
 }
 
+# It is the service that is there and answers nobody, and systemd's watchdog finds that much later. ConfD keeps its role while the service
+# is started anew, as after any end of it.
+look_at_hung_service() {
+    may_act || return 0
+    say warning "$ACTION: confd-ha.service has not answered for $OCF_RESKEY_timeout s; killing it, to be started anew"
+    bounded 500 systemctl kill --signal=KILL confd-ha.service
+    return $AGAIN
+}
+
 # Not an action of Pacemaker's: confd-ha-pacemaker-watch calls it when ConfD's state or the membership has changed.
 look() {
     local rc
@@ -261,6 +270,10 @@ look() {
     rc=$?
     if [ $rc = 5 ]; then
         look_at_frozen
+        exit
+    fi
+    if [ -n "$hung" ]; then
+        look_at_hung_service
         exit
     fi
     if [ "$role" = promoted ]; then

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The resource agent's eyes, with a real service and a real node and nothing of Pacemaker's: who does not answer, and who is killed for it.
+# shellcheck disable=SC2317 # cases name their commands
+set -u
+# shellcheck source=tests/cluster/cluster.sh
+. "$(dirname "$0")/cluster.sh"
+
+# The agent as it is installed, with tools that answer for a cluster of one and write down what they are told.
+mkdir -p "$work/bin" "$work/run"
+ln -s "$BUILD/src/ctl/confd-hactl" "$work/bin/confd-hactl"
+sed "s,@ocflibdir@,$top/ocf,; s,@bindir@,$work/bin,; s,@sbindir@,$work/bin,; s,@version@,0," "$top/ocf/confd-ha.in" >"$work/agent"
+cat >"$work/ocf-shellfuncs" <<'END'
+OCF_SUCCESS=0 OCF_ERR_GENERIC=1 OCF_ERR_UNIMPLEMENTED=3 OCF_ERR_PERM=4 OCF_ERR_INSTALLED=5 OCF_ERR_CONFIGURED=6 OCF_NOT_RUNNING=7
+OCF_RUNNING_MASTER=8 OCF_FAILED_MASTER=9
+ocf_exit_reason() { echo "$*" >&2; }
+ocf_is_probe() { false; }
+END
+stub() { # NAME, and what it does
+        { echo '#!/bin/sh' && cat; } >"$work/bin/$1"
+        chmod +x "$work/bin/$1"
+}
+stub logger </dev/null
+stub attrd_updater </dev/null
+stub cibadmin <<<"echo '<crm_config/>'"
+stub crm_node <<<'echo n1'
+stub corosync-quorumtool <<<"printf 'Quorate:          Yes\nMembership information\n    1          1 n1 (local)\n'"
+stub systemctl <<END
+echo "\$*" >>$work/told
+case \$* in
+*kill*) echo 4243 >$work/process ;;
+*-P*) cat $work/process ;;
+*show*) echo "MainPID=\$(cat $work/process)" ;;
+esac
+END
+agent() { # ROLE ACTION
+        printf '%s\n' node=n1 role="$1" confd_unit=confd-ha-node.service address= timeout=4 process=4242 quick=yes >"$work/run/confd-ha-confd"
+        echo 4242 >"$work/process"
+        : >"$work/told"
+        on n1 env OCF_FUNCTIONS_DIR="$work" HA_RSCTMP="$work/run" OCF_RESOURCE_INSTANCE=confd OCF_RESKEY_CRM_meta_on_node=n1 \
+                OCF_RESKEY_CRM_meta_timeout=16000 OCF_RESKEY_timeout=4 OCF_RESKEY_confd_unit=confd-ha-node.service sh "$work/agent" "$2"
+}
+killed() { grep -o 'kill .*' "$work/told"; }
+frozen() { kill -STOP "$(pid_of n1 "$1")"; }
+thawed() { kill -CONT "$(pid_of n1 "$1")"; }
+
+up 1
+be_master n1 >/dev/null
+fails 'a master is seen' 8 '' agent promoted monitor
+is 'and nobody is killed' "$(killed)" ''
+
+frozen node
+fails 'a ConfD that does not answer is looked at again' 75 '' agent promoted look
+is 'and killed' "$(killed)" 'kill --signal=KILL confd-ha-node.service'
+fails 'a monitor says so' 1 'ConfD does not answer' agent started monitor
+ok 'and leaves it to the next action to kill it' grep -qx frozen=yes "$work/run/confd-ha-confd"
+thawed node
+
+frozen service
+fails 'a service that does not answer is looked at again' 75 '' agent promoted look
+is 'and killed, while ConfD keeps its role' "$(killed)" 'kill --signal=KILL confd-ha.service'
+fails 'a monitor tells the two apart' 7 'confd-ha.service is not there, or does not answer' agent started monitor
+is 'and has nothing against ConfD' "$(grep frozen=yes "$work/run/confd-ha-confd")" ''
+thawed service
+eventually 'it is master still' state_is n1 master
+fails 'and seen' 8 '' agent promoted monitor
+
+"$hosts" kill "$c/n1" service >/dev/null
+fails 'one that is away is waited for' 75 '' agent promoted look
+is 'and nobody is killed for it' "$(killed)" ''
+finish
