@@ -140,6 +140,15 @@ class Lineage:
                 host.known |= bit
                 self.spread(name, self.boot(name), bit, at, seen | {name})
 
+    def settled(self, name):
+        """What whoever joins it must have: what it is known to have, but for what is under way, which a look at it may have shown
+        before it is acknowledged."""
+        known = self.host(name).known
+        for serials in self.open.values():
+            for serial in serials:
+                known &= ~(1 << serial)
+        return known
+
     def boot(self, name):
         return max((boot for host, boot in self.open if host == name), default=1)
 
@@ -159,7 +168,7 @@ class Lineage:
             host.before = host.known if not host.pending else None
             self.other_data(name)
             master = self.host(entry["args"][0])
-            host.pending[entry["n"]] = [entry["by"], entry["args"][0], 0 if master.pending else master.known]
+            host.pending[entry["n"]] = [entry["by"], entry["args"][0], 0 if master.pending else self.settled(entry["args"][0])]
             entry["touched"] = False
 
     def on_answer(self, entry):
@@ -180,12 +189,13 @@ class Lineage:
         for other in [n for n, pending in host.pending.items() if n < number and pending[0] == by]:
             del host.pending[other]
 
-    def joined(self, name, number):
+    def joined(self, name, number, initialized=False):
+        """A be-slave has succeeded. initialized: it is the node that says so, long after the order was answered, perhaps."""
         host = self.host(name)
         if number not in host.pending:
             return
         by, master, known = host.pending.pop(number)
-        only, nothing = not host.pending, self.changed_nothing(name, number)
+        only, nothing = not host.pending, False if initialized else self.changed_nothing(name, number)
         self.forget(host, number, by)
         if host.pending or nothing is None:
             return
@@ -196,7 +206,7 @@ class Lineage:
             return
         host.known = known
         if not self.orders[number].get("touched") and not self.was_lost(name, number) and not self.host(master).pending:
-            host.known |= self.host(master).known
+            host.known |= self.settled(master)
             host.follows = (master, self.orders[number].get("master_boot", self.boot(master)))
 
     def on_event(self, entry):
@@ -212,7 +222,7 @@ class Lineage:
         elif entry["name"] == "SLAVE_INITIALIZED" and len(self.host(name).pending) == 1:
             (number,) = self.host(name).pending
             if "nowait" in self.orders[number]["args"] and self.orders[number]["boots"]["node"] == entry["boot"]:
-                self.joined(name, number)
+                self.joined(name, number, initialized=True)
 
     def on_fault(self, entry):
         name = entry["host"]

@@ -113,6 +113,13 @@ def an_order_that_changed_nothing_says_nothing_of_the_data():
 
 
 @case
+def a_join_that_is_not_waited_for_may_take_its_time():
+    story = Story().write(1).order("n1", "be-none").order("n1", "be-slave", "n2", "nowait", silent=True)
+    story.event("SLAVE_INITIALIZED").record[-1]["t"] = 100.0
+    story.look("n1", "", []).breaks()
+
+
+@case
 def a_slave_that_left_at_once_need_not_have_what_came_then():
     story = Story().order("n1", "be-master").write(1)
     story.add("order", n=9, host="n2", kind="be-slave", args=["n1"], by="service", boots={"node": 1})
@@ -192,6 +199,13 @@ def a_read_that_goes_back_or_misses_what_was_acknowledged_is_seen():
     lost = "org.confd.HANode.Error.Uncertain"
     Story().write(1, error=lost).read(after=0, marks=[1]).read(after=0, marks=[]).breaks("reads")
     Story().write(1, error=lost, keys=["/k/1"]).read(key="/k/1", serial=1).look("n1", "", []).breaks("acknowledged-kept")
+
+
+@case
+def who_joins_need_not_have_what_was_only_read_at_the_master():
+    story = Story().order("n1", "be-master").add("write", serial=1, host="n1", boot=1, sets={"/m/1": "m"}, gone=[])
+    story.read(after=0, marks=[1]).order("n2", "be-slave", "n1").read("n2", after=0, marks=[]).add("acked", serial=1, id="id1").breaks()
+    story.read("n2", after=0, marks=[]).breaks("reads")
 
 
 @case
