@@ -89,10 +89,14 @@ class Connection:
         if self not in self.proxy.connections:
             return
         self.proxy.connections.remove(self)
-        for direction in self.directions:
-            for task in direction.tasks:
-                if task is not asyncio.current_task():
-                    task.cancel()
+        tasks = [task for direction in self.directions for task in direction.tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        self.proxy.spawn(self.close(tasks, reset))
+
+    async def close(self, tasks, reset):
+        """Once nobody waits for a socket any more."""
+        await asyncio.gather(*tasks, return_exceptions=True)
         for end in self.ends:
             if reset:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -172,10 +176,12 @@ class Proxy:
         for pair in [pair for pair in self.shapes if one is None or set(pair) == {one, two}]:
             del self.shapes[pair]
 
-    def close(self):
+    async def close(self):
         for task in list(self.tasks):
             task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         for connection in list(self.connections):
             connection.end()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         self.listener.close()
         subprocess.run(["nft", "delete", "table", "ip", TABLE], check=False)

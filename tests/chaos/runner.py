@@ -425,7 +425,7 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         if self.proxy:
-            self.proxy.close()
+            await self.proxy.close()
         return await self.cluster.down()
 
     async def run(self):
