@@ -143,6 +143,7 @@ class Host:
     def environment(self, kind):
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.dir}/bus",
                "RUNTIME_DIRECTORY": f"{self.dir}/run", "STATE_DIRECTORY": f"{self.dir}/state"}
+        env.update(self.cluster.more_environment)
         report = f"log_path={self.cluster.dir}/sanitizer.{self.name}.{kind}"
         env["ASAN_OPTIONS"] = f"detect_leaks=1:halt_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1:{report}"
         env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"  # what is preloaded there allocates nothing
@@ -233,6 +234,7 @@ class Cluster:
         self.times = {"tick": TICK_SEC, "sync": SYNC_SEC, "request": REQUEST_SEC, "beslave": BESLAVE_SEC, **times}
         self.dir, self.build, self.on_end = pathlib.Path(directory), build, on_end
         self.preload, self.clock = preload, clock  # libraries to be preloaded, or None
+        self.more_environment = {}
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)
         self.hosts = {host.name: host for host in (Host(self, number + 1) for number in range(count))}
