@@ -247,6 +247,16 @@ power_on_second() { machine_power_on "$2"; }
 kill_first() { kill_node_program "$1"; }
 kill_second() { kill_node_program "$2"; }
 kill_service() { machine "$1" systemctl kill --signal=KILL confd-ha.service; }
+# The service is started anew, and ConfD goes on as it was.
+process_of_confd() { machine "$1" systemctl show -P MainPID confd-ha-node.service; }
+freeze_service() {
+    process=$(process_of_confd "$1")
+    machine "$1" systemctl kill --signal=STOP confd-ha.service
+}
+keeps_process() {
+    wait_for 30 is_role "$1" master
+    equal "$process" "$(process_of_confd "$1")"
+}
 kill_polkit() { machine "$1" systemctl kill --signal=KILL polkit.service || true; }
 kill_bus() { machine "$1" systemctl kill --signal=KILL dbus.service; }
 freeze_first() { machine "$1" systemctl kill --signal=STOP confd-ha-node.service; }
