@@ -23,6 +23,7 @@ struct node_bus {
 
         sd_bus *bus;
         sd_event_source *reconnect;
+        sd_event_source *more; /* what several writers have sent */
         sd_event_source *emit;
         sd_event_source *emit_again;
         uint64_t emitted; /* when what has changed was told last */
@@ -319,7 +320,20 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
                 apply_free(a);
                 return set_commit_error(error, r);
         }
+        if (b->n_applies > 1)
+                (void) sd_event_source_set_enabled(b->more, SD_EVENT_ONESHOT);
         return 1; /* on_committed() answers */
+}
+
+/* Several write at once: what they have sent is read in one go. The loop gives the bus one turn for each message otherwise, among
+ * those of all slaves, so that a hundred of them would have to acknowledge one transaction before the next is read. */
+static int on_more(sd_event_source *source, void *userdata) {
+        struct node_bus *b = userdata;
+
+        for (unsigned i = 0; i < BUS_MESSAGES_A_TURN && b->bus; i++)
+                if (sd_bus_process(b->bus, NULL) <= 0)
+                        break;
+        return 0;
 }
 
 /* ---- the rest ---- */
@@ -630,6 +644,10 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         if (r >= 0)
                 r = sd_event_add_defer(event, &b->emit, on_emit, b);
         if (r >= 0)
+                r = sd_event_add_defer(event, &b->more, on_more, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->more, SD_EVENT_OFF);
+        if (r >= 0)
                 r = sd_event_add_time_relative(event, &b->emit_again, CLOCK_MONOTONIC, 0, 0, on_emit_again, b);
         if (r >= 0)
                 r = sd_event_source_set_enabled(b->emit_again, SD_EVENT_OFF);
@@ -665,6 +683,7 @@ struct node_bus *node_bus_free(struct node_bus *b) {
                 a->bus = NULL;
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
+        sd_event_source_disable_unref(b->more);
         sd_event_source_disable_unref(b->emit_again);
         sd_event_source_disable_unref(b->reconnect);
         sd_event_source_disable_unref(b->patience);
