@@ -369,14 +369,14 @@ static void a_question_behind_an_order_is_not_shared_after_it(void **state) {
         size_t before, asked;
 
         /* Nothing shows from outside that the service has read the reply while its question is open: it is given more and more time. */
-        for (double sec = 0.1; sec < 7; sec *= 2) {
+        for (unsigned tenths = 1; tenths < 70; tenths *= 2) {
                 struct call *order, *status;
 
                 before = sim_count(f, "{order,{4}}");
                 sim(f, "{on,4,hold}");
                 order = call_start(f->root, "BeNone", "");
                 SIM_EXPECT(f, "{order,{4}}");
-                idle(f, sec);
+                idle(f, tenths / 10.0);
                 status = call_start(f->root, "Status", "");
                 barrier(f, f->root);
                 CHECK(f, !order->done && !status->done);
