@@ -160,12 +160,12 @@ class Reader:
         key, number = f"/k/{self.rng.randrange(KEYS)}", self.asking(host)
         try:
             (value,) = await bus.call(*NODE, "Get", "s", [key])
-            found = serial_of(value)
+            found = {"serial": serial_of(value), "value": digest(value)}
         except Failed as error:
             if not error.name.endswith(".NotFound"):
                 raise
-            found = None
-        self.record.add("read", n=number, host=host.name, boot=host.boots["node"], key=key, serial=found)
+            found = {"serial": None}
+        self.record.add("read", n=number, host=host.name, boot=host.boots["node"], key=key, **found)
 
     async def marks(self, host, bus):
         """The last ones, or now and then all."""

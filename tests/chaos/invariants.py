@@ -92,6 +92,8 @@ class Reads:
         if not setters >> serial & 1:
             self.fail(entry, f"is of {serial}, which did not write it")
             return 0
+        if self.lineage.writes[serial]["sets"][key] != entry["value"]:
+            self.fail(entry, f"is not what {serial} wrote")
         over = [other for other in bits((setters | deleters) & known) if self.data.base(other) >> serial & 1]
         if over:
             self.fail(entry, f"is of {serial}, but {over[:4]}, which was there already, changed it later")

@@ -70,6 +70,8 @@ class Story:
         for serial in who:
             if not isinstance(serial, str):
                 self.write(serial)
+        if found.get("serial"):
+            found = {"value": f"{found['key']} {found['serial']}", **found}
         return self.add("read", n=number, host=host, boot=1, **found)
 
     def event(self, name, host="n1", data=0):
@@ -214,6 +216,7 @@ def a_read_of_what_was_never_committed_is_seen():
     Story().write(1).write(2).read("n3", after=0, marks=[2]).breaks("reads")
     Story().read(after=0, marks=[7]).breaks("reads")
     Story().write(1).read(key="/k/1", serial=1).breaks("reads")
+    Story().write(1, keys=["/k/1"]).read(key="/k/1", serial=1, value="something else").breaks("reads")
 
 
 @case
