@@ -45,8 +45,8 @@ def spare(plan):
     return dataclasses.replace(plan, actions=tuple(action for action in actions if action.verb != "power" or action.args))
 
 
-def growth(points):
-    """What has grown, of the quiet points of the run: (host, kind, boot): [(descriptors, KiB), ...]."""
+def growth(points, memory=True):
+    """What has grown, of the quiet points of the run: (host, kind, boot): [(descriptors, KiB), ...]. A sanitizer keeps what is free."""
     for (host, kind, boot), sizes in points.items():
         third = len(sizes) // 3
         if len(sizes) < POINTS_MIN:
@@ -55,7 +55,7 @@ def growth(points):
         if min(size[0] for size in last) > max(size[0] for size in first):
             yield f"the {kind} of {host} ({boot}) had {[size[0] for size in first]} descriptors, and has {[size[0] for size in last]}"
         more = statistics.median(size[1] for size in last) - statistics.median(size[1] for size in first)
-        if more > MEMORY_GROWTH_MAX:
+        if memory and more > MEMORY_GROWTH_MAX:
             yield f"the {kind} of {host} ({boot}) has {more:.0f} KiB more: {[size[1] for size in first]}, and {[size[1] for size in last]}"
 
 
@@ -154,7 +154,8 @@ class Endurance(Runner):
             say(f"seed {self.schedule.seed}: settles: {error}", *("    " + line for line in str(self.schedule).splitlines()))
         finally:
             unclean = await self.down()
-        for text in [*growth(self.points), *unclean]:
+        reports = [path.read_text(errors="replace")[:4000] for path in self.cluster.sanitizer_reports()]
+        for text in [*growth(self.points, memory=self.cluster.preload is not None), *unclean, *reports]:
             good = False
             say(f"bounded: {text}")
         lives = collections.Counter((host, kind) for host, kind, _ in self.points)

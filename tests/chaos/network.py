@@ -24,12 +24,17 @@ def isolation():
     return []
 
 
-def capable():
-    """Whether packets between two addresses can be dropped here."""
+NETWORK = "add table ip probe; delete table ip probe"
+LINKS = """add table ip probe; add chain ip probe out { type nat hook output priority -100; };
+add rule ip probe out ip daddr 127.77.1.1 tcp dport 1 meta mark != 1 dnat to 127.77.1.2:1; delete table ip probe"""
+
+
+def capable(rules):
+    """Whether packets between two addresses can be dropped here (NETWORK), or led elsewhere (LINKS)."""
     if ISOLATED not in os.environ:
         return False
-    return subprocess.run(["nft", "add table ip probe; delete table ip probe"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return subprocess.run(["nft", rules], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          check=False).returncode == 0
 
 
 def claim(directory):

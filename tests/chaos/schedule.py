@@ -71,9 +71,9 @@ class Schedule:
     def needs(self):
         """What the machine and the build must be able to do for it."""
         verbs = {action.verb for action in self.actions}
-        wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow", "link"} else set()
+        wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
         wanted |= {"preload"} if verbs & {"power", "fault"} else set()
-        wanted |= {"clock"} & verbs
+        wanted |= ({"clock"} & verbs) | ({"links"} if "link" in verbs else set())
         return wanted | ({"mount"} if self.disk else set())
 
 
