@@ -70,8 +70,9 @@ class Overlay:
         self.end += 5
 
     def links(self):
-        """Links that are narrow, long or jerky for a while, or break in one of two ways."""
-        if self.rng.random() < 0.5:
+        """Links that are narrow, long or jerky for a while, or break in one of two ways. Not of seven nodes: what a proxy of ours
+        takes of the processor for them is more than a deadline has to spare on a busy machine."""
+        if self.rng.random() < 0.5 or self.plan.nodes > 5:
             return
         for _ in range(self.rng.randint(1, 4)):
             at, (one, two) = self.moment(), self.rng.sample(self.names, 2)
