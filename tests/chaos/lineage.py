@@ -32,6 +32,7 @@ class Lineage:
         self.open = {}     # serials that may still be committed, by host and boot
         self.orders = {}
         self.asking, self.readings = {}, {}
+        self.answered = set()  # numbers of orders
         self.troubles = self.find_troubles(record)
         self.initialized, self.subscribed, self.losses, self.answers = self.find_joins(record)
 
@@ -172,6 +173,7 @@ class Lineage:
             entry["touched"] = False
 
     def on_answer(self, entry):
+        self.answered.add(entry["n"])
         order = self.orders[entry["n"]]
         name, host = order["host"], self.host(order["host"])
         if order["kind"] == "be-slave":
@@ -245,6 +247,14 @@ class Lineage:
                 if boot < entry["boot"]:
                     del self.open[name, boot]
             self.open.setdefault((entry["host"], entry["boot"]), set())
+            self.outlive(entry)
+
+    def outlive(self, started):
+        """What was ordered in an earlier life of a node, and answered then, is done no more: it has what it has."""
+        host = self.host(started["host"])
+        for number in [n for n in host.pending if self.orders[n]["boots"]["node"] < started["boot"] and n in self.answered]:
+            del host.pending[number]
+            host.epoch += 1
 
     def now(self, name):
         """What a host must have, and when it got other data last: -1 while it may be getting some."""

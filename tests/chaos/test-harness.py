@@ -108,6 +108,15 @@ def who_arrived_has_what_was_acknowledged_before():
 
 
 @case
+def who_died_when_its_arrival_was_told_has_the_data_when_it_is_back():
+    story = Story().order("n1", "be-master").write(1)
+    story.add("order", n=9, host="n2", kind="be-slave", args=["n1"], by="service", boots={"node": 1}).event("SLAVE_ARRIVED", data="n2")
+    story.add("fault", host="n2", kind="node", what="kill", boot=1).add("answer", n=9, host="n2", error="org.confd.HA.Error.NotConnected", text="")
+    story.look("n2", "", []).breaks()
+    story.add("started", host="n2", kind="node", boot=2).look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
 def an_order_that_changed_nothing_says_nothing_of_the_data():
     story = Story().cluster().write(1).add("fault", host="n2", kind="node", what="stop", boot=1).write(2)
     story.order("n2", "be-slave", "n1", silent=True).look("n2", "id1", [1]).breaks()
