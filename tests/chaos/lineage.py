@@ -93,8 +93,12 @@ class Lineage:
             host.follows = None
 
     def desert(self, master):
-        for name in self.hosts:
+        """Nobody follows it any more, nor does who is joining it: when that is told may depend on who is waited for."""
+        for name, host in self.hosts.items():
             self.unfollow(name, master)
+            for number, (_, joined, _) in host.pending.items():
+                if joined == master:
+                    self.orders[number]["touched"] = True
 
     def other_data(self, name):
         """It may get other data from here on."""

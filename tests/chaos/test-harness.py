@@ -117,6 +117,14 @@ def who_died_when_its_arrival_was_told_has_the_data_when_it_is_back():
 
 
 @case
+def who_joins_a_master_that_leaves_meanwhile_need_not_have_what_comes_then():
+    story = Story().order("n1", "be-master").write(1)
+    story.add("order", n=9, host="n2", kind="be-slave", args=["n1"], by="service", boots={"node": 1}).event("SLAVE_INITIALIZED", host="n2")
+    story.order("n1", "be-none").add("answer", n=9, host="n2", error="", text="").write(2).look("n2", "id1", [1]).breaks()
+    story.look("n2", "", []).breaks("acknowledged-kept")
+
+
+@case
 def an_order_that_changed_nothing_says_nothing_of_the_data():
     story = Story().cluster().write(1).add("fault", host="n2", kind="node", what="stop", boot=1).write(2)
     story.order("n2", "be-slave", "n1", silent=True).look("n2", "id1", [1]).breaks()
