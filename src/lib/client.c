@@ -172,8 +172,8 @@ static bool asks_status(const struct pending_order *o) {
         return o && o->order.type == HA_ORDER_STATUS;
 }
 
-/* Reads the reply to the oldest order that waits. A status cannot be the reply to another order: should the server hold an order back
- * and serve the question behind it meanwhile, it is that one's, and the order goes on waiting. */
+/* Reads the reply to the oldest order that waits. A status cannot be the reply to another order: should the server hold orders back
+ * and serve the question behind them meanwhile, it is that one's, and the orders go on waiting. */
 static int read_reply(struct confd_ha_client *c, const void *body, size_t size, struct pending_order **o, struct reply *ret) {
         struct pending_order *next;
         int r;
@@ -181,8 +181,11 @@ static int read_reply(struct confd_ha_client *c, const void *body, size_t size, 
         if (asks_status(*o))
                 return reply_parse_status(body, size, ret, c->nodes);
         r = reply_parse(body, size, ret);
-        next = r < 0 ? waiting_from(c, TAILQ_NEXT(*o, queue)) : NULL;
-        if (!asks_status(next) || reply_parse_status(body, size, ret, c->nodes) < 0)
+        if (r >= 0)
+                return r;
+        for (next = *o; next && !asks_status(next);)
+                next = waiting_from(c, TAILQ_NEXT(next, queue));
+        if (!next || reply_parse_status(body, size, ret, c->nodes) < 0)
                 return r;
         *o = next;
         return 0;

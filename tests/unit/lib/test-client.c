@@ -346,10 +346,11 @@ static void a_reply_that_nobody_waits_for_ends_the_connection(void **state) {
 }
 
 static void a_status_passes_an_order_that_is_held_back(void **state) {
-        struct heard held = {}, asked = {}, closed = {};
+        struct heard held = {}, second = {}, asked = {}, closed = {};
         confd_ha_client *c;
 
         server_script(&server, "[{accept,17},{token,<<\"t\">>},{expect,{3}},{expect,{4}},{send,{3,[]}},{expect,{4}},{send,ok},{send,{1,[]}},"
+                      "{expect,{3}},{expect,{3}},{expect,{4}},{send,{1,[]}},{send,ok},{send,ok},"
                       "{expect,{3}},{expect,{4}},{send,{3,[]}},{send,{3,[]}},closed]");
         c = ready_client("t");
         confd_ha_client_set_closed_callback(c, on_result, &closed);
@@ -361,6 +362,15 @@ static void a_status_passes_an_order_that_is_held_back(void **state) {
         assert_int_equal(asked.state, CONFD_HA_STATE_NONE);
         assert_int_equal(held.n, 1);
         assert_int_equal(held.error, 0);
+
+        /* Nor can it be that of any of several. */
+        assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &held), 0);
+        assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &second), 0);
+        status(c, &asked);
+        assert_int_equal(asked.state, CONFD_HA_STATE_NONE);
+        run_until(c, &second.n, 1);
+        assert_int_equal(held.error, 0);
+        assert_int_equal(second.error, 0);
 
         /* One is the answer to the question, and no other can be the order's. */
         assert_int_equal(confd_ha_client_benone(c, PATIENCE_USEC, on_order, &held), 0);
