@@ -66,10 +66,22 @@ static bool is_paused(const struct connection *c) {
                                                 !c->server->callbacks->may_order(c->server->userdata));
 }
 
+/* The controller paused with orders in the buffer, and does not any more: nothing else would have them taken. */
+static bool has_orders_left(const struct connection *c) {
+        const uint8_t *body;
+        size_t size;
+
+        return c->stage == STAGE_CONTROLLER && !c->taking && frame_next(&c->in, IPC_FRAME_MAX, &body, &size) != 0;
+}
+
 static void update_events(struct connection *c) {
-        if (!c->broken)
-                want(c, (is_paused(c) ? 0U : (uint32_t) EPOLLIN) |
-                        (buffer_size(&c->out) > 0 ? (uint32_t) EPOLLOUT : 0U));
+        bool paused;
+
+        if (c->broken)
+                return;
+        paused = is_paused(c);
+        want(c, (paused ? 0U : (uint32_t) EPOLLIN) |
+                (buffer_size(&c->out) > 0 || (!paused && has_orders_left(c)) ? (uint32_t) EPOLLOUT : 0U));
 }
 
 /* Sends what the socket takes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who gets into the IPC port while others flood it. */
+/* Who gets into the IPC port while others flood it, and what becomes of orders that came faster than replies are read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct fixture {
         sd_event *event;
         struct ipc_server *server;
         struct sockaddr_in address;
-        unsigned tokens;
+        unsigned tokens, orders;
         int flood[FLOOD];
         size_t n_flood;
 };
@@ -32,7 +32,28 @@ static void on_token(const struct secret *token, void *userdata) {
         f->tokens++;
 }
 
+/* What the socket takes: as it is; nothing once, and then all. */
+static enum { AS_IT_IS, FULL, EMPTY } socket_room;
+
+ssize_t send(int fd, const void *data, size_t size, int flags) {
+        if (socket_room == AS_IT_IS)
+                return sendto(fd, data, size, flags, NULL, 0);
+        if (socket_room == EMPTY)
+                return (ssize_t) size;
+        socket_room = EMPTY;
+        errno = EAGAIN;
+        return -1;
+}
+
+/* The first has more replies than there is room for. */
 static int on_order(uint64_t controller, const struct role_order *order, void *userdata) {
+        struct fixture *f = userdata;
+
+        if (f->orders++ > 0)
+                return 0;
+        socket_room = FULL;
+        for (size_t i = 0; i <= IPC_CONTROLLER_QUEUE_HIGH / FRAME_HEADER_SIZE; i++)
+                ipc_server_reply(f->server, controller, 0, NULL);
         return 0;
 }
 
@@ -195,6 +216,23 @@ static void takeovers_do_not_fill_the_log(void **state) {
         assert_in_range(n, 1, 50);
 }
 
+/* The peer reads all that waited just when the connection has paused for it. */
+static void orders_behind_a_pause_are_taken_when_it_ends(void **state) {
+        static const uint8_t orders[] = { 0, 0, 0, 5, 131, 104, 1, 97, 3, 0, 0, 0, 5, 131, 104, 1, 97, 3 };
+        struct fixture *f = *state;
+        _cleanup_close_ int fd = connect_from(f, "127.0.0.1");
+        uint64_t until = now_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
+
+        say_hello(fd);
+        gets_in(f, fd);
+        assert_int_equal(send(fd, orders, sizeof(orders), MSG_NOSIGNAL), sizeof(orders));
+        while (f->orders < 2) {
+                assert_true(sd_event_run(f->event, USEC_PER_SEC) >= 0);
+                assert_true(now_monotonic() < until);
+        }
+        socket_room = AS_IT_IS;
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -202,6 +240,7 @@ int main(void) {
                 T(what_has_been_sent_but_not_read_counts_as_speaking),
                 T(a_host_that_floods_with_greetings_closes_its_own),
                 T(takeovers_do_not_fill_the_log),
+                T(orders_behind_a_pause_are_taken_when_it_ends),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
