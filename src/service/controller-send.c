@@ -110,6 +110,12 @@ static bool must_hold(const struct controller *c) {
         return c->next_config && !c->orders.following && !orders_blocking(&c->orders);
 }
 
+/* What an order did is shown before the next one is given: should ConfD hold that one back, a question behind it waits with
+ * it, and nobody is to wait for an order that is not his. */
+static bool must_show(const struct controller *c) {
+        return c->query.in_flight && orders_unshown(&c->orders);
+}
+
 /* A BeSlave waits for the disk. A TakeOver is judged by a status that was asked for after all that came before, and given right behind it. */
 static bool is_due(struct controller *c, struct order *order) {
         if (order->kind == ORDER_KIND_BE_SLAVE)
@@ -139,7 +145,7 @@ void controller_pump(struct controller *c) {
                 for (unsigned i = 0; i < BURST; i++) {
                         if (c->wanted && !c->query.in_flight && !orders_blocking(&c->orders))
                                 send_query(c);
-                        order = may_order ? orders_next(&c->orders) : NULL;
+                        order = may_order && !must_show(c) ? orders_next(&c->orders) : NULL;
                         if (!order)
                                 break;
                         if (!is_due(c, order)) {

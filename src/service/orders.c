@@ -344,6 +344,15 @@ void orders_finish_all(struct orders *o, order_finish_fn fn, void *userdata) {
                 fn(userdata, orders_first(o));
 }
 
+bool orders_unshown(const struct orders *o) {
+        const struct order *f;
+
+        TAILQ_FOREACH(f, &o->finished, queue)
+                if (f->stamp > 0)
+                        return true;
+        return false;
+}
+
 void orders_cover(struct orders *o, uint64_t covers) {
         struct order *f;
 

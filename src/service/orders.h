@@ -148,6 +148,9 @@ struct order *orders_accept(struct orders *o, uint64_t query);
  * outcome. Does nothing else for one that is nobody's any more. */
 void orders_finish(struct orders *o, struct order *order, uint64_t stamp, struct failure outcome);
 
+/* Whether one that has finished waits for a status to cover it. */
+bool orders_unshown(const struct orders *o);
+
 /* What has finished up to this stamp is covered from now on, and need wait for no other. */
 void orders_cover(struct orders *o, uint64_t covers);
 

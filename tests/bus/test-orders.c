@@ -344,6 +344,28 @@ static void one_question_behind_an_order_is_enough(void **state) {
         CHECK(f, trace_count(&f->root->trace, "changed*") == 0);
 }
 
+/* Whoever has given the first hears how it ended while ConfD holds the second back, also if what it did, being told by an event
+ * as well, is asked about again. */
+static void an_answered_order_does_not_wait_for_the_next(void **state) {
+        struct fixture *f = *state;
+        struct call *first, *second;
+
+        sim(f, "{on,1,hold}");
+        sim(f, "{on,3,hold}");
+        first = call_start(f->root, "BeMaster", "s", "a");
+        SIM_EXPECT(f, "{order,{1,<<\"a\">>}}");
+        SIM_EXPECT(f, "{order,{4}}");
+        second = call_start(f->root, "BeNone", "");
+        barrier(f, f->root);
+        sim(f, "release");
+        WAIT_CALL_OK(f, first);
+        EXPECT(f, &f->root->trace, "signal StateChanged 'none' 'master' 'order'");
+        SIM_EXPECT(f, "{order,{3}}");
+        CHECK(f, !second->done);
+        sim(f, "release");
+        WAIT_CALL_OK(f, second);
+}
+
 /* It may be older than what has been told in between. */
 static void an_event_beside_an_order_is_asked_for_again(void **state) {
         struct fixture *f = *state;
@@ -440,6 +462,7 @@ int main(void) {
                 BUS_TEST(events_after_the_reply),
                 BUS_TEST(orders_are_answered_first_in_first_out),
                 BUS_TEST(one_question_behind_an_order_is_enough),
+                BUS_TEST(an_answered_order_does_not_wait_for_the_next),
                 BUS_TEST(an_event_beside_an_order_is_asked_for_again),
                 BUS_TEST(a_question_behind_an_order_is_not_shared_after_it),
         };
