@@ -204,8 +204,9 @@ void journal_order_given(struct journal_order *o) {
         if (!o)
                 return;
         o->held = false;
-        (void) ask_unit(o);
-        if (o->ended && !o->asking)
+        if (!o->ended)
+                (void) ask_unit(o);
+        else if (!o->asking)
                 write_order(o);
 }
 
@@ -215,7 +216,10 @@ void journal_order_end(struct journal_order *o, const struct failure *failure) {
         o->ended = true;
         o->duration = now_monotonic() - o->started;
         o->outcome = failure_copy(failure);
-        if (!o->asking && !o->held)
+        /* Its reply is next, and its caller goes with that. */
+        if (o->held)
+                (void) ask_unit(o);
+        else if (!o->asking)
                 write_order(o);
 }
 
