@@ -87,9 +87,8 @@ static int frozen_fd = -EBADF;
 static void mount_state(struct fixture *f) {
         const char *dir = in_dir(f, "state");
 
-        (void) mkdir(dir, 0755);
-        if (system(kept(f, "truncate -s 8M %s/image && mkfs.ext4 -q %s/image && mount -o loop %s/image %s && chmod 777 %s", f->dir, f->dir,
-                        f->dir, dir, dir)) != 0) {
+        if (system(kept(f, "mkdir -p %s && truncate -s 8M %s/image && mkfs.ext4 -q %s/image && mount -o loop %s/image %s && chmod 777 %s",
+                        dir, f->dir, f->dir, f->dir, dir, dir)) != 0) {
                 print_message("# skipped: this machine cannot make and mount a file system\n");
                 skip();
         }
