@@ -2,6 +2,7 @@
 /* Owns the files with keepalived's wishes. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -52,6 +53,18 @@ bool notice_is_later(const struct notice *n, const struct notice *than) {
         return n->pid > than->pid ? n->pid - than->pid < PIDS_AGO : than->pid - n->pid >= PIDS_AGO;
 }
 
+/* A number, behind blanks; *s goes on behind it. False: there is none. */
+static bool take_number(const char **s, uint64_t *ret) {
+        char *end;
+
+        errno = 0;
+        *ret = strtoull(*s, &end, 10);
+        if (errno != 0 || end == *s)
+                return false;
+        *s = end;
+        return true;
+}
+
 /* When this process was begun, as the kernel has it: keepalived begins them in the order of what they tell. */
 static int notice_of_this_process(struct notice *ret) {
         _cleanup_close_ int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -69,7 +82,7 @@ static int notice_of_this_process(struct notice *ret) {
         s = strrchr(line, ')');
         for (unsigned field = 2; s && field < 22; field++)
                 s = strchr(s + 1, ' ');
-        if (!s || sscanf(s, " %" SCNu64, &ret->ticks) != 1)
+        if (!s || !take_number(&s, &ret->ticks))
                 return -EBADMSG;
         ret->pid = getpid();
         return 0;
@@ -104,12 +117,15 @@ static int read_line(int dir, const char *name, char line[static LINE_SIZE], uin
 }
 
 static bool has_later(int dir, const char *name, const struct notice *own) {
-        struct notice stored;
+        uint64_t unused, ticks, pid;
         char line[LINE_SIZE];
-        uint64_t unused;
+        const char *s;
 
-        return read_line(dir, name, line, &unused) >= 0 && sscanf(line, "%*s %" SCNu64 " %d", &stored.ticks, &stored.pid) == 2 &&
-               notice_is_later(&stored, own);
+        if (read_line(dir, name, line, &unused) < 0)
+                return false;
+        s = strchr(line, ' ');
+        return s && take_number(&s, &ticks) && take_number(&s, &pid) && pid <= INT_MAX &&
+               notice_is_later(&(struct notice) { ticks, (pid_t) pid }, own);
 }
 
 static int replace(int dir, const char *name, const char *text) {
@@ -134,7 +150,7 @@ static int replace(int dir, const char *name, const char *text) {
 /* What was told later stays, whoever comes to store first. */
 static int store_notice(const char *directory, const char *name, const char *word) {
         _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), locked = -EBADF;
-        struct notice own;
+        struct notice own = {};
         char line[LINE_SIZE];
 
         if (dir < 0)
