@@ -3,8 +3,8 @@
  *
  * Everything that ConfD tells (an event, an order's reply) gets the next stamp and makes the status wanted. There is one
  * status question at a time. It covers all stamps given before it was sent, and that of the order right before it, since ConfD
- * answers in order; its reply is when they take effect: first the properties, then the signals, then the replies to callers. A caller of Status shares the question under way if
- * nothing has been told since it was sent, else the next one. */
+ * answers in order; its reply is when they take effect: first the properties, then the signals, then the replies to callers.
+ * A caller of Status shares the question under way if nothing has been told since it was sent, else the next one. */
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/controller-internal.h"
