@@ -28,11 +28,9 @@ int process_setup(sighandler_t sigpipe) {
         return 0;
 }
 
-void process_give_memory_back(void) {
-        enum { LARGE = 128 * 1024 };
-
-        (void) mallopt(M_MMAP_THRESHOLD, LARGE);
-        (void) mallopt(M_TRIM_THRESHOLD, LARGE);
+void process_give_memory_back(int large, int kept) {
+        (void) mallopt(M_MMAP_THRESHOLD, large);
+        (void) mallopt(M_TRIM_THRESHOLD, kept);
 }
 
 void process_hide_memory(void) {

@@ -13,8 +13,9 @@
 _must_check_ int process_setup(sighandler_t sigpipe);
 
 /* For a program that others may send large messages: what they took is given back to the system. By itself malloc() would learn
- * from the first that such sizes are usual, and keep them. */
-void process_give_memory_back(void);
+ * from the first that such sizes are usual, and keep them. What is smaller than `large` bytes is kept for the next of its size, and of
+ * free memory as much as `kept`: a program that moves much in blocks of some size is slower if that is all given back, too. */
+void process_give_memory_back(int large, int kept);
 
 /* For a program that holds secrets: no core file is made of it, and no other process of its user may look into it; unless its
  * limit for core files (`ulimit -c`, LimitCORE=) says that core files are wanted. */

@@ -104,7 +104,7 @@ int main(int argc, char *argv[]) {
         if (process_setup(SIG_IGN) < 0)
                 return EXIT_FAILURE;
         process_hide_memory();
-        process_give_memory_back();
+        process_give_memory_back(1024 * 1024, 4 * 1024 * 1024);
         r = node_options_parse(argc, argv, &options);
         if (r <= 0)
                 return r < 0 ? NODE_EXIT_USAGE : EXIT_SUCCESS;

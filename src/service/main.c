@@ -150,7 +150,7 @@ int main(int argc, char *argv[]) {
         if (process_setup(SIG_IGN) < 0)
                 return EXIT_FAILURE;
         process_hide_memory();
-        process_give_memory_back();
+        process_give_memory_back(128 * 1024, 128 * 1024);
         r = parse_options(argc, argv, &config_file);
         if (r <= 0)
                 return r < 0 ? EX_USAGE : EXIT_SUCCESS;
