@@ -16,16 +16,16 @@ OCF_RUNNING_MASTER=8 OCF_FAILED_MASTER=9
 ocf_exit_reason() { echo "$*" >&2; }
 ocf_is_probe() { false; }
 END
-stub() { # NAME, and what it does
+tool() { # NAME, and what it does
         { echo '#!/bin/sh' && cat; } >"$work/bin/$1"
         chmod +x "$work/bin/$1"
 }
-stub logger </dev/null
-stub attrd_updater </dev/null
-stub cibadmin <<<"echo '<crm_config/>'"
-stub crm_node <<<'echo n1'
-stub corosync-quorumtool <<<"printf 'Quorate:          Yes\nMembership information\n    1          1 n1 (local)\n'"
-stub systemctl <<END
+tool logger </dev/null
+tool attrd_updater </dev/null
+tool cibadmin <<<"echo '<crm_config/>'"
+tool crm_node <<<'echo n1'
+tool corosync-quorumtool <<<"printf 'Quorate:          Yes\nMembership information\n    1          1 n1 (local)\n'"
+tool systemctl <<END
 echo "\$*" >>$work/told
 case \$* in
 *kill*) echo 4243 >$work/process ;;
