@@ -168,16 +168,21 @@ mend_link_and_clear() {
     clear_moves "$1"
 }
 
-# The same between Pacemaker's notification and its demote: that keeps the role, tells why, and makes Pacemaker plan anew.
-demote_for_who_is_not_in_sync() {
-    local old slave out rc=0 broken
+# Under writers of that name. Sets $old, the master, $slave and $broken, the time.
+lose_the_link_of_a_slave() { # NAME
     wait_settled 60 $NODES
     old=$MASTER
     slave=$(first $(others "$old"))
-    start_writers keep
-    wait_for 20 acknowledged_since keep-vip 0
+    start_writers "$1"
+    wait_for 20 acknowledged_since "$1-vip" 0
     broken=$(now_s)
     break_link "$old" "$slave"
+}
+
+# The same between Pacemaker's notification and its demote: that keeps the role, tells why, and makes Pacemaker plan anew.
+demote_for_who_is_not_in_sync() {
+    local old slave out rc=0 broken
+    lose_the_link_of_a_slave keep
     out=$(machine "$old" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=confd:0 OCF_RESKEY_confd_unit=confd-ha-node.service \
         OCF_RESKEY_CRM_meta_on_node="$old" OCF_RESKEY_CRM_meta_timeout=30000 OCF_RESKEY_CRM_meta_notify_demote_uname="$old " \
         OCF_RESKEY_CRM_meta_notify_promote_uname="$slave " $AGENT demote 2>&1) || rc=$?
@@ -196,13 +201,7 @@ demote_for_who_is_not_in_sync() {
 # Nor does a master whose role is taken from it for nobody leave in the set whom it has lost.
 stop_with_a_broken_link() {
     local old slave broken
-    wait_settled 60 $NODES
-    old=$MASTER
-    slave=$(first $(others "$old"))
-    start_writers left
-    wait_for 20 acknowledged_since left-vip 0
-    broken=$(now_s)
-    break_link "$old" "$slave"
+    lose_the_link_of_a_slave left
     wait_for 30 acknowledged_since left-vip "$(now_s)"
     crm --wait resource stop confd-clone
     was_demoted "$old"
