@@ -16,6 +16,13 @@ tell_sync() {
     [ "$value" = "$now_in" ] || set_attribute "$ATTR_SYNC" "$now_in"
 }
 
+# After a be-slave that copies nothing: at once, for before the master has heard it and has written it down, nobody could take over from
+# it. What takes longer is the watch's.
+tell_arrival() {
+    bounded 200 confd-hactl --quiet --timeout=1 wait in-sync >/dev/null 2>&1 || return 0
+    ask && tell_sync
+}
+
 # Before a be-slave: not in sync with its master, if it was that before. Returns when all have it, as far as this node can tell.
 tell_not_in_sync() {
     local tries=0
@@ -117,6 +124,13 @@ END
     [ "$first" = "$NODE" ]
 }
 
+# In the set, and its master went away with the node it was on, while this node followed it: there is nobody to be waited for.
+has_seen_it_go() {
+    attributes "$ATTR_SYNC"
+    attribute_of "$NODE"
+    [ "$value" = "$set_master" ] && ask_membership && ! is_in "$set_master" "$members"
+}
+
 # Where nobody is master: may this node offer itself? Sets $score and $score_why.
 cold_score() {
     score=-INFINITY score_why=
@@ -133,7 +147,7 @@ cold_score() {
     elif is_in "$NODE" "$set_nodes"; then
         now
         [ -n "$cold" ] || cold=$cs
-        if [ $((cs - cold)) -ge $COLD_PATIENCE_CS ]; then
+        if has_seen_it_go || [ $((cs - cold)) -ge $COLD_PATIENCE_CS ]; then
             score=$SCORE_WAS_IN_SYNC score_why="this node was in sync with $set_master, which is not promoted"
         else
             score_why="in sync with $set_master, which is waited for"

@@ -279,8 +279,6 @@ look() {
     if [ "$role" = promoted ]; then
         case $rc-$state-$absent in
         0-master-*)
-            now
-            [ $((cs - since)) -ge $SETTLE_CS ] || exit $LATER
             know_process
             look_at_slaves
             exit

@@ -21,10 +21,22 @@ tool() { # NAME, and what it does
         chmod +x "$work/bin/$1"
 }
 tool logger </dev/null
-tool attrd_updater </dev/null
-tool cibadmin <<<"echo '<crm_config/>'"
+tool attrd_updater <<END
+case \$* in
+*--query*confd-ha-in-sync-*) cat $work/in-sync ;;
+*--update*) echo "\$*" >>$work/told ;;
+esac
+END
+tool cibadmin <<<"cat $work/cib"
 tool crm_node <<<'echo n1'
-tool corosync-quorumtool <<<"printf 'Quorate:          Yes\nMembership information\n    1          1 n1 (local)\n'"
+tool corosync-quorumtool <<<"cat $work/members"
+members() { # NODE...
+        printf 'Quorate:          Yes\nMembership information\n'
+        printf '    1          1 %s\n' "$@"
+}
+members 'n1 (local)' >"$work/members"
+echo '<crm_config/>' >"$work/cib"
+: >"$work/in-sync"
 tool systemctl <<END
 echo "\$*" >>$work/told
 case \$* in
@@ -68,4 +80,20 @@ fails 'and seen' 8 '' agent promoted monitor
 "$hosts" kill "$c/n1" service >/dev/null
 fails 'one that is away is waited for' 75 '' agent promoted look
 is 'and nobody is killed for it' "$(killed)" ''
+
+# Who was in sync with the last master, n2, may offer itself; it has no score yet.
+"$hosts" start "$c/n1" service >/dev/null
+eventually 'it is master again' state_is n1 master
+ctl n1 be-none >/dev/null
+echo '<crm_config><nvpair id="s" name="confd-ha-set-confd" value="n2: n2 n1"/></crm_config>' >"$work/cib"
+offer() { grep -o 'name master-confd .*' "$work/told"; }
+fails 'nobody is master' 76 '' agent started look
+is 'and the last one is waited for where this node has not seen it go' "$(offer)" 'name master-confd --update=-INFINITY'
+echo 'name="confd-ha-in-sync-confd" host="n1" value="n2"' >"$work/in-sync"
+members 'n1 (local)' n2 >"$work/members"
+fails 'nobody is master, and the last one is a member' 76 '' agent started look
+is 'that is waited for' "$(offer)" 'name master-confd --update=-INFINITY'
+members 'n1 (local)' n3 >"$work/members"
+fails 'nobody is master, and the last one has gone with its machine' 76 '' agent started look
+is 'that is not waited for' "$(offer)" 'name master-confd --update=60'
 finish

@@ -19,6 +19,8 @@ fault() {
     start_writers "$name"
     wait_for 20 acknowledged_since "$name-vip" 0
     wait_for 20 acknowledged_since "$name-vip2" 0
+    # Two faults at once are none of these cases.
+    wait_for 20 may_take_over $NODES
     t=$(now_s)
     broken=$t
     "$1" "$old" "$slave"
@@ -64,6 +66,13 @@ sleep_writers() { wait_for 20 acknowledged_since "$name-vip" "$(awk -v t="$(now_
 
 nothing() { :; }
 power_off_first() { machine_power_off "$1"; }
+# The set has the slaves, and their scores have not been given yet.
+take_scores_and_power_off() { # MASTER
+    local n
+    machine "$1" systemctl stop confd-ha-pacemaker-watch.service
+    for n in $(others "$1"); do machine "$1" attrd_updater --name master-confd --update=-INFINITY --node "$n"; done
+    machine_power_off "$1"
+}
 power_on_first() { machine_power_on "$1"; }
 # The same faults with a promotable resource that does nothing: what the framework alone needs. Before ConfD's is configured, so that
 # neither waits for the other. ROUNDS: how often each.
@@ -331,6 +340,12 @@ set_of() { # what the cluster's configuration has
 }
 is_in_set() { set_of "$1" | grep "[ ]$2"; } # NODE, which is asked, NODE
 set_is() { [ "$(set_of "$1")" = "$2" ]; }
+# Whether every one of them may take over from the master, as it has written down.
+may_take_over() { # NODE...
+    local n set
+    set=$(set_of "$MASTER")
+    for n; do [ "$n" = "$MASTER" ] || { [[ " $set " == *" $n "* ]] && MACHINE_TIMEOUT=10 score_is "$n" 90; } || return 1; done
+}
 
 # One goes before the others write on; then these go. They come back in this order, each when the one before has booted, whoever
 # then has quorum.
