@@ -7,7 +7,7 @@
 # ends when all nodes are settled again. SAME=yes: the master has to stay the one it was. SETTLE: seconds for that. LIMIT: for how
 # many seconds at most a patient writer may be kept waiting.
 fault() {
-    local name=$1 what=$2 but_loser=no broken slave old t
+    local name=$1 what=$2 but_loser=no broken slave old loser t
     shift 2
     [ "$1" != --but-loser ] || {
         but_loser=yes
@@ -41,8 +41,11 @@ fault() {
         return 1
     }
     if [ $but_loser = yes ]; then
-        check_data "$name" --but "$old" "$broken" $NODES
-        "$here/loser" "$old" "$broken" "$(reported "$old" "${broken%.*}")" "$MACHINES/dump-$MASTER" "$MACHINES"/writes-"$name"-*
+        # Of two without quorum it may be either.
+        loser=$old
+        [ "$MASTER" != "$old" ] || loser=$slave
+        check_data "$name" --but "$loser" "$broken" $NODES
+        "$here/loser" "$loser" "$broken" "$(reported "$loser" "${broken%.*}")" "$MACHINES/dump-$MASTER" "$MACHINES"/writes-"$name"-*
         return 0
     fi
     check_data "$name" $NODES || {
@@ -422,17 +425,18 @@ cannot_follow() { # NAME BREAK MEND
     start_writers "$name"
     "$2" "$bad"
     kill_node_program "$bad"
-    failed() { crm_mon_one "$old" | grep -q "$bad.*ConfD does not follow"; }
-    wait_for 60 failed
+    wait_for 60 tells_that_it_does_not_follow "$old" "$bad"
     equal "$old " "$(masters $NODES)"
     wait_for 10 acknowledged_since "$name-vip" "$(now_s)"
     "$3" "$bad"
-    machine "$old" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1
+    forget_failures "$old"
     wait_settled 60 $NODES
     equal "$old" "$MASTER"
     stop_writers
     check_data "$name" $NODES
 }
+tells_that_it_does_not_follow() { crm_mon_one "$1" | grep -q "$2.*ConfD does not follow"; } # MASTER, which is asked, NODE
+forget_failures() { machine "$1" crm_resource --cleanup --resource confd-clone >/dev/null 2>&1; }
 another_token() {
     echo another-token-that-nobody-else-has | machine "$1" sh -c 'cat >/etc/confd-ha/token'
     machine "$1" systemctl restart confd-ha.service

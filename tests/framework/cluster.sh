@@ -126,6 +126,7 @@ masters() { # of these nodes
     local n
     for n; do ! is_role "$n" master || printf '%s ' "$n"; done
 }
+last_error_of() { MACHINE_TIMEOUT=5 property "$1" LastError 2>/dev/null; }
 follows_in_sync() { is_role "$1" slave && in_sync "$1" && [ "$(master_of "$1")" = "$2" ]; }
 
 has_vip() { # NODE
