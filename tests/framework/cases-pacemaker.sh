@@ -35,7 +35,7 @@ fault() {
     [ "${SAME:-no}" = no ] || equal "$old" "$MASTER"
     wait_for 20 acknowledged_since "$name-vip" "$(now_s)"
     stop_writers
-    echo "$what | $(stall "$name-vip" "$t")" | tee -a "$MACHINES/times"
+    tell_stall "$what" "$MASTER" "$name-vip" "$t" | tee -a "$MACHINES/times"
     [ -z "${LIMIT:-}" ] || stall "$name-vip2" "$t" | awk -v limit="$LIMIT" '{ exit !($1 <= limit) }' || {
         echo "a patient writer waited $(stall "$name-vip2" "$t") s, more than $LIMIT"
         return 1
@@ -137,7 +137,7 @@ time_of_a_dummy() { # WHAT:BREAK:MEND
     $mend "$holder" "$other"
     wait_for 60 dummy_settled
     stop_writers
-    echo "a promotable dummy: $what | $(silence dummy-vip "$t")" | tee -a "$MACHINES/times"
+    tell_stall "a promotable dummy: $what" "$(dummy_holder)" dummy-vip "$t" any | tee -a "$MACHINES/times"
 }
 
 # A slave's connection to a master that lives breaks, and nobody sees to it: the watch is stopped, and a monitor's look waits for its lock.

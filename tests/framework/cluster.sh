@@ -200,16 +200,28 @@ stop_writers() {
 acknowledged_since() { # NAME TIME: is there one?
     awk -v t="$2" '$1 > t && $2 == "ok" { found = 1; exit } END { exit !found }' "$MACHINES/writes-$1"
 }
-# stall NAME SINCE: the longest time without an acknowledgement for this writer since then, in seconds
-stall() {
-    awk -v t="$2" '$2 == "ok" && $1 > t { if (!have) { last = t; have = 1 } if ($1 - last > most) most = $1 - last; last = $1 }
-        END { if (have) printf "%.2f\n", most; else print "never" }' "$MACHINES/writes-$1"
+# longest NAME SINCE [any]: the longest time without an acknowledgement for this writer since then ("any": without any answer, as the
+# machine that has the address gives it whatever its role), in seconds, and when it ended
+longest() {
+    awk -v t="$2" -v any="${3:-}" '($2 == "ok" || any != "" && $2 != "lost") && $1 > t {
+            if (!have) { last = t; have = 1 }
+            if ($1 - last > most) { most = $1 - last; end = $1 }
+            last = $1
+        }
+        END { if (have) printf "%.2f %.3f\n", most, end; else print "never" }' "$MACHINES/writes-$1"
 }
+stall() { longest "$@" | cut -d' ' -f1; }
 
-# The longest time without any answer, as the machine that has the address gives it whatever its role.
-silence() { # NAME SINCE
-    awk -v t="$2" '$2 != "lost" && $1 > t { if (!have) { last = t; have = 1 } if ($1 - last > most) most = $1 - last; last = $1 }
-        END { if (have) printf "%.2f\n", most; else print "never" }' "$MACHINES/writes-$1"
+# tell_stall WHAT NODE NAME SINCE [any]: the same for people. And, where corosync at NODE has told of another membership within that
+# time, how long it took from there: how soon it tells differs by a second from one time to the next.
+tell_stall() {
+    local what=$1 node=$2 length end
+    shift 2
+    read -r length end < <(longest "$@")
+    echo "$what | $length"
+    [ -z "${end:-}" ] || MACHINE_TIMEOUT=10 machine "$node" journalctl -b --no-pager -o short-unix --since "@${2%.*}" -t corosync |
+        awk -v t="$2" -v end="$end" -v what="$what" '
+            /A new membership/ && $1 > t && $1 < end { printf "%s, from the new membership | %.2f\n", what, end - $1; exit }'
 }
 
 # What was acknowledged and is not in FILE (a dump), of writers with names that begin with NAME, but by HOST after TIME. What was
