@@ -46,11 +46,22 @@ may_take_over() {
     [ "$value" = $SCORE_IN_SYNC ]
 }
 
+# Two were promoted for a moment, and the cluster has kept the one that the set is not of: this node's data is what counts, and would be
+# replaced. Who is master by the set and was it last does not follow, and asks to be promoted again.
+is_the_winner() {
+    [ "$last_role" = master ] && { [ "$ACTION" = look ] || ask_configuration; } && [ "$set_master" = "$NODE" ] || return 1
+    is_overtaken || return 0
+    say warning "$ACTION: $promoted is promoted, and this node is master by the cluster's set: it does not follow, but is to be promoted again"
+    set_score $SCORE_MASTER
+}
+
 follows() { [ "$master_id" = "$promoted" ] && { [ "$state" = slave ] || [ "$synchronizing" = yes ]; }; }
 
 # Follows $promoted, unless it does. Waits for no copy. What this node alone may have had is logged, for it is replaced.
 follow() {
     local was_role=$role rc
+    ! is_the_winner || return 1
+    [ -z "$overtaken" ] || note overtaken= || true
     follows && return 0
     [ "$ACTION" != look ] || ! may_take_over || return 1
     # The name is told while a be-slave is under way, the master only when it is done.

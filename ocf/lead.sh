@@ -4,6 +4,26 @@
 
 # ---- what the master does ----
 
+# A set that is another's is so for longer than what is on its way here from the one who wrote it.
+is_overtaken() {
+    now
+    [ -n "$overtaken" ] || note "overtaken=$cs" || return 1
+    [ $((cs - overtaken)) -ge $OVERTAKEN_CS ]
+}
+
+# The set has another master. If that is promoted as well, as after a pause of this whole machine, it was so with quorum, and its data
+# counts: this node gives up its role, whatever Pacemaker makes of two with one score.
+give_way() {
+    is_in "$set_master=$SCORE_MASTER" "$scores" && is_in "$set_master" "$members" || {
+        say warning "$ACTION: $set_master is the master of the cluster's set, not this node: nothing is changed"
+        return 0
+    }
+    is_overtaken || return $AGAIN
+    say warning "$ACTION: $set_master is promoted as well, and is the master of the cluster's set: this node gives up its role"
+    set_score -INFINITY
+    return $AGAIN
+}
+
 # shellcheck disable=SC2120
 # Compares the membership with ConfD's slaves: the set, slave-dead, the scores. 75: some slave is on its way in.
 look_at_slaves() { # nodes that count as gone
@@ -19,11 +39,12 @@ look_at_slaves() { # nodes that count as gone
     }
     ask_configuration || return $AGAIN
     [ "$maintenance" = no ] || return 0
-    [ -z "$set" ] || [ "$set_master" = "$NODE" ] || {
-        say warning "$ACTION: $set_master is the master of the cluster's set, not this node: nothing is changed"
-        return 0
-    }
     ask_scores
+    [ -z "$set" ] || [ "$set_master" = "$NODE" ] || {
+        give_way
+        return
+    }
+    [ -z "$overtaken" ] || note overtaken= || return 0
     attributes "$ATTR_SYNC"
     # What it said as a slave. Not before all is calm: each change of an attribute stops a transition.
     [ "$ACTION" != monitor ] || {
@@ -130,7 +151,7 @@ refuse_the_target() {
 # Nothing of this can be heard as long as it is not in Pacemaker's own record, which every change of it reaches before the end of this.
 warn_of_the_target() {
     local target tries=0 score asked=yes
-    is_in "$NODE" " $OCF_RESKEY_CRM_meta_notify_demote_uname " && is_handing_over || return 0
+    is_in "$NODE" " $OCF_RESKEY_CRM_meta_notify_demote_uname " && is_handing_over && [ -z "$overtaken" ] || return 0
     ask 1 && [ "$state" = master ] && ! is_in "$target" "$slaves" || return 0
     say warning "notify: $NODE stays master: $target is to be the next one, and is not connected to the ConfD here any more"
     refuse_the_target

@@ -24,12 +24,17 @@ tool logger </dev/null
 tool attrd_updater <<END
 case \$* in
 *--query*confd-ha-in-sync-*) cat $work/in-sync ;;
+*--query*master-confd*) cat $work/scores ;;
 *--update*) echo "\$*" >>$work/told ;;
 esac
 END
-tool cibadmin <<<"cat $work/cib"
-tool crm_node <<<'echo n1'
-tool corosync-quorumtool <<<"cat $work/members"
+tool cibadmin <<END
+case \$* in
+*--query*) cat $work/cib ;;
+*) echo "\$*" >>$work/told ;;
+esac
+END
+tool corosync-cmapctl <<<"cat $work/ring"
 members() { # NODE...
         printf 'Quorate:          Yes\nMembership information\n'
         printf '    1          1 %s\n' "$@"
@@ -37,6 +42,9 @@ members() { # NODE...
 members 'n1 (local)' >"$work/members"
 echo '<crm_config/>' >"$work/cib"
 : >"$work/in-sync"
+: >"$work/scores"
+: >"$work/ring"
+more=
 tool systemctl <<END
 echo "\$*" >>$work/told
 case \$* in
@@ -46,7 +54,7 @@ case \$* in
 esac
 END
 agent() { # ROLE ACTION
-        printf '%s\n' node=n1 role="$1" confd_unit=confd-ha-node.service address= timeout=4 process=4242 quick=yes >"$work/run/confd-ha-confd"
+        printf '%s\n' node=n1 role="$1" confd_unit=confd-ha-node.service address= timeout=4 process=4242 quick=yes $more >"$work/run/confd-ha-confd"
         echo 4242 >"$work/process"
         : >"$work/told"
         on n1 env OCF_FUNCTIONS_DIR="$work" HA_RSCTMP="$work/run" OCF_RESOURCE_INSTANCE=confd OCF_RESKEY_CRM_meta_on_node=n1 \
@@ -56,7 +64,7 @@ killed() { grep -o 'kill .*' "$work/told"; }
 frozen() { kill -STOP "$(pid_of n1 "$1")"; }
 thawed() { kill -CONT "$(pid_of n1 "$1")"; }
 
-up 1
+up 2
 be_master n1 >/dev/null
 fails 'a master is seen' 8 '' agent promoted monitor
 is 'and nobody is killed' "$(killed)" ''
@@ -96,4 +104,35 @@ is 'that is waited for' "$(offer)" 'name master-confd --update=-INFINITY'
 members 'n1 (local)' n3 >"$work/members"
 fails 'nobody is master, and the last one has gone with its machine' 76 '' agent started look
 is 'that is not waited for' "$(offer)" 'name master-confd --update=60'
+
+# n2 is master, and this node follows it.
+be_master n2 >/dev/null
+printf 'nodelist.node.0.%s\n' 'name (str) = n2' "ring0_addr (str) = $(address n2)" >"$work/ring"
+echo 'name="master-confd" host="n2" value="100"' >"$work/scores"
+members 'n1 (local)' n2 >"$work/members"
+set_is() { echo "<crm_config><nvpair id=\"s\" name=\"confd-ha-set-confd\" value=\"$1\"/>${2:-}</crm_config>" >"$work/cib"; }
+set_is 'n1: n1'
+fails 'another is promoted than the one of the set, which is this node' 75 '' agent started look
+more=overtaken=1
+fails 'and stays so' 75 '' agent started look
+is 'its data is not replaced' "$(ha n1 Master)" '(ss) "" ""'
+is 'and it is to be promoted again' "$(offer)" 'name master-confd --update=100'
+set_is 'n2: n2'
+agent started look >/dev/null 2>&1
+eventually 'n1 follows a master that the set has' state_is n1 slave
+
+# And the other way round.
+ctl n2 be-none >/dev/null
+eventually 'n1 has lost it' state_is n1 none
+be_master n1 >/dev/null
+be_slave n2 n1 >/dev/null
+more=
+printf 'name="master-confd" host="%s" value="100"\n' n1 n2 >"$work/scores"
+set_is 'n2: n2'
+fails 'two are promoted, and the set has the other' 75 '' agent promoted look
+is 'which may be on its way here' "$(offer)" ''
+more=overtaken=1
+fails 'and it stays so' 75 '' agent promoted look
+is 'this one gives up its role' "$(offer)" 'name master-confd --update=-INFINITY'
+more=
 finish
