@@ -61,7 +61,8 @@ follows() { [ "$master_id" = "$promoted" ] && { [ "$state" = slave ] || [ "$sync
 follow() {
     local was_role=$role rc
     ! is_the_winner || return 1
-    [ -z "$overtaken" ] || note overtaken= || true
+    # With a master there, a start without one is over: a refusal of take-over counts again.
+    [ -z "$cold$overtaken" ] || note cold= overtaken= || true
     follows && return 0
     [ "$ACTION" != look ] || ! may_take_over || return 1
     # The name is told while a be-slave is under way, the master only when it is done.

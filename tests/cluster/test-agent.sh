@@ -110,16 +110,18 @@ be_master n2 >/dev/null
 printf 'nodelist.node.0.%s\n' 'name (str) = n2' "ring0_addr (str) = $(address n2)" >"$work/ring"
 echo 'name="master-confd" host="n2" value="100"' >"$work/scores"
 members 'n1 (local)' n2 >"$work/members"
+more=cold=1
 set_is() { echo "<crm_config><nvpair id=\"s\" name=\"confd-ha-set-confd\" value=\"$1\"/>${2:-}</crm_config>" >"$work/cib"; }
 set_is 'n1: n1'
 fails 'another is promoted than the one of the set, which is this node' 75 '' agent started look
-more=overtaken=1
+more='overtaken=1 cold=1'
 fails 'and stays so' 75 '' agent started look
 is 'its data is not replaced' "$(ha n1 Master)" '(ss) "" ""'
 is 'and it is to be promoted again' "$(offer)" 'name master-confd --update=100'
 set_is 'n2: n2'
 agent started look >/dev/null 2>&1
 eventually 'n1 follows a master that the set has' state_is n1 slave
+ok 'whose coming ends a start without one' grep -qx cold= "$work/run/confd-ha-confd"
 
 # And the other way round.
 ctl n2 be-none >/dev/null
