@@ -31,6 +31,8 @@ look_at_slaves() { # nodes that count as gone
     # One at a time: the watch, a monitor and a notification may come together.
     exec 8>>"$MARKER.look.lock"
     flock -w 3 8 || return $AGAIN
+    # While that was waited for another look may have written down what has changed since.
+    ask 1 && [ "$state" = master ] || return $AGAIN
     ask_membership || return 0
     # A stalled master in a minority must not become one that acknowledges.
     [ "$quorate" = yes ] || {

@@ -35,6 +35,13 @@ case \$* in
 esac
 END
 tool corosync-cmapctl <<<"cat $work/ring"
+# Just before a master looks at its slaves, one of them may be lost.
+tool flock <<END
+[ "\$*" != '-w 3 8' ] || ! [ -e $work/lose ] || confd-hactl --quiet slave-dead n2
+exec $(command -v flock) "\$@"
+END
+tool crm_node <<<'echo n1'
+tool corosync-quorumtool <<<"cat $work/members"
 members() { # NODE...
         printf 'Quorate:          Yes\nMembership information\n'
         printf '    1          1 %s\n' "$@"
@@ -129,6 +136,16 @@ eventually 'n1 has lost it' state_is n1 none
 be_master n1 >/dev/null
 be_slave n2 n1 >/dev/null
 more=
+set_is 'n1: n1'
+echo 'name="confd-ha-in-sync-confd" host="n2" value="n1"' >"$work/in-sync"
+modified() { grep -o 'value="n1: .*"' "$work/told"; }
+agent promoted look >/dev/null 2>&1
+is 'a slave that is in sync is written down' "$(modified)" 'value="n1: n1 n2"'
+touch "$work/lose"
+agent promoted look >/dev/null 2>&1
+is 'one that is lost before this look has its turn is not' "$(modified)" ''
+rm "$work/lose"
+
 printf 'name="master-confd" host="%s" value="100"\n' n1 n2 >"$work/scores"
 set_is 'n2: n2'
 fails 'two are promoted, and the set has the other' 75 '' agent promoted look
