@@ -52,7 +52,7 @@ ask_configuration() {
     trust=$value
     nvpair maintenance-mode
     maintenance=no
-    case $value in true | yes | on | 1) maintenance=yes ;; esac
+    case $value in [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss] | [Oo][Nn] | [Yy] | 1) maintenance=yes ;; esac
 }
 
 # Writes the set over $set, and over nothing else.

@@ -40,7 +40,7 @@ look_at_slaves() { # nodes that count as gone
         return 0
     }
     ask_configuration || return $AGAIN
-    [ "$maintenance" = no ] || return 0
+    [ "$maintenance" = no ] || return $LATER
     ask_scores
     [ -z "$set" ] || [ "$set_master" = "$NODE" ] || {
         give_way
@@ -235,7 +235,7 @@ give_up_role() {
     local pair n
     now
     [ -z "$lost" ] || [ $((cs - lost)) -ge 500 ] || return $AGAIN
-    may_act || return 0
+    may_act || return $LATER
     ask_scores
     lock
     marker_read && [ "$role" = promoted ] || return 0
@@ -266,7 +266,7 @@ look_at_frozen() {
     local which
     find_process
     which=$found_process
-    may_act || return 0
+    may_act || return $LATER
     lock
     marker_read || return 0
     # An action may have killed it meanwhile.
@@ -279,7 +279,7 @@ look_at_frozen() {
 # It is the service that is there and answers nobody, and systemd's watchdog finds that much later. ConfD keeps its role while the service
 # is started anew, as after any end of it.
 look_at_hung_service() {
-    may_act || return 0
+    may_act || return $LATER
     say warning "$ACTION: confd-ha.service has not answered for $OCF_RESKEY_timeout s; killing it, to be started anew"
     bounded 500 systemctl kill --signal=KILL confd-ha.service
     return $AGAIN
@@ -321,7 +321,7 @@ look() {
         exit $AGAIN
     fi
     [ $rc = 0 ] || exit $AGAIN
-    ask_configuration && [ "$maintenance" = no ] || exit 0
+    ask_configuration && [ "$maintenance" = no ] || exit $LATER # no event tells that maintenance is over
     tell_sync
     ask_scores
     find_promoted

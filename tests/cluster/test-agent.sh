@@ -154,4 +154,9 @@ more=overtaken=1
 fails 'and it stays so' 75 '' agent promoted look
 is 'this one gives up its role' "$(offer)" 'name master-confd --update=-INFINITY'
 more=
+
+set_is 'n1: n1' '<nvpair id="m" name="maintenance-mode" value="TRUE"/>'
+fails 'maintenance is looked at again at a master' 76 '' agent promoted look
+fails 'and at others' 76 '' agent started look
+is 'and nothing is done in it' "$(cat "$work/told")" ''
 finish
