@@ -192,8 +192,13 @@ no_role() {
         rc=$?
         case $rc-$absent in
         0-*) state=none && return 0 ;;
-        # Nobody listens: it is not running, or comes back, as none in either case.
-        3-confd) state=absent && return 0 ;;
+        # Nobody listens: it is not running, or comes back, as none in either case. Unless it is the one that was promoted, and not
+        # on its way to its end.
+        3-confd)
+            ! is_same_process || [ "$(bounded 300 systemctl show -P ActiveState "$OCF_RESKEY_confd_unit")" = deactivating ] || break
+            state=absent
+            return 0
+            ;;
         3-service)
             now
             [ $cs -lt $until ] || break

@@ -159,4 +159,9 @@ set_is 'n1: n1' '<nvpair id="m" name="maintenance-mode" value="TRUE"/>'
 fails 'maintenance is looked at again at a master' 76 '' agent promoted look
 fails 'and at others' 76 '' agent started look
 is 'and nothing is done in it' "$(cat "$work/told")" ''
+
+# The one that was promoted is there, and cannot be asked.
+"$hosts" kill "$c/n1" node >/dev/null
+ok 'a role is given up' agent promoted demote
+is 'with the process that cannot be asked' "$(killed)" 'kill --signal=KILL confd-ha-node.service'
 finish
