@@ -383,6 +383,12 @@ struct order *orders_match_result(struct orders *o, int code) {
         if (o->n_slots == 0)
                 return NULL;
         order = o->slots[0].order;
+        /* Nor is it the end of one that ConfD is not seen to have yet: what we do not know of was ended by it. If that is wrong
+         * after all, the status shows it. */
+        if (code == CONFD_ERR_HA_ABORT && order && order == o->in_flight) {
+                doubt(order, /* may_join= */ true);
+                return NULL;
+        }
         if (!order && code == 0 && !o->slots[0].known)
                 o->stray_success = true;
         drop_slot(o, 0);

@@ -345,6 +345,30 @@ static void an_older_order_of_somebody_else_is_aborted(void **unused) {
         orders_done(&o);
 }
 
+/* As many as ConfD held back, and not only one: else each later order would be given what it has itself ended, and end the next. */
+static void several_older_orders_are_aborted(void **unused) {
+        struct orders o;
+        struct order *n;
+
+        orders_init(&o);
+        for (int i = 0; i < 2; i++) {
+                (void) accepted(&o, i == 0 ? "a" : "b");
+                orders_events_lost(&o, /* may_join= */ false);
+                end(&o, o.following, failure_make(FAILURE_TIMEOUT, "x"));
+        }
+        assert_int_equal(submit(&o, &be_slave, NULL), 0);
+        n = send_next(&o, true);
+        for (int i = 0; i < 3; i++)
+                assert_null(orders_match_result(&o, CONFD_ERR_HA_ABORT));
+        /* Should one have been its own, it is judged by the status. */
+        assert_true(n->uncertain && n->may_join);
+        assert_ptr_equal(orders_accept(&o, 1), n);
+        assert_ptr_equal(orders_match_result(&o, 0), n);
+        end(&o, n, FAILURE_NONE);
+        assert_int_equal(o.n_slots, 0);
+        orders_done(&o);
+}
+
 static void a_success_where_none_is_waited_for_is_remembered(void **unused) {
         struct orders o;
         struct order *b;
@@ -388,6 +412,7 @@ int main(void) {
                 cmocka_unit_test(results_match_first_in_first_out),
                 cmocka_unit_test(results_that_may_have_been_missed_are_passed_over),
                 cmocka_unit_test(an_older_order_of_somebody_else_is_aborted),
+                cmocka_unit_test(several_older_orders_are_aborted),
                 cmocka_unit_test(a_success_where_none_is_waited_for_is_remembered),
                 cmocka_unit_test(results_that_never_come_fill_nothing),
         };
