@@ -24,6 +24,11 @@ def endures(kind, value):
     return kind in ENDURED and ENDURED[kind](int(value))
 
 
+def piece(kind, value):
+    """How much is taken at a time. Of a narrow link what waits does so at its sender: we are no host that has taken it."""
+    return min(PIECE, max(1024, value * 1000 // 10)) if kind == "rate" else PIECE
+
+
 class Direction:
     """One way of a connection."""
 
@@ -36,8 +41,11 @@ class Direction:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                data = await loop.sock_recv(self.source, PIECE)
                 kind, value = self.connection.proxy.shapes.get(self.pair, ("", 0))
+                data = await loop.sock_recv(self.source, piece(kind, value))
+                kind, value = self.connection.proxy.shapes.get(self.pair, ("", 0))
+                if kind == "rate":
+                    await asyncio.sleep(len(data) / 1000 / value)
                 await self.queue.put((loop.time() + (value / 1000 if kind == "delay" else 0), data))
                 if not data:
                     return
@@ -52,9 +60,6 @@ class Direction:
                 await asyncio.sleep(max(0, due - loop.time()))
                 while proxy.is_stopped(self.pair):
                     await asyncio.sleep(0.02)
-                kind, value = proxy.shapes.get(self.pair, ("", 0))
-                if kind == "rate":
-                    await asyncio.sleep(len(data) / 1000 / value)
                 if not data:
                     self.shut_down()
                     self.connection.ended(self)
