@@ -122,6 +122,9 @@ class Endurance(Runner):
         return ", ".join(f"{name} {kind} {self.points[name, kind, host.boots[kind]][-1][0]} fds {self.points[name, kind, host.boots[kind]][-1][1]} KiB"
                          f" (life {host.boots[kind]})" for name, host in self.hosts.items() for kind in ("node", "service"))
 
+    def keep_record(self):
+        self.record.write(self.cluster.dir / f"record.{self.schedule.seed}.jsonl")
+
     async def one(self):
         """A round. Returns what was broken in it."""
         self.schedule = self.plan()
@@ -139,6 +142,7 @@ class Endurance(Runner):
         good, start, end = True, time.monotonic(), time.monotonic() + minutes * 60
         try:
             await self.up()
+            await self.linger()  # looks at what has started belong to no round
             while time.monotonic() < end:
                 found = await self.one()
                 say(f"{(time.monotonic() - start) / 60:.1f} min, seed {self.schedule.seed}: {'broken' if found else 'good'}; {self.sizes()}")
@@ -146,11 +150,12 @@ class Endurance(Runner):
                     good = False
                     say(f"    {violation.invariant} at {violation.at:.2f} s: {violation.text}")
                 if found:
-                    self.record.write(self.cluster.dir / f"record.{self.schedule.seed}.jsonl")
+                    self.keep_record()
                     say(*("    " + line for line in str(self.schedule).splitlines()))
                 self.round += 1
         except (NoPeace, Failed) as error:
             good = False
+            self.keep_record()
             say(f"seed {self.schedule.seed}: settles: {error}", *("    " + line for line in str(self.schedule).splitlines()))
         finally:
             unclean = await self.down()
