@@ -9,6 +9,7 @@ test-harness.py CLOCK [PRELOAD]
 import collections
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -350,6 +351,21 @@ def a_kind_that_is_laid_over_a_schedule_changes_nothing_else_in_it():
             seen |= {kind} if with_kind != collections.Counter(base.actions) else set()
         assert collections.Counter(laid.actions) == collections.Counter(base.actions) + more, seed
     assert seen == set(overlays.KINDS), seen
+
+
+@case
+def mutants_fit_the_source_and_say_what_finds_them():
+    mutants = HERE / "mutants"
+    names = {path.stem for path in mutants.glob("*.patch")}
+    assert names == {path.stem for path in mutants.glob("*.schedule")} and len(names) >= 16, names
+    for name in sorted(names):
+        text = (mutants / f"{name}.schedule").read_text()
+        assert schedule.parse(text).actions, name
+        expected = next(line.split()[2:] for line in text.splitlines() if line.startswith("# expects "))
+        assert expected and all(re.search(rf"(^|, ){word}\b", invariants.__doc__, re.M) for word in expected), (name, expected)
+        done = subprocess.run(["patch", "-p1", "-F0", "--dry-run", "-s", "-d", HERE.parent.parent, "-i", mutants / f"{name}.patch"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 0, (name, done.stdout)
 
 
 @case
