@@ -23,6 +23,7 @@ enum {
         REFUSALS_SEC = 10,
         PUMP_FRAMES = 8,                      /* sent to one slave before others have their turn, */
         PUMP_COPY_FRAMES = 1,                 /* and of a copy, whose frames are large */
+        GIVE_WAY_USEC = 1000,                 /* from one frame of a copy to its next while commits are under way */
 };
 
 enum remote_state {
@@ -89,6 +90,7 @@ struct remote {
         uint64_t snapshot_sequence;
         struct change record;    /* of the snapshot, sent up to record_sent */
         size_t record_sent, record_size;
+        uint64_t piece_sent;     /* when the last frame of it went out */
 
         uint64_t catching_up_since;
         uint64_t looked, looked_behind; /* when it was last seen how far it is behind, and how far; 0: not yet */
@@ -140,6 +142,7 @@ struct master {
         uint64_t chain, last_sequence; /* of the last commit */
         STAILQ_HEAD(, master_event) events;
         sd_event_source *deliver;
+        sd_event_source *copies_go_on; /* some gave way to commits */
         uint8_t piece[PIECE_SIZE];
 };
 
@@ -179,6 +182,8 @@ void remote_claims_progress(struct remote *r); /* it has said that those below i
 _must_check_ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_entries, char ret_id[static TRANSACTION_ID_MAX + 1]);
 void remote_queue(struct remote *r, struct commit *c); /* and sends it, if it can */
 void remote_pump(struct remote *r);
+_must_check_ int copies_new(struct master *m);
+void copies_go_on(struct master *m);            /* those that gave way to commits, if there are none any more */
 bool remote_lags(const struct remote *r);       /* needs the log */
 bool remote_was_given(const struct remote *r, const struct commit *c);
 _must_check_ int remote_acknowledged(struct remote *r, uint64_t n); /* -EBADMSG: it was not sent so many */

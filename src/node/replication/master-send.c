@@ -9,7 +9,11 @@
  * What is committed while a slave copies does not wait for it. END says that all of that has been sent: it goes out when the slave
  * has the copy on its disk and is at most a little behind, so that those that do wait, which are all from then on, wait shortly.
  * If writers are faster than a slave can catch up, that would never be; after a while they wait for it before END, too. So
- * in a slave's queue those that nobody waits for always come before those that somebody waits for. */
+ * in a slave's queue those that nobody waits for always come before those that somebody waits for.
+ *
+ * A copy gives way to commits: while any are under way it goes on by one frame in a while. What it is sent sooner would stand in front
+ * of them wherever there is a queue: in this loop, at the processors, on the link, before a disk that both nodes share. A commit that
+ * is slow for it so slows it down in turn. It is sent 64 MiB a second however many writers there are, so that it ends. */
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/replication/master-internal.h"
@@ -224,7 +228,17 @@ static bool send_copy(struct remote *r) {
         if (n == 0)
                 return false;
         peer_send(r->peer, HOP_COPY, &(struct iovec) { m->piece, n }, 1);
+        r->piece_sent = now_monotonic();
         return true;
+}
+
+static bool gives_way(const struct remote *r) {
+        struct master *m = r->master;
+
+        if (!r->snapshot || TAILQ_EMPTY(&m->commits) || now_monotonic() >= r->piece_sent + GIVE_WAY_USEC)
+                return false;
+        return sd_event_source_set_time(m->copies_go_on, r->piece_sent + GIVE_WAY_USEC) >= 0 &&
+               sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_ONESHOT) >= 0;
 }
 
 static void begin(struct remote *r, struct entry *e, struct transaction *t) {
@@ -342,6 +356,8 @@ static bool has_caught_up(const struct remote *r) {
 /* A slave that reads as fast as we send would keep the loop to itself for a whole copy. */
 void remote_pump(struct remote *r) {
         for (unsigned frames = 0; r->state != REMOTE_GONE && peer_has_room(r->peer); frames++) {
+                if (r->state == REMOTE_COPYING && gives_way(r))
+                        return;
                 if (frames >= (r->state == REMOTE_COPYING ? PUMP_COPY_FRAMES : PUMP_FRAMES)) {
                         peer_want_writable(r->peer);
                         return;
@@ -372,6 +388,33 @@ void remote_pump(struct remote *r) {
                         return;
                 send_transaction(r);
         }
+}
+
+static int on_copies_go_on(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct master *m = userdata;
+
+        for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                next = TAILQ_NEXT(r, remotes);
+                if (r->state == REMOTE_COPYING)
+                        remote_pump(r);
+        }
+        return 0;
+}
+
+int copies_new(struct master *m) {
+        int r;
+
+        r = sd_event_add_time(m->event, &m->copies_go_on, CLOCK_MONOTONIC, 0, /* accuracy= */ 1, on_copies_go_on, m);
+        return r < 0 ? r : sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_OFF);
+}
+
+void copies_go_on(struct master *m) {
+        int enabled;
+
+        if (!TAILQ_EMPTY(&m->commits) || sd_event_source_get_enabled(m->copies_go_on, &enabled) < 0 || enabled == SD_EVENT_OFF)
+                return;
+        (void) sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_OFF);
+        (void) on_copies_go_on(m->copies_go_on, /* usec= */ 0, m);
 }
 
 /* ---- what it says of that ---- */

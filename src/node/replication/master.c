@@ -10,6 +10,7 @@ void master_unref(struct master *m) {
         if (--m->refs > 0)
                 return;
         sd_event_source_disable_unref(m->deliver);
+        sd_event_source_disable_unref(m->copies_go_on);
         sd_event_unref(m->event);
         secret_done(&m->token);
         while ((e = STAILQ_FIRST(&m->events))) {
@@ -50,6 +51,8 @@ static int on_deliver(sd_event_source *source, void *userdata) {
                 free(e);
         }
         commits_deliver(m);
+        if (!m->dead)
+                copies_go_on(m);
         remote_bury(m);
         master_unref(m);
         return 0;
@@ -154,6 +157,8 @@ int master_new(sd_event *event, struct store *store, const struct replication_co
                 r = sd_event_add_defer(event, &m->deliver, on_deliver, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->deliver, SD_EVENT_OFF);
+        if (r >= 0)
+                r = copies_new(m);
         if (r >= 0)
                 r = listeners_new(event, config, on_connection, m, &m->listeners, ret_error);
         if (r < 0) {

@@ -12,6 +12,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "fixture.h"
+#include "node/replication/master-internal.h"
 
 static int setup(void **state) {
         *state = fixture_new();
@@ -212,6 +213,46 @@ static void a_copy_that_costs_the_last_space_is_given_up(void **state) {
         assert_int_equal(a->died, 0);
 }
 
+/* Looked at in each turn of the loop, in which at most one frame goes out. */
+static bool is_sent(const struct remote *r, unsigned *pieces, uint64_t *last) {
+        if (r->piece_sent != *last) {
+                assert_true(r->piece_sent >= *last + GIVE_WAY_USEC);
+                *last = r->piece_sent;
+                ++*pieces;
+        }
+        return r->state > REMOTE_COPYING;
+}
+
+/* While a commit is under way a copy is sent a frame in a while; a commit that waits for ever does not keep it from its end. */
+static void a_copy_gives_way_to_commits(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        const struct remote *r = NULL;
+        unsigned pieces = 0;
+        uint64_t last = 0;
+        struct outcome o;
+        pid_t pid;
+
+        a->config.tick_usec = b->config.tick_usec = 0;
+        node_be_master(a);
+        pid = fork_slave(f, 3, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 1);
+        node_fill(a, 5000, 1000);
+        kill(pid, SIGSTOP);
+        commit(a, "/x", "1", &o);
+        WAIT(f, node_has(a, "/x", "1"));
+        node_start_slave(b, a);
+        WAIT(f, (r = TAILQ_NEXT(TAILQ_FIRST(&a->master->remotes), remotes)));
+        WAIT(f, is_sent(r, &pieces, &last));
+        assert_true(pieces > 5000 * 1000 / PIECE_SIZE);
+        WAIT(f, b->joined);
+        assert_int_equal(o.done, 0);
+        kill(pid, SIGCONT);
+        WAIT(f, o.done);
+        assert_int_equal(o.result, 0);
+        assert_true(nodes_equal(a, b));
+}
+
 /* The slave has A, which fails here, and then B: it must not look like us, who have B only. */
 static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **state) {
         struct fixture *f = *state;
@@ -250,6 +291,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_finished_commits_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_that_costs_the_last_space_is_given_up, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_copy_gives_way_to_commits, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_a_promoted_relay_commits_falls_with_what_it_passed_on, setup, teardown),
         };
 
