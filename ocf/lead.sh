@@ -87,6 +87,22 @@ look_at_slaves() { # nodes that count as gone
     return $again
 }
 
+# Slaves are about to be stopped in order. ConfD goes on without them from then on, so what is acknowledged is not theirs: the set tells
+# that before they are, and no look tells otherwise meanwhile.
+let_go() {
+    local n still=''
+    ! is_in "$NODE" " $OCF_RESKEY_CRM_meta_notify_stop_uname " || return 0
+    exec 8>>"$MARKER.look.lock"
+    flock -w 3 8
+    ask_membership && [ "$quorate" = yes ] && ask_configuration && [ "$set_master" = "$NODE" ] || return 0
+    for n in $set_nodes; do is_in "$n" " $OCF_RESKEY_CRM_meta_notify_stop_uname " || still="$still $n"; done
+    write_set "$NODE:$still" || {
+        say warning "notify: the cluster's configuration does not take who is in sync:$still"
+        return 0
+    }
+    [ "$written" = "$set" ] || note "written=$set"
+}
+
 # ---- giving up the role ----
 
 # Whether another node is to be promoted in this transition. A score that changes would stop it, and the new master will change it.

@@ -96,6 +96,12 @@ fails 'and seen' 8 '' agent promoted monitor
 fails 'one that is away is waited for' 75 '' agent promoted look
 is 'and nobody is killed for it' "$(killed)" ''
 
+rm "$work/bin/confd-hactl"
+tool confd-hactl <<<'echo "confd-hactl: not allowed" >&2; exit 4'
+fails 'a ConfD that may not be asked fails a monitor' 1 'ConfD cannot be asked: confd-hactl: not allowed' agent started monitor
+is 'and is not to be killed for that' "$(grep frozen=yes "$work/run/confd-ha-confd")" ''
+ln -sf "$BUILD/src/ctl/confd-hactl" "$work/bin/confd-hactl"
+
 # Who was in sync with the last master, n2, may offer itself; it has no score yet.
 "$hosts" start "$c/n1" service >/dev/null
 eventually 'it is master again' state_is n1 master
@@ -145,6 +151,16 @@ touch "$work/lose"
 agent promoted look >/dev/null 2>&1
 is 'one that is lost before this look has its turn is not' "$(modified)" ''
 rm "$work/lose"
+
+set_is 'n1: n1 n2'
+stopping() { # NODE...
+        OCF_RESKEY_CRM_meta_notify_type=pre OCF_RESKEY_CRM_meta_notify_operation=stop OCF_RESKEY_CRM_meta_notify_stop_uname="$* " \
+                agent promoted notify
+}
+ok 'a slave is to be stopped' stopping n2
+is 'and taken out of the set before' "$(modified)" 'value="n1: n1"'
+ok 'all are to be stopped' stopping n1 n2
+is 'and the set stays' "$(modified)" ''
 
 printf 'name="master-confd" host="%s" value="100"\n' n1 n2 >"$work/scores"
 set_is 'n2: n2'
