@@ -178,6 +178,9 @@ static int on_plan(sd_event_source *source, void *userdata) {
         if (w->under_way != STEP_NOTHING)
                 return 0;
         plan = plan_next(&w->wishes, &w->view, &w->progress);
+        /* As long as the service has not told, the timer is for asking it again. */
+        if (plan.step == STEP_NOTHING && !w->view.known)
+                return 0;
         if (plan.step == STEP_NOTHING)
                 return sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
         if (plan.at_usec > now_monotonic()) {
@@ -209,6 +212,11 @@ static void take_picture(struct worker *w, sd_bus_message *m) {
 
 static void ask(struct worker *w);
 
+static void ask_again(struct worker *w) {
+        (void) sd_event_source_set_time(w->timer, usec_add(now_monotonic(), ASK_AGAIN_USEC));
+        (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct worker *w = userdata;
 
@@ -224,9 +232,11 @@ static int on_picture(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
         w->question = sd_bus_slot_unref(w->question);
         if (sd_bus_message_is_method_error(m, NULL)) {
                 /* Not there, or not yet: its name will appear, but one that hangs is asked again. */
-                log_debug("%s does not tell: %s", HA_BUS_NAME, sd_bus_message_get_error(m)->message);
-                (void) sd_event_source_set_time(w->timer, usec_add(now_monotonic(), ASK_AGAIN_USEC));
-                (void) sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+                if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY))
+                        log_warning("%s has not answered for %d s; asking it again", HA_BUS_NAME, (int) (CALL_USEC / USEC_PER_SEC));
+                else
+                        log_debug("%s does not tell: %s", HA_BUS_NAME, sd_bus_message_get_error(m)->message);
+                ask_again(w);
                 return 1;
         }
         take_picture(w, m);
@@ -240,8 +250,10 @@ static void ask(struct worker *w) {
                 return;
         r = sd_bus_call_method_async(w->bus, &w->question, HA_BUS_NAME, HA_OBJECT, "org.freedesktop.DBus.Properties", "GetAll",
                                      on_picture, w, "s", HA_INTERFACE);
-        if (r < 0)
+        if (r < 0) {
                 log_warning("Cannot ask %s: %s", HA_BUS_NAME, strerror(-r));
+                ask_again(w);
+        }
 }
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *unused) {

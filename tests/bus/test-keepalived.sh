@@ -206,4 +206,15 @@ printf '[Node]\nId=n1\n' >"$work/bad.conf"
 fails "a peer is needed" 78 "[[]Peer[]] Id=" "$CONFD_HA_KEEPALIVED" --config="$work/bad.conf" worker
 printf '[Peer]\nAddress=n1.example\n' >"$work/bad.conf"
 fails "a name is no address" 78 "bad.conf:2" "$CONFD_HA_KEEPALIVED" --config="$work/bad.conf" check
+# A service that hangs while a worker begins, and a wish that comes when it has not answered.
+kill -STOP "$mock_pid"
+"$CONFD_HA_KEEPALIVED" --config="$work/keepalived.conf" --directory="$work/wishes" worker 2>"$work/worker.log" &
+pids+=($!)
+ok "a service that hangs is told of" wait_for grep -q "has not answered for 20 s" "$work/worker.log"
+wish STOP
+ok "and a wish heard" wait_for grep -q "wishes STOP" "$work/worker.log"
+wish BACKUP
+kill -CONT "$mock_pid"
+forget
+eventually "it is asked until it answers" called 'BeSlave n2 n1'
 finish
