@@ -75,6 +75,13 @@ class Direction:
             self.shut = True
             self.sink.shutdown(socket.SHUT_WR)
 
+    def break_off(self):
+        """Now, whatever is under way, unless the other end has ended it already."""
+        try:
+            self.shut_down()
+        except OSError:
+            self.connection.end(reset=True)
+
 
 class Connection:
     """A connection that goes through us, once both halves of it are there."""
@@ -171,7 +178,7 @@ class Proxy:
         """kind: "rate" in kilobytes a second, "delay" and "gap" in milliseconds, until it is healed; "half" and "reset", once."""
         for connection in self.between(one, two) if kind in ("half", "reset") else ():
             if kind == "half":
-                next(way for way in connection.directions if way.pair == (one, two)).shut_down()
+                next(way for way in connection.directions if way.pair == (one, two)).break_off()
             else:
                 connection.end(reset=True)
         if kind not in ("half", "reset"):
