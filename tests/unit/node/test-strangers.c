@@ -16,6 +16,7 @@
 #include "basic/time-util.h"
 #include "fixture.h"
 #include "node/replication/hop.h"
+#include "node/replication/peer.h"
 
 enum {
         STRANGERS = 10000,
@@ -327,24 +328,102 @@ static void crowd_init(struct crowd *c) {
 
 enum { SAYS_NOTHING = 0, SAYS_HALF = 8, SAYS_HELLO = 17, HOSTS = 1, MANY_HOSTS = 128 };
 
-/* He has said nothing yet, and all others have said more: he is let go on, from wherever they come. */
+/* He has said nothing yet, or little, and all others have said more: he is let go on, from wherever they come. */
 static void who_has_just_come_stays_among_those_who_have_said_more(void **state) {
-        static const unsigned hosts[] = { HOSTS, MANY_HOSTS };
+        static const struct {
+                unsigned hosts;
+                size_t says;
+        } table[] = { { HOSTS, SAYS_NOTHING }, { MANY_HOSTS, SAYS_NOTHING }, { HOSTS, SAYS_HALF } };
         static struct crowd c;
 
-        for (size_t i = 0; i < ELEMENTSOF(hosts); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 int newcomer;
 
                 crowd_init(&c);
                 for (unsigned k = 0; k < STRANGERS_MAX; k++)
-                        comes(&c, 1 + k % hosts[i], SAYS_HELLO);
-                newcomer = comes(&c, 0, SAYS_NOTHING);
+                        comes(&c, 1 + k % table[i].hosts, SAYS_HELLO);
+                newcomer = comes(&c, 0, table[i].says);
                 for (unsigned k = 0; k < 32; k++)
-                        comes(&c, 1 + k % hosts[i], SAYS_HELLO);
+                        comes(&c, 1 + k % table[i].hosts, SAYS_HELLO);
                 assert_false(was_sent_away(newcomer));
                 assert_true(was_sent_away(c.fds[0]));
                 go_home(&c);
         }
+}
+
+/* One that has the token, and does not join, or not as one does. */
+struct proven {
+        struct peer *peer;
+        int fd; /* its socket, also when it is over for the peer */
+        bool authenticated, refused;
+};
+
+static void proven_authenticated(struct peer *p, void *userdata) {
+        struct proven *proven = userdata;
+
+        proven->authenticated = true;
+}
+
+static void proven_frame(struct peer *p, const struct hop_frame *frame, void *userdata) {
+        struct proven *proven = userdata;
+
+        proven->refused |= frame->type == HOP_REFUSE;
+}
+
+static void proven_closed(struct peer *p, enum ha_error error, const char *reason, void *userdata) {
+}
+
+static void comes_with_the_token(struct crowd *c, unsigned number, struct proven *proven) {
+        static const struct peer_callbacks callbacks = {
+                .authenticated = proven_authenticated, .frame = proven_frame, .closed = proven_closed,
+        };
+        struct node_id id;
+        struct hop *hop;
+        char name[16];
+
+        (void) snprintf(name, sizeof(name), "light%u", number);
+        node_id_set(&id, name);
+        *proven = (struct proven) { .fd = comes(c, 1, SAYS_NOTHING) };
+        assert_int_equal(hop_new_joining(&id, &c->master->id, &c->f->token, &hop), 0);
+        assert_int_equal(peer_new(c->f->event, dup(proven->fd), /* connecting= */ true, hop, &callbacks, proven, &proven->peer), 0);
+        WAIT(c->f, proven->authenticated);
+}
+
+/* He has been told why he is refused, and is let read it: what he still says would be answered with a reset otherwise. */
+static void who_is_refused_stays_among_those_who_have_said_more(void **state) {
+        static struct proven refused;
+        static struct crowd c;
+
+        crowd_init(&c);
+        comes_with_the_token(&c, 0, &refused);
+        peer_send(refused.peer, HOP_JOIN, NULL, 0);
+        WAIT(c.f, refused.refused);
+        for (unsigned k = 0; k < STRANGERS_MAX + 32; k++)
+                comes(&c, 2, SAYS_HELLO);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(send(refused.fd, "x", 1, MSG_NOSIGNAL), 1);
+                fixture_run_for(c.f, USEC_PER_MSEC);
+        }
+        peer_free(refused.peer);
+        go_home(&c);
+}
+
+/* He has to prove himself, and all others have done so. */
+static void who_was_greeted_stays_among_those_who_have_the_token(void **state) {
+        static struct proven proven[STRANGERS_MAX + 8];
+        static struct crowd c;
+        int greeted;
+
+        crowd_init(&c);
+        for (unsigned k = 0; k < STRANGERS_MAX; k++)
+                comes_with_the_token(&c, k, &proven[k]);
+        greeted = comes(&c, 0, SAYS_HELLO);
+        for (unsigned k = STRANGERS_MAX; k < ELEMENTSOF(proven); k++)
+                comes_with_the_token(&c, k, &proven[k]);
+        assert_false(was_sent_away(greeted));
+        for (unsigned k = 0; k < ELEMENTSOF(proven); k++)
+                peer_free(proven[k].peer);
+        go_home(&c);
 }
 
 /* Nobody who comes and says less pushes him out, not from his own address either. */
@@ -409,6 +488,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(who_has_just_come_stays_among_those_who_have_said_more),
                 cmocka_unit_test(who_was_greeted_stays_among_those_who_say_less),
+                cmocka_unit_test(who_is_refused_stays_among_those_who_have_said_more),
+                cmocka_unit_test(who_was_greeted_stays_among_those_who_have_the_token),
                 cmocka_unit_test(the_host_with_the_most_loses_its_slowest),
                 cmocka_unit_test(a_refused_one_says_so_much_and_no_more),
                 cmocka_unit_test(ten_thousand_strangers_cost_little_and_keep_nobody_out),
