@@ -150,8 +150,9 @@ class Host:
         env["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:{report}"
         if kind == "node" and self.cluster.preload:
             env.update(powerloss.environment(self.cluster.preload, self.dir, self.fault))
+        if kind != "bus" and self.cluster.libraries:
+            env["LD_PRELOAD"] = " ".join(filter(None, (*map(str, self.cluster.libraries), env.get("LD_PRELOAD"))))
         if kind != "bus" and self.cluster.clock:
-            env["LD_PRELOAD"] = " ".join(filter(None, (str(self.cluster.clock), env.get("LD_PRELOAD"))))
             env["CHAOS_CLOCK"] = f"{self.dir}/clock"
         return env
 
@@ -234,6 +235,7 @@ class Cluster:
         self.times = {"tick": TICK_SEC, "sync": SYNC_SEC, "request": REQUEST_SEC, "beslave": BESLAVE_SEC, **times}
         self.dir, self.build, self.on_end = pathlib.Path(directory), build, on_end
         self.preload, self.clock = preload, clock  # libraries to be preloaded, or None
+        self.libraries = [clock] if clock else []
         self.more_environment = {}
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)

@@ -23,7 +23,7 @@ from runner import NoPeace, Runner
 SPARED = "n1"
 NODES = 3
 POINTS_MIN = 9           # of a life that is long enough to be judged
-# malloc is told to give back at once what is large and free: else what it keeps, up to 64 MiB after values of 8 MiB, hides what is held.
+# malloc is told to give back at once what is large and free, whatever the program says (memory.c): what it keeps hides what is held.
 MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1"}
 # Of memory the thirds of a life are compared by their medians: small pieces that are in use lie between free ones, which differs by
 # some hundred KiB from one look to the next. A thing that is forgotten once a round, or once a transaction, is more than that within
@@ -67,6 +67,8 @@ class Endurance(Runner):
         self.points, self.clocks, self.real = collections.defaultdict(list), [], time.time()
         super().__init__(self.plan(), directory, build, preload, clock)
         self.cluster.more_environment = MALLOC
+        if preload:
+            self.cluster.libraries.append(preload.with_name("memory.so"))
 
     def uses(self, verb):
         return {"clock": "clock", "link": "links"}[verb] in self.able
