@@ -272,8 +272,6 @@ def sleeps(record):
 def check_deadlines(record):
     spans = sleeps(record)
     orders, writes = {}, {}
-    # Writers wait for who joins, for as long as his link takes: one through our proxy is as slow as we are.
-    proxied = BESLAVE_SEC if any(entry["e"] == "up" and entry.get("proxied") for entry in record) else 0
 
     def slept(kinds, host, since, until):
         return sum(max(0, min(until, to) - max(since, begin)) for name, kind, begin, to in spans
@@ -287,7 +285,7 @@ def check_deadlines(record):
         return at - entry["t"] > limit and f"{entry['host']}: {entry['kind']} {' '.join(entry['args'])} is not answered within {limit:.1f} s"
 
     def write_late(entry, at):
-        limit = 6 * TICK_SEC + BUSY_SEC + proxied + slept(("node", "bus", "link"), entry["host"], entry["t"], at)
+        limit = 6 * TICK_SEC + BUSY_SEC + slept(("node", "bus", "link"), entry["host"], entry["t"], at)
         return at - entry["t"] > limit and f"{entry['host']}: write {entry['serial']} is not answered within {limit:.1f} s"
 
     for entry in record:

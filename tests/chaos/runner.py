@@ -432,7 +432,7 @@ class Runner:
         """Returns the record. What broke off is in it, as "unsettled"."""
         try:
             await self.up()
-            self.record.add("up", sanitized=self.cluster.preload is None, proxied=bool(self.proxy), real=time.time() - self.record.now())
+            self.record.add("up", sanitized=self.cluster.preload is None, real=time.time() - self.record.now())
             await self.carry_out()
             await self.peace()
         except NoPeace as error:
