@@ -23,7 +23,7 @@ from runner import NoPeace, Runner
 SPARED = "n1"
 NODES = 3
 POINTS_MIN = 9           # of a life that is long enough to be judged
-# malloc is told to give back at once what is large and free, whatever the program says (memory.c): what it keeps hides what is held.
+# malloc is told to give back at once what is large and free; memory.c sees to the rest: what it keeps hides what is held.
 MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1"}
 # Of memory the thirds of a life are compared by their medians: small pieces that are in use lie between free ones, which differs by
 # some hundred KiB from one look to the next. A thing that is forgotten once a round, or once a transaction, is more than that within
@@ -32,6 +32,7 @@ MEMORY_GROWTH_MAX = 1024  # KiB
 LEFT_OUT = {"mount", "copies"}  # a small disk is for a schedule of its own, and what is copied for minutes takes them from all the others
 DELETES_MAX = 5000
 LINGER_SEC = 60
+TRIMMED_SEC = 2            # by then memory.c has given back what is free
 
 
 def spare(plan):
@@ -150,6 +151,7 @@ class Endurance(Runner):
         await self.linger()
         found = invariants.check(self.record.entries)
         await self.wipe()
+        await asyncio.sleep(TRIMMED_SEC)
         self.measure()
         return found
 
