@@ -249,9 +249,16 @@ class Lineage:
         if entry["kind"] == "node":
             for (name, boot) in [key for key in self.open if key[0] == entry["host"]]:
                 if boot < entry["boot"]:
-                    del self.open[name, boot]
+                    self.pass_on(self.open.pop((name, boot)))
             self.open.setdefault((entry["host"], entry["boot"]), set())
             self.outlive(entry)
+
+    def pass_on(self, serials):
+        """What nobody has answered when the node starts anew may have been on its way still, and be for this life: one of 8 MiB takes
+        its time to the bus, and the bus gives it to whoever has the name then. What is in the data before it nobody knows."""
+        for serial in serials:
+            if not {"id", "error"} & self.writes[serial].keys():
+                self.writes[serial]["base"] = 0
 
     def outlive(self, started):
         """What was ordered in an earlier life of a node, and answered then, is done no more: it has what it has."""

@@ -160,6 +160,14 @@ def a_hole_before_what_is_there_is_seen():
 
 
 @case
+def a_write_may_reach_the_next_life_of_the_node():
+    story = Story().order("n1", "be-master").order("n1", "be-none").write(1).add("write", serial=2, host="n1", boot=1, sets={"/m/2": "m"}, gone=[])
+    story.add("started", host="n1", kind="node", boot=2).order("n1", "be-slave", "n2").order("n1", "be-master")
+    story.add("acked", serial=2, id="id2").look("n1", "id2", [2]).breaks()
+    story.look("n1", "", []).breaks("acknowledged-kept")
+
+
+@case
 def half_a_transaction_is_seen():
     Story().write(1, keys=["/k/1"]).look("n1", "id1", [1]).breaks("atomic")
     Story().write(1).write(2, keys=["/k/1"]).look("n3", "id1", [1], {"/k/1": [2, "/k/1 2"]}).breaks("atomic")
