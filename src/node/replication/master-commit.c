@@ -144,6 +144,7 @@ static int commit_submit(struct master *m, struct transaction *t, uint64_t chain
         m->refs++;
         c->sequence = m->last_sequence = store_sequence(m->store);
         TAILQ_INSERT_TAIL(&m->commits, c, under_way);
+        m->commit_begun = c->since;
         m->n_commits++;
         m->commit_bytes += transaction_size(t);
         if (!first)

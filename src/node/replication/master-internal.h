@@ -23,7 +23,8 @@ enum {
         REFUSALS_SEC = 10,
         PUMP_FRAMES = 8,                      /* sent to one slave before others have their turn, */
         PUMP_COPY_FRAMES = 1,                 /* and of a copy, whose frames are large */
-        GIVE_WAY_USEC = 1000,                 /* from one frame of a copy to its next while commits are under way */
+        GIVE_WAY_USEC = 1000,                 /* from one frame of a copy to its next while commits are under way, */
+        GIVE_WAY_AFTER_USEC = 5000,           /* or were begun so long ago: what is sent between two holds the next one up */
 };
 
 enum remote_state {
@@ -143,6 +144,7 @@ struct master {
         STAILQ_HEAD(, master_event) events;
         sd_event_source *deliver;
         sd_event_source *copies_go_on; /* some gave way to commits */
+        uint64_t commit_begun;         /* the last one */
         uint8_t piece[PIECE_SIZE];
 };
 

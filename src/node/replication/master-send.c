@@ -11,9 +11,9 @@
  * If writers are faster than a slave can catch up, that would never be; after a while they wait for it before END, too. So
  * in a slave's queue those that nobody waits for always come before those that somebody waits for.
  *
- * A copy gives way to commits: while any are under way it goes on by one frame in a while. What it is sent sooner would stand in front
- * of them wherever there is a queue: in this loop, at the processors, on the link, before a disk that both nodes share. A commit that
- * is slow for it so slows it down in turn. It is sent 64 MiB a second however many writers there are, so that it ends. */
+ * A copy gives way to commits: while any are under way, and shortly after, it goes on by one frame in a while. What it is sent sooner would
+ * stand in front of them wherever there is a queue: in this loop, at the processors, on the link, before a disk that both nodes share. A
+ * commit that is slow for it so slows it down in turn. It is sent 64 MiB a second however many writers there are, so that it ends. */
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "node/replication/master-internal.h"
@@ -190,9 +190,10 @@ void remote_excuse(struct remote *r) {
 
 /* ---- sending ---- */
 
-/* One frame of the snapshot. Returns false at its end. */
+/* One frame of the snapshot. Returns false with the last one: the slave may answer that at once, and is catching up then. */
 static bool send_copy(struct remote *r) {
         struct master *m = r->master;
+        bool more = true;
         size_t n = 0;
         int k;
 
@@ -206,8 +207,10 @@ static bool send_copy(struct remote *r) {
                                 remote_drop(r, "its copy could not be read");
                                 return true; /* gone */
                         }
-                        if (k == 0)
+                        if (k == 0) {
+                                more = false;
                                 break;
+                        }
                         r->record_sent = 0;
                         r->record_size = RECORD_HEADER_SIZE + r->record.key_size + r->record.value_size;
                 }
@@ -225,17 +228,20 @@ static bool send_copy(struct remote *r) {
                 r->record_sent += part;
                 n += part;
         }
-        if (n == 0)
-                return false;
-        peer_send(r->peer, HOP_COPY, &(struct iovec) { m->piece, n }, 1);
-        r->piece_sent = now_monotonic();
-        return true;
+        if (n > 0) {
+                peer_send(r->peer, HOP_COPY, &(struct iovec) { m->piece, n }, 1);
+                r->piece_sent = now_monotonic();
+        }
+        return more;
 }
 
 static bool gives_way(const struct remote *r) {
         struct master *m = r->master;
+        uint64_t now = now_monotonic();
 
-        if (!r->snapshot || TAILQ_EMPTY(&m->commits) || now_monotonic() >= r->piece_sent + GIVE_WAY_USEC)
+        if (TAILQ_EMPTY(&m->commits) && now >= m->commit_begun + GIVE_WAY_AFTER_USEC)
+                return false;
+        if (!r->snapshot || now >= r->piece_sent + GIVE_WAY_USEC)
                 return false;
         return sd_event_source_set_time(m->copies_go_on, r->piece_sent + GIVE_WAY_USEC) >= 0 &&
                sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_ONESHOT) >= 0;
@@ -364,7 +370,7 @@ void remote_pump(struct remote *r) {
                 }
                 switch (r->state) {
                 case REMOTE_COPYING:
-                        if (r->snapshot && send_copy(r))
+                        if ((r->snapshot && send_copy(r)) || r->state == REMOTE_GONE)
                                 continue;
                         r->snapshot = store_snapshot_free(r->snapshot);
                         r->state = REMOTE_CATCHING_UP;
