@@ -197,7 +197,7 @@ static bool send_copy(struct remote *r) {
         size_t n = 0;
         int k;
 
-        while (n < PIECE_SIZE) {
+        for (;;) {
                 size_t part;
 
                 if (r->record_sent == r->record_size) {
@@ -214,6 +214,8 @@ static bool send_copy(struct remote *r) {
                         r->record_sent = 0;
                         r->record_size = RECORD_HEADER_SIZE + r->record.key_size + r->record.value_size;
                 }
+                if (n == PIECE_SIZE)
+                        break;
                 if (r->record_sent < RECORD_HEADER_SIZE + r->record.key_size) {
                         /* Header and key stay together. */
                         if (PIECE_SIZE - n < RECORD_HEADER_SIZE + r->record.key_size)

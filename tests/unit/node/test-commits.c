@@ -253,6 +253,32 @@ static void a_copy_gives_way_to_commits(void **state) {
         assert_true(nodes_equal(a, b));
 }
 
+/* A slave counts, and may say that it has it all as soon as it has the last frame: also where that is full. */
+static void a_copy_ends_with_its_last_frame(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        _cleanup_free_ char *value = value_of(PIECE_SIZE - 2 * (RECORD_HEADER_SIZE + strlen("/x")) - strlen("1"));
+        const struct remote *r = NULL;
+        struct outcome o;
+        pid_t pid;
+
+        a->config.tick_usec = b->config.tick_usec = 0;
+        node_be_master(a);
+        pid = fork_slave(f, 3, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, a->arrived == 1);
+        assert_int_equal(node_set(a, "/f", value), 0);
+        kill(pid, SIGSTOP);
+        commit(a, "/x", "1", &o);
+        WAIT(f, node_has(a, "/x", "1"));
+        node_start_slave(b, a);
+        WAIT(f, (r = TAILQ_NEXT(TAILQ_FIRST(&a->master->remotes), remotes)) && r->piece_sent > 0);
+        assert_true(r->state > REMOTE_COPYING);
+        WAIT(f, b->joined);
+        kill(pid, SIGCONT);
+        WAIT(f, o.done);
+        assert_true(nodes_equal(a, b));
+}
+
 /* The slave has A, which fails here, and then B: it must not look like us, who have B only. */
 static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **state) {
         struct fixture *f = *state;
@@ -292,6 +318,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_that_costs_the_last_space_is_given_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_gives_way_to_commits, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_copy_ends_with_its_last_frame, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_a_promoted_relay_commits_falls_with_what_it_passed_on, setup, teardown),
         };
 
