@@ -61,7 +61,7 @@ finish() { # STATUS [STATE-REACHED]
 # ---- the marker, and the lock of those who change ConfD's role ----
 
 marker_read() { # 1 without one
-    role='' lost='' gone='' restored='' unfollowed='' cold='' frozen='' process='' quick='' written='' overtaken=''
+    role='' lost='' gone='' restored='' unfollowed='' cold='' frozen='' process='' quick='' written='' overtaken='' leaving=''
     [ -e "$MARKER" ] || return 1
     local key value
     while IFS='=' read -r key value; do
@@ -77,6 +77,7 @@ marker_read() { # 1 without one
         process) process=$value ;;
         quick) quick=$value ;;
         written) written=$value ;;
+        leaving) leaving=$value ;;
         overtaken) overtaken=$value ;;
         confd_unit) [ "$ACTION" != look ] || OCF_RESKEY_confd_unit=$value ;;
         address) [ "$ACTION" != look ] || OCF_RESKEY_address=$value ;;
@@ -87,7 +88,7 @@ marker_read() { # 1 without one
 
 marker_write() { # of the variables; a rename, so that readers without the lock see a whole one
     printf '%s\n' "node=$NODE" "role=$role" "lost=$lost" "gone=$gone" "restored=$restored" "unfollowed=$unfollowed" \
-        "cold=$cold" "frozen=$frozen" "process=$process" "quick=$quick" "written=$written" "overtaken=$overtaken" \
+        "cold=$cold" "frozen=$frozen" "process=$process" "quick=$quick" "written=$written" "leaving=$leaving" "overtaken=$overtaken" \
         "confd_unit=$OCF_RESKEY_confd_unit" "address=$OCF_RESKEY_address" "timeout=$OCF_RESKEY_timeout" \
         >"$MARKER.$$" && mv -f "$MARKER.$$" "$MARKER"
 }

@@ -31,6 +31,8 @@ look_at_slaves() { # nodes that count as gone
     # One at a time: the watch, a monitor and a notification may come together.
     exec 8>>"$MARKER.look.lock"
     flock -w 3 8 || return $AGAIN
+    marker_read && [ "$role" = promoted ] || return 0
+    find_leaving
     # While that was waited for another look may have written down what has changed since.
     ask 1 && [ "$state" = master ] || return $AGAIN
     ask_membership || return 0
@@ -57,6 +59,8 @@ look_at_slaves() { # nodes that count as gone
         attribute_of "$n"
         if ! is_in "$n" "$members" || is_in "$n" "$away"; then
             dead="$dead $n"
+        elif is_in "$n" "$leaving_nodes"; then
+            again=$AGAIN
         elif [ "$value" = "$NODE" ]; then
             in_now="$in_now $n"
         else
@@ -87,13 +91,23 @@ look_at_slaves() { # nodes that count as gone
     return $again
 }
 
+# Who is about to be stopped, follows still and is in the set no more. Sets $leaving_nodes, with blanks around each.
+find_leaving() {
+    leaving_nodes=' '
+    now
+    [ -z "$leaving" ] || [ $((cs - ${leaving%% *})) -ge $LEAVING_CS ] || leaving_nodes=" ${leaving#* } "
+}
+
 # Slaves are about to be stopped in order. ConfD goes on without them from then on, so what is acknowledged is not theirs: the set tells
 # that before they are, and no look tells otherwise meanwhile.
 let_go() {
     local n still=''
     ! is_in "$NODE" " $OCF_RESKEY_CRM_meta_notify_stop_uname " || return 0
+    ! ask 1 || [ "$state" = master ] || return 0
+    now
+    note "leaving=$cs $OCF_RESKEY_CRM_meta_notify_stop_uname" || return 0
     exec 8>>"$MARKER.look.lock"
-    flock -w 3 8
+    flock -w 1 8
     ask_membership && [ "$quorate" = yes ] && ask_configuration && [ "$set_master" = "$NODE" ] || return 0
     for n in $set_nodes; do is_in "$n" " $OCF_RESKEY_CRM_meta_notify_stop_uname " || still="$still $n"; done
     write_set "$NODE:$still" || {

@@ -51,7 +51,7 @@ echo '<crm_config/>' >"$work/cib"
 : >"$work/in-sync"
 : >"$work/scores"
 : >"$work/ring"
-more=
+more='' leaving=''
 tool systemctl <<END
 echo "\$*" >>$work/told
 case \$* in
@@ -61,7 +61,7 @@ case \$* in
 esac
 END
 agent() { # ROLE ACTION
-        printf '%s\n' node=n1 role="$1" confd_unit=confd-ha-node.service address= timeout=4 process=4242 quick=yes $more >"$work/run/confd-ha-confd"
+        printf '%s\n' node=n1 role="$1" confd_unit=confd-ha-node.service address= timeout=4 process=4242 quick=yes $more ${leaving:+"$leaving"} >"$work/run/confd-ha-confd"
         echo 4242 >"$work/process"
         : >"$work/told"
         on n1 env OCF_FUNCTIONS_DIR="$work" HA_RSCTMP="$work/run" OCF_RESOURCE_INSTANCE=confd OCF_RESKEY_CRM_meta_on_node=n1 \
@@ -159,6 +159,17 @@ stopping() { # NODE...
 }
 ok 'a slave is to be stopped' stopping n2
 is 'and taken out of the set before' "$(modified)" 'value="n1: n1"'
+leaving=$(grep leaving= "$work/run/confd-ha-confd")
+be_slave n2 n1 >/dev/null
+eventually 'it follows still' state_is n2 slave
+set_is 'n1: n1'
+fails 'a look comes before it has stopped' 75 '' agent promoted look
+is 'and does not write it down again' "$(modified)" ''
+leaving="leaving=1 n2"
+agent promoted look >/dev/null 2>&1
+is 'one that was never stopped is, some time later' "$(modified)" 'value="n1: n1 n2"'
+more=
+set_is 'n1: n1 n2'
 ok 'all are to be stopped' stopping n1 n2
 is 'and the set stays' "$(modified)" ''
 
