@@ -144,7 +144,7 @@ struct master {
         STAILQ_HEAD(, master_event) events;
         sd_event_source *deliver;
         sd_event_source *copies_go_on; /* some gave way to commits */
-        uint64_t commit_begun;         /* the last one */
+        uint64_t commit_begun;         /* when the last commit was */
         uint8_t piece[PIECE_SIZE];
 };
 
@@ -185,7 +185,6 @@ _must_check_ int remote_begin(struct remote *r, bool *ret_copy, uint64_t *ret_en
 void remote_queue(struct remote *r, struct commit *c); /* and sends it, if it can */
 void remote_pump(struct remote *r);
 _must_check_ int copies_new(struct master *m);
-void copies_go_on(struct master *m);            /* those that gave way to commits, if there are none any more */
 bool remote_lags(const struct remote *r);       /* needs the log */
 bool remote_was_given(const struct remote *r, const struct commit *c);
 _must_check_ int remote_acknowledged(struct remote *r, uint64_t n); /* -EBADMSG: it was not sent so many */

@@ -416,15 +416,6 @@ int copies_new(struct master *m) {
         return r < 0 ? r : sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_OFF);
 }
 
-void copies_go_on(struct master *m) {
-        int enabled;
-
-        if (!TAILQ_EMPTY(&m->commits) || sd_event_source_get_enabled(m->copies_go_on, &enabled) < 0 || enabled == SD_EVENT_OFF)
-                return;
-        (void) sd_event_source_set_enabled(m->copies_go_on, SD_EVENT_OFF);
-        (void) on_copies_go_on(m->copies_go_on, /* usec= */ 0, m);
-}
-
 /* ---- what it says of that ---- */
 
 int remote_acknowledged(struct remote *r, uint64_t n) {

@@ -51,8 +51,6 @@ static int on_deliver(sd_event_source *source, void *userdata) {
                 free(e);
         }
         commits_deliver(m);
-        if (!m->dead)
-                copies_go_on(m);
         remote_bury(m);
         master_unref(m);
         return 0;
