@@ -213,6 +213,17 @@ static void a_copy_that_costs_the_last_space_is_given_up(void **state) {
         assert_int_equal(a->died, 0);
 }
 
+/* For a slave that is stopped until the caller lets that process go on. */
+static pid_t begin_a_commit_that_waits(struct fixture *f, struct node *master, struct outcome *o) {
+        pid_t pid = fork_slave(f, 3, master, /* rejoin= */ false, /* file_limit= */ 0);
+
+        WAIT(f, master->arrived == 1);
+        kill(pid, SIGSTOP);
+        commit(master, "/x", "1", o);
+        WAIT(f, node_has(master, "/x", "1"));
+        return pid;
+}
+
 /* Looked at in each turn of the loop, in which at most one frame goes out. */
 static bool is_sent(const struct remote *r, unsigned *pieces, uint64_t *last) {
         if (r->piece_sent != *last) {
@@ -235,12 +246,8 @@ static void a_copy_gives_way_to_commits(void **state) {
 
         a->config.tick_usec = b->config.tick_usec = 0;
         node_be_master(a);
-        pid = fork_slave(f, 3, a, /* rejoin= */ false, /* file_limit= */ 0);
-        WAIT(f, a->arrived == 1);
         node_fill(a, 5000, 1000);
-        kill(pid, SIGSTOP);
-        commit(a, "/x", "1", &o);
-        WAIT(f, node_has(a, "/x", "1"));
+        pid = begin_a_commit_that_waits(f, a, &o);
         node_start_slave(b, a);
         WAIT(f, (r = TAILQ_NEXT(TAILQ_FIRST(&a->master->remotes), remotes)));
         WAIT(f, is_sent(r, &pieces, &last));
@@ -264,12 +271,8 @@ static void a_copy_ends_with_its_last_frame(void **state) {
 
         a->config.tick_usec = b->config.tick_usec = 0;
         node_be_master(a);
-        pid = fork_slave(f, 3, a, /* rejoin= */ false, /* file_limit= */ 0);
-        WAIT(f, a->arrived == 1);
         assert_int_equal(node_set(a, "/f", value), 0);
-        kill(pid, SIGSTOP);
-        commit(a, "/x", "1", &o);
-        WAIT(f, node_has(a, "/x", "1"));
+        pid = begin_a_commit_that_waits(f, a, &o);
         node_start_slave(b, a);
         WAIT(f, (r = TAILQ_NEXT(TAILQ_FIRST(&a->master->remotes), remotes)) && r->piece_sent > 0);
         assert_true(r->state > REMOTE_COPYING);
