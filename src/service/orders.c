@@ -374,6 +374,7 @@ struct order *orders_take_finished(struct orders *o, uint64_t covers) {
 
 struct order *orders_match_result(struct orders *o, int code) {
         struct order *order;
+        bool early;
 
         /* A result that may have come while nobody listened is passed over for the sake of one that is sure to come.
          * But "aborted" is what an order gets that a later one ended, and nobody ended the one that is waited for. */
@@ -385,10 +386,12 @@ struct order *orders_match_result(struct orders *o, int code) {
         order = o->slots[0].order;
         /* Nor is it the end of one that ConfD is not seen to have yet: what we do not know of was ended by it. If that is wrong
          * after all, the status shows it. */
-        if (code == CONFD_ERR_HA_ABORT && order && order == o->in_flight) {
-                doubt(order, /* may_join= */ true);
+        early = code == CONFD_ERR_HA_ABORT && o->in_flight && !o->in_flight->with_reply &&
+                (order ? order == o->in_flight : o->slots[0].uncertain);
+        if (early)
+                doubt(o->in_flight, /* may_join= */ true);
+        if (early && order)
                 return NULL;
-        }
         if (!order && code == 0 && !o->slots[0].known)
                 o->stray_success = true;
         drop_slot(o, 0);

@@ -405,6 +405,45 @@ static void a_lost_connection_ends_one_that_confd_need_not_have(void **state) {
         CALL_OK(f, "BeSlave", "sssb", "n2", "n1", "10.0.0.1", false);
 }
 
+/* "Aborted" before ConfD is seen to have the order may be the end of another, so the status decides. */
+static void one_that_is_aborted_before_its_answer_is_judged_by_the_status(void **state) {
+        struct fixture *f = *state;
+        struct call *a;
+
+        sim(f, "{set,sync,manual}");
+        sim(f, "{on,2,hang}");
+        sim(f, "{on,4,hold}");
+        a = begin(f, f->root, "n2", "n1", true);
+        SIM_EXPECT(f, ORDER(0));
+        sim(f, "{event,{7,71}}");
+        sim(f, "{state,master,none,[]}");
+        sim(f, "release");
+        WAIT_CALL_FAILS(f, a, HAD_ERROR("Failed"));
+        CHECK_PROPERTY(f, "State", "'master'");
+        CHECK_PROPERTY(f, "Synchronizing", "false");
+        CHECK(f, trace_count(&f->root->trace, "signal BeSlaveResult *") == 1);
+}
+
+/* In state none ConfD may be at it, and cannot be asked: there is an end to it all the same. */
+static void one_that_is_aborted_before_its_answer_ends_in_time(void **state) {
+        struct fixture *f = *state;
+        struct call *a;
+
+        configure(f, "[ConfD]\nSyncTimeoutSec=1.5\nRequestTimeoutSec=0.5\n");
+        service_start(f);
+        service_wait_connected(f);
+        sim(f, "{set,sync,manual}");
+        sim(f, "{on,2,hang}");
+        sim(f, "{on,4,hold}");
+        a = begin(f, f->root, "n2", "n1", true);
+        SIM_EXPECT(f, ORDER(0));
+        sim(f, "{event,{7,71}}");
+        sim(f, "release");
+        WAIT_CALL_FAILS(f, a, HAD_ERROR("Timeout"));
+        CHECK_PROPERTY(f, "Synchronizing", "false");
+        CALL_OK(f, "BeMaster", "s", "n1");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 BUS_TEST(settles_as_ordered),
@@ -430,6 +469,8 @@ int main(void) {
                 BUS_TEST_STOPPED(without_events_an_order_ends_it),
                 BUS_TEST_STOPPED(without_events_changes_are_noticed),
                 BUS_TEST(a_lost_connection_ends_one_that_confd_need_not_have),
+                BUS_TEST(one_that_is_aborted_before_its_answer_is_judged_by_the_status),
+                BUS_TEST_STOPPED(one_that_is_aborted_before_its_answer_ends_in_time),
         };
 
         return cmocka_run_group_tests_name("be-slave", tests, NULL, NULL);

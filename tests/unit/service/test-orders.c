@@ -369,6 +369,22 @@ static void several_older_orders_are_aborted(void **unused) {
         orders_done(&o);
 }
 
+/* The place of one that may come makes it no surer whose end it is. */
+static void what_may_be_its_own_end_is_judged(void **unused) {
+        struct orders o;
+        struct order *n;
+
+        orders_init(&o);
+        orders_expect_stray(&o);
+        assert_int_equal(submit(&o, &be_slave, NULL), 0);
+        n = send_next(&o, true);
+        assert_null(orders_match_result(&o, CONFD_ERR_HA_ABORT));
+        assert_true(n->uncertain && n->may_join);
+        assert_int_equal(o.n_slots, 1);
+        end(&o, n, FAILURE_NONE);
+        orders_done(&o);
+}
+
 static void a_success_where_none_is_waited_for_is_remembered(void **unused) {
         struct orders o;
         struct order *b;
@@ -413,6 +429,7 @@ int main(void) {
                 cmocka_unit_test(results_that_may_have_been_missed_are_passed_over),
                 cmocka_unit_test(an_older_order_of_somebody_else_is_aborted),
                 cmocka_unit_test(several_older_orders_are_aborted),
+                cmocka_unit_test(what_may_be_its_own_end_is_judged),
                 cmocka_unit_test(a_success_where_none_is_waited_for_is_remembered),
                 cmocka_unit_test(results_that_never_come_fill_nothing),
         };
