@@ -141,6 +141,8 @@ for name in PROGRAMS:
 
     process = start(name, odd_signals, restore_signals=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     is_up(name, process)
+    # While a thread is made, all are blocked for a moment.
+    eventually(lambda: not signals(process, 'SigBlk') & {signal.SIGUSR2, signal.SIGCHLD})
     ignored, blocked = signals(process, 'SigIgn'), signals(process, 'SigBlk')
     is_so(f'{name} can wait for its children whatever it inherits', signal.SIGCHLD not in ignored, ignored)
     is_so(f'{name} blocks no signal that it does not read', not blocked & {signal.SIGUSR2, signal.SIGCHLD}, blocked)
