@@ -64,7 +64,7 @@ class Process:
 
     def __init__(self, command, env, log, on_end):
         self.expected = self.stopped = False
-        self.armed = False  # a call of it is to fail
+        self.fault = None   # the call of it that is to fail
         self.dies = False   # of itself, at a moment of our choice, as by a loss of power
         self.ended = asyncio.get_running_loop().create_future()
         self.on_end = on_end
@@ -165,7 +165,7 @@ class Host:
         process = Process(self.command(kind), self.environment(kind), self.dir / f"{kind}.log",
                           lambda ended: self.cluster.on_end(self, kind, ended))
         if kind == "node":
-            process.armed = bool(self.fault)
+            process.fault = self.fault
             process.dies = bool(self.fault and self.fault[2] == "DIE")
             self.fault = None
         self.processes[kind] = process

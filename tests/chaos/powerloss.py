@@ -3,35 +3,47 @@
 
 Of each file the pieces that no sync has covered are kept, dropped or torn between sectors, each for itself; of the changes of
 names that no sync of the directory has covered either the last ones are lost, as from a journal, or any of them. The seed decides.
-What came before a sync that failed is as uncertain after the next one that does not. """
+What came before a sync that failed is as uncertain after the next one that does not. A sync covers what came before it was called.
+PART is the directory that is kept: "data", a node's; "state", a service's. """
 
 import os
 import random
 import struct
 
-HEAD = struct.Struct("<II6QII")
+HEAD = struct.Struct("<II7QII")
 WRITE, SIZE, SYNC, SYNC_FAILED, RENAME, UNLINK, CREATE, DIRECTORY_SYNC = range(1, 9)
 SECTOR = 512
 SYNC_USEC = 15000
 
 
-def environment(preload, directory, fault):
-    """What a node needs in its environment for the pretence; fault: (call, number, error) or None."""
-    graves = directory / "graves"
+def beside(directory, what, part):
+    """What is kept for that part, beside it."""
+    return directory / (what if part == "data" else f"{what}.{part}")
+
+
+def environment(preload, directory, fault, part="data"):
+    """What a program needs in its environment for the pretence; fault: (call, number, error) or None."""
+    graves = beside(directory, "graves", part)
     graves.mkdir(exist_ok=True)
-    env = {"LD_PRELOAD": str(preload), "CHAOS_DATA": f"{directory}/data", "CHAOS_JOURNAL": f"{directory}/journal", "CHAOS_GRAVES": str(graves),
-           "CHAOS_SYNC_USEC": str(SYNC_USEC)}
+    env = {"LD_PRELOAD": str(preload), "CHAOS_DATA": f"{directory}/{part}", "CHAOS_JOURNAL": str(beside(directory, "journal", part)),
+           "CHAOS_GRAVES": str(graves), "CHAOS_SYNC_USEC": str(SYNC_USEC)}
     if fault:
-        env["CHAOS_FAULT"] = " ".join(map(str, fault))
+        beside(directory, "fired", part).unlink(missing_ok=True)
+        env.update({"CHAOS_FAULT": " ".join(map(str, fault)), "CHAOS_FIRED": str(beside(directory, "fired", part))})
     return env
+
+
+def fired(directory, part="data"):
+    """Whether the call came that was to fail, since the program was started."""
+    return beside(directory, "fired", part).exists()
 
 
 class Piece:
     """A change of a file's bytes or of its size."""
 
-    def __init__(self, kind, durable, offset, length, old, old_size):
+    def __init__(self, kind, durable, offset, length, old, old_size, sequence):
         self.kind, self.durable, self.offset, self.length, self.old, self.old_size = kind, durable, offset, length, old, old_size
-        self.new = b""
+        self.new, self.sequence, self.doubtful = b"", sequence, False
 
 
 def read_journal(path):
@@ -40,7 +52,7 @@ def read_journal(path):
     data = path.read_bytes()
     at = 0
     while at + HEAD.size <= len(data):
-        kind, durable, inode, offset, length, old_length, old_size, grave, name_size, other_size = HEAD.unpack_from(data, at)
+        kind, durable, inode, offset, length, old_length, old_size, grave, sequence, name_size, other_size = HEAD.unpack_from(data, at)
         at += HEAD.size
         name, other = data[at:at + name_size].decode(), data[at + name_size:at + name_size + other_size].decode()
         at += name_size + other_size
@@ -49,26 +61,21 @@ def read_journal(path):
         if at > len(data):
             break  # it was killed before it could write
         if kind in (WRITE, SIZE):
-            pieces.setdefault(inode, []).append(Piece(kind, bool(durable), offset, length, old, old_size))
+            pieces.setdefault(inode, []).append(Piece(kind, bool(durable), offset, length, old, old_size, sequence))
         elif kind == SYNC and inode not in doubtful:
-            pieces.pop(inode, None)
+            pieces[inode] = [piece for piece in pieces.get(inode, []) if piece.sequence > offset]
         elif kind == SYNC:
-            for piece in pieces.get(inode, [])[doubtful_count(pieces, inode):]:
-                piece.durable = True
+            for piece in pieces.get(inode, []):
+                piece.durable |= not piece.doubtful and piece.sequence <= offset
         elif kind == SYNC_FAILED:
             doubtful.add(inode)
             for piece in pieces.get(inode, []):
                 piece.doubtful = True
         elif kind == DIRECTORY_SYNC:
-            names.clear()
+            names = [change for change in names if change[-1] > offset]
         else:
-            names.append((kind, inode, name, other, grave))
-    return pieces, names
-
-
-def doubtful_count(pieces, inode):
-    """How many of the first ones a sync has failed for."""
-    return sum(hasattr(piece, "doubtful") for piece in pieces.get(inode, []))
+            names.append((kind, inode, name, other, grave, sequence))
+    return {inode: left for inode, left in pieces.items() if left}, names
 
 
 def back(fd, pieces):
@@ -106,10 +113,9 @@ def forth(fd, pieces, rng, mood):
     return lost
 
 
-def undo_name(directory, change):
-    kind, _, name, other, grave = change
-    data = directory / "data"
-    buried = directory / "graves" / str(grave)
+def undo_name(data, graves, change):
+    kind, _, name, other, grave, _ = change
+    buried = graves / str(grave)
     if kind == CREATE:
         (data / name).unlink(missing_ok=True)
     elif kind == UNLINK and grave:
@@ -134,13 +140,14 @@ def names_lost(changes, rng):
     return list(reversed(lost))
 
 
-def cut(directory, seed):
+def cut(directory, seed, part="data"):
     """After the program has been killed. Returns in words what was lost."""
     rng = random.Random(f"power {seed}")
-    pieces, names = read_journal(directory / "journal")
+    journal, graves = beside(directory, "journal", part), beside(directory, "graves", part)
+    pieces, names = read_journal(journal)
     files = {}
-    for place in ("graves", "data"):
-        for entry in os.scandir(directory / place):
+    for place in (graves, directory / part):
+        for entry in os.scandir(place):
             if entry.is_file(follow_symlinks=False):
                 files[entry.inode()] = entry.path
     mood = rng.choice(("any", "any", "any", "drop", "drop", "keep"))
@@ -156,8 +163,8 @@ def cut(directory, seed):
                 os.close(fd)
     undone = names_lost(names, rng) if mood != "keep" else []
     for change in undone:
-        undo_name(directory, change)
-    for grave in os.scandir(directory / "graves"):
+        undo_name(directory / part, graves, change)
+    for grave in os.scandir(graves):
         os.unlink(grave.path)
-    (directory / "journal").write_bytes(b"")
+    journal.write_bytes(b"")
     return f"{lost} of {total} pieces, {len(undone)} of {len(names)} changes of names"

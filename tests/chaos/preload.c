@@ -6,7 +6,10 @@
  * SIGKILL powerloss.py goes some of that way. Files that are replaced or removed keep a name in CHAOS_GRAVES for that. No sync is
  * carried out: to the machine that this runs on nothing happens; each takes up to CHAOS_SYNC_USEC, as on a disk.
  *
- * A line in CHAOS_FAULT, "CALL NUMBER ERROR", has that call of a file there fail once, or be the last one (DIE). */
+ * A sync covers what was written before it was called, and not what other threads write while it is under way.
+ *
+ * A line in CHAOS_FAULT, "CALL NUMBER ERROR", has that call of a file there fail once, do half of what it should (SHORT), or be the
+ * last one (DIE). Then there is a file CHAOS_FIRED: without it that call never came. */
 #undef _FILE_OFFSET_BITS /* both names of each call are ours */
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
@@ -32,7 +35,7 @@ enum kind { WRITE = 1, SIZE, SYNC, SYNC_FAILED, RENAME, UNLINK, CREATE, DIRECTOR
 
 struct head {
         uint32_t kind, durable;
-        uint64_t inode, offset, length, old_length, old_size, grave;
+        uint64_t inode, offset, length, old_length, old_size, grave, sequence;
         uint32_t name_size, other_size; /* of what follows, before old_length bytes of data */
 };
 
@@ -45,13 +48,19 @@ static struct {
         pthread_mutex_t lock;
         unsigned char what[FDS_MAX];
         bool synchronous[FDS_MAX];
-        uint64_t dirty[FILES_MAX]; /* inodes with pieces that no sync has covered */
+        uint64_t sequence;         /* of the last entry of the journal, over all that it had */
+        struct {
+                uint64_t inode, sequence;
+        } dirty[FILES_MAX];        /* files with pieces that no sync has covered, and the last of these */
         size_t n_dirty;
-        bool directory_dirty, doubtful;
+        uint64_t names;            /* the last change of a name that no sync has covered, or 0 */
+        bool doubtful;
         uint64_t grave;
+        const char *fired;
         char fault[32];
         unsigned fault_left;
         int fault_error;
+        bool fault_short;
         unsigned sync_usec;
 } p = { .journal = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -61,10 +70,13 @@ static void read_fault(void) {
         const char *text = getenv("CHAOS_FAULT");
         char error[16];
 
+        p.fired = getenv("CHAOS_FIRED");
         if (!text || sscanf(text, "%31s %u %15s", p.fault, &p.fault_left, error) != 3)
                 p.fault_left = 0;
-        else
+        else {
                 p.fault_error = strcmp(error, "ENOSPC") == 0 ? ENOSPC : strcmp(error, "DIE") == 0 ? 0 : EIO;
+                p.fault_short = strcmp(error, "SHORT") == 0;
+        }
 }
 
 __attribute__((constructor)) static void start(void) {
@@ -89,6 +101,8 @@ static bool active(void) {
 static bool fails(const char *call) {
         if (p.fault_left == 0 || strcmp(call, p.fault) != 0 || --p.fault_left > 0)
                 return false;
+        if (p.fired)
+                (void) syscall(SYS_close, (int) syscall(SYS_openat, AT_FDCWD, p.fired, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         if (p.fault_error == 0)
                 (void) kill(getpid(), SIGKILL);
         errno = p.fault_error;
@@ -103,10 +117,11 @@ static void *next(const char *name) {
 
 /* ---- the journal ---- */
 
-static void append(const struct head *h, const char *name, const char *other, const void *data) {
+static void append(struct head *h, const char *name, const char *other, const void *data) {
         struct iovec iov[4] = { { (void *) h, sizeof(*h) }, { (void *) name, h->name_size }, { (void *) other, h->other_size },
                                 { (void *) data, data ? h->old_length : 0 } };
 
+        h->sequence = ++p.sequence;
         (void) syscall(SYS_writev, p.journal, iov, 4);
 }
 
@@ -114,7 +129,7 @@ static void append(const struct head *h, const char *name, const char *other, co
 static void settle(void) {
         char path[4200];
 
-        if (p.n_dirty > 0 || p.directory_dirty || p.doubtful)
+        if (p.n_dirty > 0 || p.names > 0 || p.doubtful)
                 return;
         (void) syscall(SYS_ftruncate, p.journal, 0L);
         for (; p.grave > 0; p.grave--) {
@@ -123,17 +138,23 @@ static void settle(void) {
         }
 }
 
+/* After its entry. */
 static void set_dirty(uint64_t inode) {
-        for (size_t i = 0; i < p.n_dirty; i++)
-                if (p.dirty[i] == inode)
-                        return;
-        if (p.n_dirty < FILES_MAX)
-                p.dirty[p.n_dirty++] = inode;
+        size_t i = 0;
+
+        while (i < p.n_dirty && p.dirty[i].inode != inode)
+                i++;
+        if (i == FILES_MAX)
+                return;
+        p.n_dirty += i == p.n_dirty;
+        p.dirty[i].inode = inode;
+        p.dirty[i].sequence = p.sequence;
 }
 
-static void set_clean(uint64_t inode) {
+/* Of what came up to that entry. */
+static void set_clean(uint64_t inode, uint64_t last) {
         for (size_t i = 0; i < p.n_dirty; i++)
-                if (p.dirty[i] == inode)
+                if (p.dirty[i].inode == inode && p.dirty[i].sequence <= last)
                         p.dirty[i--] = p.dirty[--p.n_dirty];
 }
 
@@ -195,21 +216,27 @@ static void journal_names(enum kind kind, uint64_t inode, const char *name, cons
                           .other_size = other ? (uint32_t) strlen(other) : 0 };
 
         append(&h, name, other, NULL);
-        p.directory_dirty = true;
+        p.names = p.sequence;
 }
 
 /* ---- writing ---- */
 
 static ssize_t do_write(const char *call, int fd, const struct iovec *iov, int n, off_t at, bool positioned) {
+        struct iovec half = { n > 0 ? iov[0].iov_base : NULL, n > 0 ? (iov[0].iov_len + 1) / 2 : 0 };
         size_t size = 0;
-        ssize_t r;
+        ssize_t r = -1;
+        bool failed;
 
+        pthread_mutex_lock(&p.lock);
+        failed = fails(call);
+        if (failed && p.fault_short && n > 0) {
+                failed = false;
+                iov = n > 1 ? iov : &half;
+                n = n > 1 ? n / 2 : 1;
+        }
         for (int i = 0; i < n; i++)
                 size += iov[i].iov_len;
-        pthread_mutex_lock(&p.lock);
-        if (fails(call))
-                r = -1;
-        else {
+        if (!failed) {
                 journal_write(fd, (uint64_t) (positioned ? at : (off_t) syscall(SYS_lseek, fd, 0L, SEEK_CUR)), size);
                 r = positioned ? syscall(SYS_pwritev, fd, iov, (long) n, (long) at, 0L) : syscall(SYS_writev, fd, iov, (long) n);
         }
@@ -242,6 +269,33 @@ EXPORT ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at) {
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t at) {
         return pwritev64(fd, iov, n, at);
 }
+
+/* ---- reading ---- */
+
+static bool read_fails(const char *call, int fd) {
+        bool r;
+
+        if (what_is(fd) != DATA_FILE)
+                return false;
+        pthread_mutex_lock(&p.lock);
+        r = fails(call);
+        pthread_mutex_unlock(&p.lock);
+        return r;
+}
+
+EXPORT ssize_t read(int fd, void *data, size_t size) {
+        return read_fails("read", fd) ? -1 : NEXT(read)(fd, data, size);
+}
+
+EXPORT ssize_t pread64(int fd, void *data, size_t size, off64_t at) {
+        return read_fails("pread", fd) ? -1 : NEXT(pread64)(fd, data, size, at);
+}
+
+EXPORT ssize_t pread(int fd, void *data, size_t size, off_t at) {
+        return pread64(fd, data, size, at);
+}
+
+/* ---- sizes ---- */
 
 EXPORT int ftruncate64(int fd, off64_t size) {
         int r = -1;
@@ -288,6 +342,9 @@ static int do_sync(const char *call, int fd) {
         struct stat st;
         int r = 0;
 
+        pthread_mutex_lock(&p.lock);
+        h.offset = p.sequence;
+        pthread_mutex_unlock(&p.lock);
         if (p.sync_usec > 0)
                 (void) usleep((unsigned) random() % p.sync_usec);
         pthread_mutex_lock(&p.lock);
@@ -297,7 +354,7 @@ static int do_sync(const char *call, int fd) {
                         r = -1;
                 else {
                         append(&h, NULL, NULL, NULL);
-                        p.directory_dirty = false;
+                        p.names = p.names > h.offset ? p.names : 0;
                 }
         } else if (fstat(fd, &st) >= 0) {
                 h.inode = st.st_ino;
@@ -308,7 +365,7 @@ static int do_sync(const char *call, int fd) {
                         r = -1;
                 }
                 append(&h, NULL, NULL, NULL);
-                set_clean(h.inode);
+                set_clean(h.inode, h.offset);
         }
         if (r == 0)
                 settle();

@@ -7,6 +7,7 @@ import signal
 import time
 
 import clients
+import powerloss
 import proxy
 from clients import HA, NODE, Access
 from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
@@ -64,6 +65,8 @@ class Runner:
 
     def on_end(self, host, kind, process):
         status = process.popen.returncode
+        if process.fault:
+            self.record.add("fired" if powerloss.fired(host.dir) else "unfired", host=host.name, what=" ".join(map(str, process.fault)))
         if process.dies and not process.expected and status == -signal.SIGKILL:
             process.expected = True
             self.record.add("fault", host=host.name, kind=kind, what="kill", boot=host.boots[kind])
@@ -314,7 +317,7 @@ class Runner:
                 if host.stopped(kind):
                     self.do_signal("cont", name, kind)
             host.fault = None
-            if host.runs("node") and host.processes["node"].armed:
+            if host.runs("node") and host.processes["node"].fault:
                 self.do_signal("kill", name, "node")
                 await host.end("node")
             host.free_disk()
