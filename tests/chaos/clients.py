@@ -6,7 +6,7 @@ import random
 
 import ipc
 from dbus import GONE, Bus, Failed
-from record import digest, mark_of, serial_of, value_of
+from record import digest, mark_of, value_of
 
 NODE = ("org.confd.HANode", "/org/confd/HANode", "org.confd.HANode")
 HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
@@ -59,7 +59,7 @@ class Writer:
     def turn(self, host, kind):
         self.rest()
         self.access, self.kind = Access(host), kind
-        self.tasks.append(asyncio.create_task(self.run(self.access)))
+        self.tasks.append(asyncio.create_task(self.record.watch(self.run(self.access))))
 
     def rest(self):
         """No new transaction; one that is under way is waited for, by itself."""
@@ -160,7 +160,10 @@ class Reader:
         key, number = f"/k/{self.rng.randrange(KEYS)}", self.asking(host)
         try:
             (value,) = await bus.call(*NODE, "Get", "s", [key])
-            found = {"serial": serial_of(value), "value": digest(value)}
+            _, keys = self.record.sort_out(host.name, "reader", {key: value})
+            if not keys:
+                return
+            found = dict(zip(("serial", "value"), keys[key]))
         except Failed as error:
             if not error.name.endswith(".NotFound"):
                 raise
@@ -172,7 +175,7 @@ class Reader:
         after = mark_of(max(0, self.last - 30)) if self.rng.random() < 0.95 else ""
         number = self.asking(host)
         entries, more = await bus.call(*NODE, "List", "ssu", ["/m/", after, 0])
-        marks = sorted(int(key[3:]) for key in entries)
+        marks = sorted(self.record.sort_out(host.name, "reader", entries)[0])
         if not more:
             self.record.add("read", n=number, host=host.name, boot=host.boots["node"], after=int(after[3:] or 0), marks=marks)
         self.last = max(marks, default=0)
@@ -184,7 +187,7 @@ class Holder:
     def __init__(self, name, host, manner, record):
         self.name, self.host, self.manner, self.record = name, host, manner, record
         self.life = 0
-        self.tasks = [asyncio.create_task(self.run()), asyncio.create_task(self.ask())]
+        self.tasks = [asyncio.create_task(record.watch(work)) for work in (self.run(), self.ask())]
 
     @property
     def is_quick(self):
@@ -249,11 +252,9 @@ async def look(record, host, why, patience=8):
             marks, keys, after = [], {}, ""
             while True:
                 entries, after = await access.call(NODE, "List", "ssu", ("", after, 0))
-                for key, value in entries.items():
-                    if key.startswith("/m/"):
-                        marks.append(int(key[3:]))
-                    else:
-                        keys[key] = [serial_of(value), digest(value)]
+                more_marks, more_keys = record.sort_out(host.name, why, entries)
+                marks += more_marks
+                keys.update(more_keys)
                 if not after:
                     break
             if await access.property(NODE, "TransactionId") == before and boot == host.boots["node"]:

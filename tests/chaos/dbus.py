@@ -166,6 +166,7 @@ class Bus:
         await self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", [rule])
 
     async def receive(self):
+        end = Failed(GONE)
         try:
             while True:
                 head = await self.reader.readexactly(16)
@@ -174,12 +175,15 @@ class Bus:
                 self.take(head[1], head + rest, 16 + fields_size + -fields_size % 8)
         except (OSError, asyncio.IncompleteReadError):
             pass
+        except Exception as error:  # what nobody understands is no end of a connection, and told to all who wait
+            end = error
+            raise
         finally:
             self.gone = True
             self.writer.close()
             for answer in self.waiting.values():
                 if not answer.done():
-                    answer.set_exception(Failed(GONE))
+                    answer.set_exception(end)
 
     def take(self, kind, data, body_at):
         fields = dict(Reader(data, 12).get("a(yv)"))

@@ -15,6 +15,7 @@ holds               HA steps wait for who is to be waited for, no longer than th
 answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
 alive               no program ends of itself, none reports anything, all end when told to
+watched             nothing that was seen ends those who look, but the end of what they look at
 settles             left alone, all can follow one master
 slow                a link that is slow loses nobody
 clocks              nobody is lost when a clock is stepped; LastInSync has its times from its host's clock
@@ -140,6 +141,9 @@ class Data:
                 read.append((entry, has))
             elif entry["e"] == "read":
                 self.reads.take(entry)
+            elif entry["e"] == "garbage":
+                self.violations.append(Violation("reads" if entry["by"] == "reader" else "atomic", entry["t"],
+                                                 f"{entry['host']}, {entry['by']}: {entry['key']} is {entry['value']}, which nobody wrote"))
         for entry, has in read:
             self.check_one(entry, has)
         self.reads.finish()
@@ -157,6 +161,9 @@ class Data:
                       f"{[key for key in sorted(set(same['keys']) | set(entry['keys'])) if same['keys'].get(key) != entry['keys'].get(key)][:4]}")
         later = 0
         for serial in entry["marks"]:
+            if serial not in self.lineage.writes:
+                self.fail("atomic", entry, f"has {serial}, which nobody wrote")
+                continue
             base = self.base(serial)
             if base & ~has:
                 self.fail("prefix", entry, f"has {serial}, but not {some(base & ~has)} that were there before it")
@@ -177,7 +184,7 @@ class Data:
         for key, (serial, value) in entry["keys"].items():
             if not has >> serial & 1:
                 self.fail("atomic", entry, f"{key} is of {serial}, which is not there as a whole")
-            elif self.lineage.writes[serial]["sets"].get(key) != value:
+            elif self.lineage.writes.get(serial, {"sets": {}})["sets"].get(key) != value:
                 self.fail("atomic", entry, f"{key} is not what {serial} wrote")
             else:
                 over = [s for s in bits((self.setters[key] | self.deleters[key]) & has) if self.base(s) >> serial & 1]
@@ -382,6 +389,8 @@ def check_holds(record):
 
 def check_programs(record):
     for entry in record:
+        if entry["e"] == "broken":
+            yield Violation("watched", entry["t"], f"{entry['who']} ended with {entry['error']} ({entry['text']}) at {entry['place']}")
         if entry["e"] == "ended" and not entry["expected"] and not (entry["excused"] and 0 < entry["status"] < 64):
             yield Violation("alive", entry["t"], f"the {entry['kind']} of {entry['host']} ended with status {entry['status']}")
         elif entry["e"] == "sanitizer":

@@ -39,6 +39,8 @@ class Decoder:
 
     def bytes(self, size):
         self.at += size
+        if self.at > len(self.data):
+            raise ValueError("a term that is cut off")
         return self.data[self.at - size:self.at]
 
     def number(self, size):
@@ -92,7 +94,12 @@ class Connection:
 
     async def receive(self):
         size = struct.unpack(">I", await self.reader.readexactly(4))[0]
-        return Decoder(await self.reader.readexactly(size)).term()
+        data = await self.reader.readexactly(size)
+        decoder = Decoder(data)
+        term = decoder.term()
+        if data[0] != 131 or decoder.at != size:
+            raise ValueError(f"no frame with one term: {data[:40].hex()}")
+        return term
 
     def close(self):
         self.writer.close()
@@ -114,13 +121,13 @@ class Subscription(Connection):
 
     async def event(self):
         """The next one: (name, data)."""
-        while True:
-            event = await self.receive()
-            if isinstance(event, tuple) and event[0] == HA_INFO:
-                kind, data = event[1]
-                if kind in (2, 3):
-                    data = data[0].decode()
-                return EVENT_NAMES.get(kind, str(kind)), data if isinstance(data, (int, str)) else None
+        event = await self.receive()
+        if not isinstance(event, tuple) or event[0] != HA_INFO:
+            raise ValueError(f"no event of HA: {event}")
+        kind, data = event[1]
+        if kind in (2, 3):
+            data = data[0].decode()
+        return EVENT_NAMES[kind], data if isinstance(data, (int, str)) else None
 
     def acknowledge(self):
         self.send(encode(Atom("ha_synced")))

@@ -2,8 +2,13 @@
 """Owns the record of a run: what was asked, answered, seen and done to whom, in the order in which we knew of it."""
 
 import hashlib
+import inspect
 import json
+import re
 import time
+import traceback
+
+SERIAL = re.compile(r"[1-9][0-9]{0,6}", re.ASCII)
 
 
 class Record:
@@ -37,6 +42,34 @@ class Record:
         self.readings += 1
         return self.readings
 
+    async def watch(self, work):
+        """Does the work. What ends it is in the record: an end by what was seen, or by a mistake of ours, must not pass for silence."""
+        names = inspect.getcoroutinelocals(work)
+        who = names.get("host") or names.get("name") or ""
+        try:
+            return await work
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self.add("broken", who=f"{work.__qualname__} {getattr(who, 'name', who)}".strip(), text=" ".join(str(error).split())[:500],
+                     error=type(error).__name__, place=f"{place.filename.rpartition('/')[2]}:{place.lineno}: {place.line}")
+            raise
+
+    def sort_out(self, host, by, entries):
+        """Of what was read there: the marks, and the other keys as {key: [serial, digest]}. What nobody can have written is garbage, and
+        in the record as that, wherever it came from."""
+        marks, keys = [], {}
+        for key, value in entries.items():
+            serial = serial_of(value)
+            if key.startswith("/m/"):
+                serial = serial if serial is not None and (key, value) == (mark_of(serial), str(serial)) else None
+            if serial is None:
+                self.add("garbage", host=host, by=by, key=repr(key)[:80], value=repr(value)[:80])
+            elif key.startswith("/m/"):
+                marks.append(serial)
+            else:
+                keys[key] = [serial, digest(value)]
+        return marks, keys
+
     def write(self, path):
         with open(path, "w", encoding="utf-8") as out:
             for entry in self.entries:
@@ -60,4 +93,6 @@ def value_of(serial, size):
 
 
 def serial_of(value):
-    return int(value.split(".", 1)[0])
+    """Whose value it is, as it says; None: nobody's, it is torn or of something else."""
+    head = value.split(".", 1)[0] if isinstance(value, str) else ""
+    return int(head) if SERIAL.fullmatch(head) else None

@@ -54,7 +54,7 @@ class Runner:
         return self.schedule.has(verb)
 
     def spawn(self, work, permanent=False):
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self.record.watch(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         if permanent:

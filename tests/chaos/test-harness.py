@@ -6,6 +6,7 @@ the preload loses what it may and nothing else. TAP.
 test-harness.py CLOCK [PRELOAD]
 """
 
+import asyncio
 import collections
 import os
 import pathlib
@@ -20,8 +21,10 @@ sys.dont_write_bytecode = True
 
 import endurance  # noqa: E402
 import invariants  # noqa: E402
+import ipc  # noqa: E402
 import overlays  # noqa: E402
 import powerloss  # noqa: E402
+import record  # noqa: E402
 import schedule  # noqa: E402
 import shrink  # noqa: E402
 import tap  # noqa: E402
@@ -172,6 +175,52 @@ def half_a_transaction_is_seen():
     Story().write(1, keys=["/k/1"]).look("n1", "id1", [1]).breaks("atomic")
     Story().write(1).write(2, keys=["/k/1"]).look("n3", "id1", [1], {"/k/1": [2, "/k/1 2"]}).breaks("atomic")
     Story().write(1, keys=["/k/1"]).write(2, gone=["/k/1"]).look("n1", "id2", [1, 2], {"/k/1": [1, "/k/1 1"]}).breaks("atomic")
+
+
+@case
+def data_that_nobody_wrote_is_seen():
+    Story().write(1).look("n3", "x", [1, 2]).breaks("atomic")
+    Story().write(1).look("n3", "x", [2], {"/k/1": [2, "/k/1 2"]}).breaks("atomic")
+    garbage = {"host": "n1", "key": "'/k/1'", "value": "''"}
+    Story().add("garbage", **garbage, by="look").breaks("atomic")
+    Story().add("garbage", **garbage, by="reader").breaks("reads")
+    seen = record.Record()
+    good = {record.mark_of(7): "7", "/k/1": record.value_of(7, 1), "/b/7/0": record.value_of(7, 300)}
+    assert seen.sort_out("n1", "look", good) == ([7], {key: [7, record.digest(good[key])] for key in ("/k/1", "/b/7/0")}) and not seen.entries
+    for key, value in (("/m/0000007", "8"), ("/m/0000007", ""), ("/m/7", "7"), ("/m/x", "7"), ("/m/0000007", "7."), ("/k/1", ""), ("/k/1", "\0.\0"),
+                       ("/k/1", "-7.7~"), ("/k/1", "7777777777.7~"), ("/k/1", "\u0667."), ("/k/1", 7), ("/m/0000000", "0")):
+        seen.clear()
+        assert seen.sort_out("n1", "start", {key: value}) == ([], {}) and [entry["e"] for entry in seen.entries] == ["garbage"], (key, value)
+
+
+@case
+def who_looks_and_is_ended_by_what_it_saw_is_missed():
+    seen = record.Record()
+
+    async def look(host, answer):
+        return host + int(answer)
+
+    async def go():
+        tasks = [asyncio.create_task(seen.watch(work)) for work in (look("n1", "torn"), asyncio.sleep(60), asyncio.sleep(0))]
+        await asyncio.wait(tasks[::2])
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+    ends = asyncio.run(go())
+    assert [type(end) for end in ends] == [ValueError, asyncio.CancelledError, type(None)], ends
+    assert [(entry["e"], entry["who"].rpartition(".")[2], entry["error"]) for entry in seen.entries] == [("broken", "look n1", "ValueError")], seen.entries
+    story = Story()
+    story.record += seen.entries
+    story.breaks("watched")
+    for frame in (b"\x83h\x02a\x01", b"\x83b\0\0", b"\x83\x01", b"a\x01", b"\x83a\x01a", b"\x83a\x01", b"\x83h\x02a\x40h\x02a\x63a\0"):
+        async def hear(frame=frame):
+            reader = asyncio.StreamReader()
+            reader.feed_data(len(frame).to_bytes(4, "big") + frame)
+            reader.feed_eof()
+            return await ipc.Subscription(reader, None).event()
+        try:
+            assert not asyncio.run(hear()), frame
+        except (ValueError, KeyError):
+            pass
 
 
 @case
