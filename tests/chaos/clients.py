@@ -13,8 +13,9 @@ HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 KEYS = 40
 LATE_SEC = 0.5
+LOAD_SEC = 10  # in which a load that is refused gives up
 METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
-           "slave-dead": ("SlaveDead", "s")}
+           "slave-dead": ("SlaveDead", "s"), "take-over": ("TakeOver", "ss")}
 
 
 class Access:
@@ -118,15 +119,18 @@ async def transact(record, access, serial, sets, gone):
 
 
 async def bulk(record, host, mebibytes):
-    """Much data, in transactions of 4 MiB."""
-    access = Access(host)
+    """Much data, in transactions of 4 MiB, at a host that may be master only later, or be gone for a while."""
+    access, left, since = Access(host), max(1, mebibytes // 4), record.now()
     try:
-        for _ in range(max(1, mebibytes // 4)):
+        while left and record.now() - since < LOAD_SEC:
             serial = record.next_serial()
             sets = {mark_of(serial): str(serial)}
             sets.update({f"/b/{serial}/{i}": value_of(serial, 32768) for i in range(128)})
-            if not await transact(record, access, serial, sets, []):
-                return
+            if await transact(record, access, serial, sets, []):
+                record.add("loaded", host=host.name, mebibytes=4)
+                left, since = left - 1, record.now()
+            else:
+                await asyncio.sleep(0.1)
     finally:
         access.close()
 
@@ -279,6 +283,8 @@ async def order(record, host, access, kind, args, cluster):
         values = [host.name, args[0], cluster.hosts[args[0]].address, "nowait" not in args]
     elif kind == "slave-dead":
         values = [args[0]]
+    elif kind == "take-over":
+        values = [host.name, "" if args[0] == "any" else args[0]]
     record.add("order", n=number, host=host.name, kind=kind, args=list(args), by="service", boots=dict(host.boots))
     try:
         await access.call(HA, method, signature, values)
@@ -293,7 +299,7 @@ async def order(record, host, access, kind, args, cluster):
 
 
 async def raw_order(record, host, kind, args, cluster, token):
-    """An order by a controller that takes the service's place for it."""
+    """An order by a controller that takes the service's place for it; perhaps it is gone as soon as it has said it."""
     number = record.next_order()
     name = host.name.encode()
     term = {"be-master": (ipc.BE_MASTER, name), "be-none": (ipc.BE_NONE,), "be-relay": (ipc.BE_RELAY,)}.get(kind)
@@ -304,6 +310,8 @@ async def raw_order(record, host, kind, args, cluster, token):
     controller, error = None, "lost"
     try:
         controller = await asyncio.wait_for(ipc.Controller.open(host.address, token), 5)
+        if "vanish" in args:
+            return await controller.say(*term)
         answer = await controller.order(*term)
         error = "" if answer == "ok" else f"code {answer[1]}"
     except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):

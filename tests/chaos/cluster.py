@@ -58,6 +58,10 @@ ReconnectMaxSec=0.5
 Targets=no
 """
 
+CONF = {"node": ("node.conf", "Node"), "service": ("confd-ha.conf", "ConfD")}
+DEFAULTS = {("node", "TickTimeoutSec"): "tick", ("node", "SyncTimeoutSec"): "sync", ("service", "RequestTimeoutSec"): "request",
+            ("service", "SyncTimeoutSec"): "beslave"}
+
 
 class Process:
     """One run of a program of a host. Its end is told, also when nobody wanted it."""
@@ -110,6 +114,7 @@ class Host:
         self.dir = cluster.dir / self.name
         self.address = f"{cluster.network}.{number}"
         self.processes, self.boots, self.fault = {}, {kind: 0 for kind in KINDS}, None
+        self.settings = {kind: {} for kind in CONF}
         for part in ("data", "run", "state", "schema"):
             (self.dir / part).mkdir(parents=True, mode=0o700)
         values = {"dir": self.dir, "address": self.address, **cluster.times}
@@ -127,6 +132,29 @@ class Host:
         os.pwrite(descriptor, struct.pack("=q", self.clock), 0)
         os.close(descriptor)
         return self.clock / 1e6
+
+    def configure(self, kind, **settings):
+        """Other settings than the cluster's, in a drop-in; None for one that is as it was."""
+        self.settings[kind].update(settings)
+        name, section = CONF[kind]
+        lines = [f"[{'Roles' if key == 'GraceSec' else section}]\n{key}={value}\n" for key, value in self.settings[kind].items() if value is not None]
+        (self.dir / f"{name}.d").mkdir(exist_ok=True)
+        (self.dir / f"{name}.d" / "50-chaos.conf").write_text("".join(lines))
+
+    def break_configuration(self, kind, broken):
+        """A drop-in that nobody can read, or no longer."""
+        name, section = CONF[kind]
+        path = self.dir / f"{name}.d" / "60-broken.conf"
+        path.parent.mkdir(exist_ok=True)
+        if broken:
+            path.write_text(f"[{section}]\nSyncTimeoutSec=often\n")
+        else:
+            path.unlink(missing_ok=True)
+
+    def setting(self, kind, key):
+        """What its file says."""
+        value = self.settings[kind].get(key)
+        return self.cluster.times[DEFAULTS[kind, key]] if value is None else float(value)
 
     def set_token(self, token):
         path = self.dir / "token"
@@ -150,6 +178,8 @@ class Host:
         env["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:{report}"
         if kind == "node" and self.cluster.preload:
             env.update(powerloss.environment(self.cluster.preload, self.dir, self.fault))
+        elif kind == "service" and self.cluster.preload and self.cluster.dark:
+            env.update(powerloss.environment(self.cluster.preload, self.dir, None, "state"))
         if kind != "bus" and self.cluster.libraries:
             env["LD_PRELOAD"] = " ".join(filter(None, (*map(str, self.cluster.libraries), env.get("LD_PRELOAD"))))
         if kind != "bus" and self.cluster.clock:
@@ -199,6 +229,12 @@ class Host:
         """After the node has been killed: what the disk would have."""
         return powerloss.cut(self.dir, seed)
 
+    def state_cut(self, seed):
+        """The same of what the service keeps; and what it keeps for this boot of the machine is gone."""
+        shutil.rmtree(self.dir / "run")
+        (self.dir / "run").mkdir(mode=0o700)
+        return powerloss.cut(self.dir, seed, "state") if (self.dir / "journal.state").exists() else "nothing"
+
     def limit_disk(self, mebibytes):
         """A disk of its own, which can be full. Only before the first start, in a mount namespace of ours."""
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700,nr_inodes=24", "tmpfs", self.dir / "data"],
@@ -236,6 +272,7 @@ class Cluster:
         self.dir, self.build, self.on_end = pathlib.Path(directory), build, on_end
         self.preload, self.clock = preload, clock  # libraries to be preloaded, or None
         self.libraries = [clock] if clock else []
+        self.dark = False  # whether whole hosts may lose power
         self.more_environment = {}
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)

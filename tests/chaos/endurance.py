@@ -29,7 +29,8 @@ MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.tri
 # some hundred KiB from one look to the next. A thing that is forgotten once a round, or once a transaction, is more than that within
 # the hour. Descriptors have no reason to differ but connections that are being made just then, of which the least is the truth.
 MEMORY_GROWTH_MAX = 1024  # KiB
-LEFT_OUT = {"mount", "copies"}  # a small disk is for a schedule of its own, and what is copied for minutes takes them from all the others
+# A small disk is for a schedule of its own, a host without power spares nobody, and what is copied for minutes takes them from all the others.
+LEFT_OUT = {"mount", "copies", "outages", "six"}
 DELETES_MAX = 5000
 LINGER_SEC = 60
 TRIMMED_SEC = 2            # by then memory.c has given back what is free
@@ -63,6 +64,8 @@ def growth(points, memory=True):
 class Endurance(Runner):
     """Rounds of schedules on one cluster."""
 
+    spared = (SPARED, )
+
     def __init__(self, seed, able, directory, build, preload, clock):
         self.able, self.seed, self.round = able - LEFT_OUT, seed, 0
         self.points, self.clocks, self.real = collections.defaultdict(list), [], time.time()
@@ -72,7 +75,7 @@ class Endurance(Runner):
             self.cluster.libraries.append(preload.with_name("memory.so"))
 
     def uses(self, verb):
-        return {"clock": "clock", "link": "links"}[verb] in self.able
+        return {"clock": "clock", "link": "links", "dark": "outages"}[verb] in self.able
 
     def plan(self):
         return spare(schedule.make(self.seed + self.round, self.able, NODES))

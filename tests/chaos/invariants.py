@@ -21,12 +21,17 @@ slow                a link that is slow loses nobody
 clocks              nobody is lost when a clock is stepped; LastInSync has its times from its host's clock
 peace               then all have the same data, and properties say what Status says
 bounded             then descriptors and memory are few
+configured          files that can be read are taken, others change nothing; deadlines are as configured
+take-over           who takes over has what its old master had acknowledged, and its data was in sync under that one
+past                what a service had told of its past it knows when its host has power again
+copied              what is there to be copied is much, and is copied
 """
 
 import collections
 
-from cluster import BESLAVE_SEC, REQUEST_SEC, TICK_SEC
+from cluster import TICK_SEC
 from lineage import Lineage
+import promises
 
 Violation = collections.namedtuple("Violation", "invariant at text")
 
@@ -277,7 +282,7 @@ def sleeps(record):
 
 
 def check_deadlines(record):
-    spans = sleeps(record)
+    spans, longest = sleeps(record), promises.find_longest(record)
     orders, writes = {}, {}
 
     def slept(kinds, host, since, until):
@@ -285,7 +290,8 @@ def check_deadlines(record):
                    if kind in (*kinds, "harness") and name in (host, ""))
 
     def order_late(entry, at):
-        limit = 4 * REQUEST_SEC + BUSY_SEC + (BESLAVE_SEC if entry["kind"] == "be-slave" else 0)
+        request, beslave = longest[entry["host"]]
+        limit = 4 * request + BUSY_SEC + (beslave if entry["kind"] == "be-slave" else 0)
         if entry["by"] == "raw":
             limit = 60
         limit += slept(("service", "bus") if entry["by"] == "service" else ("node",), entry["host"], entry["t"], at)
@@ -470,4 +476,5 @@ def check(record):
     for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_holds, check_slow, check_programs, check_peace, check_clocks,
                  check_bounds):
         found += part(record)
+    found += [Violation(*found_there) for found_there in promises.check(record)]
     return sorted(found, key=lambda violation: violation.at)

@@ -156,6 +156,11 @@ class Controller:
         connection.send(token)
         return cls(connection)
 
+    async def say(self, *term):
+        """An order whose answer nobody waits for."""
+        self.connection.send(encode(term))
+        await self.connection.writer.drain()
+
     async def order(self, *term):
         self.connection.send(encode(term))
         return await self.connection.receive()

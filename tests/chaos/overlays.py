@@ -22,7 +22,7 @@ class Overlay:
         self.end = max(action.at for action in plan.actions)
 
     def add(self, at, verb, *args):
-        self.actions.append((round(float(at), 2), verb, tuple(map(str, args))))
+        self.actions.append((round(max(0, float(at)), 2), verb, tuple(map(str, args))))
 
     def moment(self):
         return self.rng.uniform(0.1, self.end)
@@ -83,8 +83,97 @@ class Overlay:
                 self.add(at + self.rng.uniform(0.5, 4), "whole", one, two)
 
 
-KINDS = ("clock", "readers", "holders", "copies", "links")
-ANYWHERE = ("readers", "holders", "copies")  # what no machine and no build lacks
+    def master_at(self, at):
+        """Who is the master then, as far as the orders of the schedule have it."""
+        orders = [action for action in self.plan.actions if action.verb == "order" and action.args[1] == "be-master" and action.at <= at]
+        return orders[-1].args[0] if orders else self.names[0]
+
+    def other(self, *but):
+        return self.rng.choice([name for name in self.names if name not in but])
+
+    def config(self):
+        """Settings change, and are read by a signal, a call or the next start; files are broken."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(2, 7)):
+            name, kind = self.rng.choice(self.names), self.rng.choice(("node", "service"))
+            if self.rng.random() < 0.3:
+                self.add(self.moment(), "config", name, kind, "broken")
+                continue
+            key, values = self.rng.choice(SETTINGS[kind])
+            self.add(self.moment(), "config", name, kind, key, self.rng.choice(values), *(["later"] if self.rng.random() < 0.3 else []))
+
+    def takeover(self):
+        """Nodes take over from a master that is dead, asleep, gone or well, and from such as never was theirs."""
+        if self.rng.random() < 0.4:
+            return
+        for _ in range(self.rng.randint(1, 3)):
+            at = self.moment()
+            old = self.master_at(at)
+            new = self.other(old)
+            way = self.rng.choice(("kill", "kill", "kill", "stop", "end", "service", "nothing"))
+            if way == "end":
+                self.add(at, "end", old, "node")
+            elif way == "service":  # nobody is there who sees how it ends
+                self.add(at - 0.1, "kill", new, "service")
+                self.add(at, "kill", old, "node")
+                self.add(at + 0.2, "start", new, "service")
+            elif way != "nothing":
+                self.add(at, way, old, "node")
+            at += self.rng.choice((0, 0.2, 0.5, 1))
+            for name in [new] + ([self.other(new)] if self.rng.random() < 0.3 else []):
+                self.add(at, "order", name, "take-over", self.rng.choice((old, old, "any", name, self.other(name))))
+            self.add(at + 0.05, "write", "w1", new, "small")
+            for name in self.names:
+                if name not in (old, new) and self.rng.random() < 0.6:
+                    self.add(at + 0.2, "order", name, "be-slave", new)
+            self.add(at + 0.6, "cont", old, "node")
+            self.add(at + 0.6, "start", old, "node")
+            if self.rng.random() < 0.7:
+                self.add(at + 1, "order", old, *self.rng.choice((("be-slave", new), ("take-over", old), ("take-over", "any"))))
+
+    def vanish(self):
+        """Controllers that are gone as soon as they have given an order."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(1, 4)):
+            name, kind = self.rng.choice(self.names), self.rng.choice(("be-master", "be-none", "be-slave", "be-slave"))
+            self.add(self.moment(), "raw", name, kind, *([self.other(name)] if kind == "be-slave" else []), "vanish")
+
+    def outages(self):
+        """Hosts lose power, whole."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(1, 2)):
+            at = self.moment()
+            master = self.master_at(at)
+            dark = self.rng.choice(([self.other()], [self.other()], [master], self.rng.sample(self.names, 2), self.names))
+            if self.rng.random() < 0.5:  # in the midst of it
+                for name in dark:
+                    self.add(at - self.rng.uniform(0.01, 0.1), "order", name, *self.rng.choice((("be-slave", self.other(name)), ("be-master", ), ("be-none", ))))
+            self.add(at, "dark", *dark)
+            for name in dark:
+                self.add(at + 0.3, "start", name, "node")
+                self.add(at + 0.3, "start", name, "service")
+                if self.rng.random() < 0.7:
+                    self.add(at + 1.6, "order", name, "take-over", self.rng.choice((name, master, "any")))
+            if master in dark and self.rng.random() < 0.7:
+                self.add(at + 2, "order", self.other(), "take-over", self.rng.choice((master, "any")))
+            for name in dark:
+                if name != master:
+                    self.add(at + 2.2, "order", name, "be-slave", master)
+
+
+SETTINGS = {  # ticks no longer than those of the others, since the shorter ones hold
+    "node": (("TickTimeoutSec", (0.5, 0.7)), ("SyncTimeoutSec", (2, 30)), ("LogLevel", ("debug", "info"))),
+    "service": (("RequestTimeoutSec", (0.7, 2, 6)), ("SyncTimeoutSec", (2, 40)), ("ReconnectMinSec", (0.05, 0.4)), ("ReconnectMaxSec", (0.5, 2)),
+                ("AllowAddressStrings", ("yes", "no")), ("GraceSec", (0, 60)))}
+SIX_SHARE = 0.05  # of the schedules are for so many nodes
+
+KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages")
+ANYWHERE = ("readers", "holders", "copies", "config", "takeover", "vanish", "six")  # what no machine and no build lacks
+WITH_PRELOAD = ("preload", "outages")
+WORDS = ("mount", "network", "preload", "six", *KINDS)
 
 
 def lay(plan, words):

@@ -2,12 +2,15 @@
 """Owns a run: carries out a schedule on a cluster, then makes peace, and looks at what is left."""
 
 import asyncio
+import collections
 import random
 import signal
 import time
 
 import clients
+import configured
 import powerloss
+import promises
 import proxy
 from clients import HA, NODE, Access
 from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
@@ -41,13 +44,18 @@ async def eventually(what, condition, seconds):
 class Runner:
     """One run of one schedule."""
 
+    spared = ()  # hosts whose programs nobody ends
+
     def __init__(self, schedule, directory, build, preload, clock):
         self.schedule, self.record = schedule, Record()
         self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if self.uses("clock") else None)
+        self.cluster.dark = self.uses("dark")
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
         self.closing, self.loads, self.proxy, self.readers, self.permanent = False, [], None, [], set()
+        self.reading = collections.defaultdict(asyncio.Lock)  # by host and kind: its file is one that cannot be read
+        self.short_ticks = any(action.verb == "config" and "TickTimeoutSec" in action.args for action in schedule.actions)
 
     def uses(self, verb):
         """Whether the cluster must be made for that one."""
@@ -79,14 +87,17 @@ class Runner:
         host = self.hosts[name]
         if kind != "bus" and not host.runs("bus"):
             await self.start(name, "bus")
-        if host.runs(kind):
-            return
-        host.start(kind)
+        async with self.reading[name, kind]:
+            if host.runs(kind):
+                return
+            host.start(kind)
         self.record.add("started", host=name, kind=kind, boot=host.boots[kind])
         if kind == "bus":
             await eventually(f"the bus of {name} lets us in", self.bus_is_there(host), START_SEC)
         elif kind == "node":
             self.spawn(self.look_at_start(host))
+        elif self.cluster.dark:
+            self.spawn(self.look_at_past(host))
 
     def bus_is_there(self, host):
         async def check():
@@ -110,6 +121,16 @@ class Runner:
             return
         if host.boots["node"] == boot:
             await clients.look(self.record, host, "start")
+
+    async def look_at_past(self, host):
+        """What a service knows of its past when it comes up."""
+        boot = host.boots["service"]
+        try:
+            sync = await asyncio.wait_for(self.access[host.name].property(HA, "LastInSync"), START_SEC)
+        except (Failed, asyncio.TimeoutError):
+            return
+        if host.boots["service"] == boot:
+            self.record.add("past", host=host.name, boot=boot, sync=sync)
 
     def serves(self, name, target):
         async def check():
@@ -209,6 +230,18 @@ class Runner:
             lost = self.hosts[name].power_cut(f"{self.schedule.seed} {name} {self.hosts[name].boots['node']}")
             self.record.add("power", host=name, lost=lost)
 
+    async def do_dark(self, *names):
+        for name in names:
+            self.record.add("dark", host=name)
+            for kind in ("node", "service", "bus"):
+                self.do_signal("kill", name, kind)
+        for name in names:
+            host = self.hosts[name]
+            for kind in KINDS:
+                await host.end(kind)
+            seed = f"{self.schedule.seed} {name} {host.boots['node']}"
+            self.record.add("power", host=name, lost=host.power_cut(seed), state=host.state_cut(f"{seed} service"))
+
     async def do_fault(self, name, call, number, error):
         self.hosts[name].fault = (call, int(number), error)
         self.excused[name, "node"] = True
@@ -233,7 +266,8 @@ class Runner:
         self.link(one, two, f"slow {kilobytes}")
 
     async def do_link(self, one, two, kind, value=0):
-        self.record.add("fault", host=one, kind="link", what=f"{kind} {value}", other=two, endured=proxy.endures(kind, value))
+        self.record.add("fault", host=one, kind="link", what=f"{kind} {value}", other=two,
+                        endured=proxy.endures(kind, value) and not self.short_ticks)
         self.proxy.set(one, two, kind, value)
 
     async def do_whole(self, one, two):
@@ -289,10 +323,17 @@ class Runner:
         if self.hosts[name].runs("node") and await self.is_served(name):
             self.hosts[name].send("node", signal.SIGHUP)
 
-    async def is_served(self, name):
+    async def do_config(self, name, kind, key, *more):
+        if key != "broken":
+            self.hosts[name].configure(kind, **{key: more[0]})
+        self.record.add("config", host=name, kind=kind, key=key, value=more[0] if more else "")
+        if "later" not in more:
+            self.spawn(configured.read_again(self, name, kind, key == "broken"))
+
+    async def is_served(self, name, target=NODE):
         """A process that is not there yet would be ended by the signal that it does not know of."""
         try:
-            return bool(await asyncio.wait_for(self.access[name].property(NODE, "State"), 5))
+            return bool(await asyncio.wait_for(self.access[name].property(target, "State"), 5))
         except (Failed, asyncio.TimeoutError):
             return False
 
@@ -300,6 +341,8 @@ class Runner:
         error = await clients.order(self.record, host, self.access[host.name], kind, args, self.cluster)
         if kind == "be-slave" and not error and "nowait" not in args and not self.closing:
             await clients.look(self.record, host, "joined", patience=2)
+        elif kind == "take-over" and not error:
+            await clients.look(self.record, host, "taken-over", patience=4)
         return error
 
     # ---- the end ----
@@ -322,15 +365,22 @@ class Runner:
                 await host.end("node")
             host.free_disk()
             host.set_token(TOKEN)
+            for conf, settings in host.settings.items():
+                host.configure(conf, **dict.fromkeys(settings))
         for name in self.hosts:
             await eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC)
             await self.do_schema(name, "own")
             await eventually(f"the service of {name} serves", self.serves(name, HA), START_SEC)
             await self.reload(name)
+            if self.schedule.has("config"):
+                for kind in ("node", "service"):
+                    await configured.read_again(self, name, kind)
         self.excused.clear()
         await asyncio.gather(*(writer.end(START_SEC) for writer in self.writers.values()))
         if self.loads:
             await asyncio.wait(self.loads, timeout=START_SEC)
+            for load in self.loads:
+                load.cancel()
 
     async def obey(self, name, kind, *args):
         """An order that has to succeed in the end: what was under way before may stand in its way for a while."""
@@ -361,12 +411,19 @@ class Runner:
         serial = self.record.next_serial()
         if not await clients.transact(self.record, self.access[master], serial, {mark_of(serial): str(serial)}, []):
             raise NoPeace(f"{master} takes no writes")
+        if self.is_large():
+            await self.copy(master)
+        if self.schedule.has("config"):
+            await configured.prove(self, master)
         await self.settle(master, "peace")
         if self.schedule.has("clock"):
             await self.step_clocks(master)
         self.record.add("quiet")
         following = next(name for name in self.hosts if name != master)
-        await self.obey(master, "be-none")
+        if any(action.args[1:2] == ("take-over", ) for action in self.schedule.actions) and master not in self.spared:
+            await self.take_over(master, following)
+        else:
+            await self.obey(master, "be-none")
         await self.settle(following, "failover")
         for name, host in self.hosts.items():
             for kind in ("node", "service"):
@@ -382,6 +439,40 @@ class Runner:
                 return
             self.record.add("spoiled", text="a slave was lost meanwhile")
         raise NoPeace("slaves are lost again and again, and nothing is done to them")
+
+    def is_large(self):
+        return any(action.verb == "bulk" and int(action.args[1]) > promises.LARGE for action in self.schedule.actions)
+
+    async def copy(self, master):
+        """What is written to be copied is: a slave leaves, as much comes as it takes, and it is back."""
+        slave = next(name for name in self.hosts if name != master)
+        await self.obey(slave, "be-none")
+        await clients.bulk(self.record, self.hosts[master], promises.COPIED_MIN)
+        await self.gather(master)
+
+    async def take_over(self, master, following):
+        """The master dies, and one that followed it to the end takes over; one that has left it meanwhile may not. On a machine that
+        lets nobody run for three ticks it may have left it, too."""
+        *_, left = (name for name in self.hosts if name != master)
+        for _ in range(4):
+            await self.obey(left, "be-none")
+            error = await self.give(self.hosts[left], "take-over", [master])
+            if error != "org.confd.HA.Error.NotInSync":
+                raise NoPeace(f"{left} left {master}, takes over from it, and that is not NotInSync but: {error or 'done'}")
+            self.do_signal("kill", master, "node")
+            await self.hosts[master].end("node")
+            await eventually(f"{following} is none", self.is_in(following, "none"), START_SEC)
+            good = not await self.give(self.hosts[following], "take-over", [master])
+            await eventually(f"the node of {master} serves", self.serves(master, NODE), START_SEC)
+            if good:
+                return
+            await self.gather(master)
+        raise NoPeace(f"{following} followed {master} until it died, and may not take over from it")
+
+    def is_in(self, name, state):
+        async def check():
+            return await self.access[name].property(HA, "State") == state
+        return check
 
     async def step_clocks(self, master):
         """All clocks are stepped, apart from each other, and for longer than a silence may last nobody is lost by that; what a busy

@@ -6,11 +6,15 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     order HOST be-master|be-none|be-relay        by the service of that host
     order HOST be-slave MASTER [nowait]
     order HOST slave-dead OTHER
-    raw HOST be-master|be-none|be-slave [MASTER] by a controller that takes the service's place, and goes away again
+    order HOST take-over OLD|any                 be-master, only if its data was in sync under that master
+    raw HOST be-master|be-none|be-slave [MASTER] [vanish]   by a controller that takes the service's place, and goes away again; or is
+                                                 gone as soon as it has said it
     kill|stop|cont|start HOST node|service|bus   SIGKILL, SIGSTOP, SIGCONT
     end HOST node|service                        SIGTERM, and waits
     strike HOST arrival|ok                       kills the node when the next arrival (or be-slave's end) of it is told
     power HOST...                                power loss: kills the nodes, and of what no sync covers the seed decides
+    dark HOST...                                 the whole host loses power: node, service and bus; also of what the service keeps on disk
+                                                 only what a sync covers is safe, and what it keeps for one boot is gone
     fault HOST CALL NUMBER ERROR                 from the next start on: that call of the node fails once, with EIO or ENOSPC;
                                                  with SHORT, half is written; with DIE, the power goes at that moment
     write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
@@ -28,6 +32,8 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     clock HOST SECONDS                           CLOCK_REALTIME of node and service is stepped by so much, forward or back
     token HOST other|own                         the token file of the service, and Reload
     schema HOST TEXT                             another schema set, and SIGHUP
+    config HOST node|service KEY VALUE [later]   a setting, and SIGHUP or Reload; or it is read when the program starts next
+    config HOST node|service broken              a file that cannot be read, and SIGHUP or Reload, and away with it
     look HOST                                    its data is read
 
 Header lines: nodes N, disk MEBIBYTES, final HOST, seed N.
@@ -38,8 +44,8 @@ import random
 
 import overlays
 
-VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
-         "lossy", "slow", "link", "whole", "heal", "fill", "inodes", "free", "clock", "token", "schema", "look"}
+VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "dark", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
+         "lossy", "slow", "link", "whole", "heal", "fill", "inodes", "free", "clock", "token", "schema", "config", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 
 
@@ -72,7 +78,7 @@ class Schedule:
         """What the machine and the build must be able to do for it."""
         verbs = {action.verb for action in self.actions}
         wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
-        wanted |= {"preload"} if verbs & {"power", "fault"} else set()
+        wanted |= {"preload"} if verbs & {"power", "dark", "fault"} else set()
         wanted |= ({"clock"} & verbs) | ({"links"} if "link" in verbs else set())
         return wanted | ({"mount"} if self.disk else set())
 
@@ -369,6 +375,8 @@ class Maker:
 def make(seed, capabilities, nodes=None):
     """The schedule of a seed, for a machine and a build that can do that (of network, mount, preload), with what overlays.py has
     of the other words. nodes: so many, whatever the seed would have."""
+    if nodes is None and "six" in capabilities and random.Random(f"chaos six {seed}").random() < overlays.SIX_SHARE:
+        nodes = 6
     plan = Maker(seed, frozenset(capabilities), nodes).make()
     more = [Action(*action) for action in overlays.lay(plan, capabilities)]
     return dataclasses.replace(plan, actions=tuple(sorted([*plan.actions, *more], key=lambda action: action.at)))

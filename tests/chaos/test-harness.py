@@ -386,6 +386,79 @@ def peace_is_looked_at():
 
 
 @case
+def settings_that_do_not_hold_are_seen():
+    read = {"host": "n1", "kind": "node", "settings": {}}
+    Story().add("reloaded", **read, broken=False, error="").add("reloaded", **read, broken=True, error="org.confd.HA.Error.BadConfiguration").breaks()
+    Story().add("reloaded", **read, broken=True, error="").breaks("configured")
+    Story().add("reloaded", **read, broken=False, error="org.confd.HA.Error.BadConfiguration").breaks("configured")
+    Story().add("unconfigured", text="too late").breaks("configured")
+    for least, after, *expected in ((None, 2, "configured"), (None, 3), (0.7, 2), (0.7, 0.5, "configured")):
+        story = Story()
+        if least:
+            story.add("config", host="n1", kind="service", key="RequestTimeoutSec", value=str(least))
+        story.order("n1", "be-none", error="org.confd.HA.Error.Timeout")
+        story.record[-1]["t"] = story.record[-2]["t"] + after
+        story.breaks(*expected)
+    for longest, *expected in ((3, "answered-in-time"), (30, )):
+        story = Story().add("config", host="n1", kind="service", key="RequestTimeoutSec", value=longest).order("n1", "be-none")
+        story.record[-1]["t"] = 60
+        story.breaks(*expected)
+
+
+def take_over(story, host="n2", old="n1", marks=(), error=""):
+    story.order(host, "take-over", old, error=error)
+    return story if error else story.look(host, f"id{max(marks)}" if marks else "", list(marks), why="taken-over")
+
+
+@case
+def who_takes_over_without_what_was_acknowledged_is_seen():
+    dies = {"entry_kind": "fault", "kind": "node", "what": "kill", "boot": 1}
+    take_over(Story().cluster().write(1).add(host="n1", **dies), marks=[1]).breaks()
+    take_over(Story().cluster().write(1).add(host="n1", **dies)).breaks("take-over", "acknowledged-kept")
+    # It was gone first, and cannot know.
+    take_over(Story().cluster().add(host="n2", **dies).write(1).add(host="n1", **dies)).breaks("take-over")
+    take_over(Story().cluster().add(host="n2", **dies).write(1), error="org.confd.HA.Error.NotInSync").breaks()
+    # It was cut off first, and is right: the master was lost.
+    take_over(Story().cluster().event("NOMASTER", host="n2").write(1)).breaks()
+    take_over(Story().cluster().add("fault", host="n1", kind="link", what="cut", other="n2").write(1)).breaks()
+
+
+@case
+def who_takes_over_from_somebody_else_or_after_a_join_that_failed_is_seen():
+    take_over(Story().cluster(), old="n3").breaks("take-over")
+    take_over(Story().cluster(), old="n2").breaks("take-over")
+    take_over(Story().cluster(), old="any").breaks()
+    take_over(Story().cluster().order("n2", "be-slave", "n3", error="org.confd.HA.Error.Connect")).breaks("take-over")
+    story = Story().cluster().order("n2", "be-slave", "n3", error="org.confd.HA.Error.Connect").order("n2", "be-slave", "n1")
+    take_over(story).breaks()
+    story = Story().cluster().add("order", n=9, host="n2", kind="be-master", args=[], by="raw", boots={"node": 1}).event("IS_MASTER", host="n2")
+    take_over(story.add("answer", n=9, host="n2", error="", text="")).breaks()
+
+
+@case
+def a_past_that_was_told_and_is_forgotten_is_seen():
+    was = ["slave", "n1", "a", 0, "lasts"]
+    for sync, *expected in ((was, ), (["slave", "n1", "a", int(1e15), "outage"], ), (["", "", "", 0, ""], "past"),
+                            (["master", "n2", "", int(1e15), "outage"], "past")):
+        story = Story().add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).add("dark", host="n2")
+        story.add("past", host="n2", boot=2, sync=sync).breaks(*expected)
+        story = Story().add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).event("IS_NONE", host="n2").add("dark", host="n2")
+        story.add("past", host="n2", boot=2, sync=sync).breaks()
+
+
+@case
+def a_load_that_was_refused_or_is_not_copied_is_seen():
+    def story(*loads, copied=1):
+        made = Story().cluster().add("action", text="9.00 bulk n1 61")
+        for size in loads:
+            made.add("loaded", host="n1", mebibytes=size)
+        return made.event("IS_NONE", host="n2").event("SLAVE_INITIALIZED", host="n2", data=copied)
+    story(*[4] * 5).breaks()
+    story(*[4] * 4).breaks("copied")
+    story(*[4] * 5, copied=0).breaks("copied")
+
+
+@case
 def a_schedule_is_a_function_of_its_seed_and_survives_being_text():
     for seed in range(200):
         made = schedule.make(seed, {"network", "mount", "preload"})
