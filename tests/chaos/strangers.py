@@ -83,20 +83,41 @@ async def flood(address, port, kinds, count, told):
         left = [None] * count
         workers += [some(kind, says, left) for _ in range(AT_A_TIME)]
     await asyncio.gather(*workers)
+    for kind in kinds:
+        if told[f"{port} {kind} refused"] > count / 2:  # then nothing of that kind was tried
+            told[f"{port} {kind} IS NOT LET IN"] += 1
 
 
 # ---- on the bus
 
 NODE = ("org.confd.HANode", "/org/confd/HANode", "org.confd.HANode")
+SERVICE = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
 LONG = "/" + "k" * 511
-#: Calls that the node has to refuse, whatever it is.
-BAD_CALLS = [("Get", "s", [""]), ("Get", "s", ["no-slash"]), ("Get", "s", [LONG]), ("Get", "", []), ("Get", "u", [7]), ("Get", "ss", ["/a", "/b"]),
+#: Calls that the node and the service have to refuse, whatever they are.
+BAD_CALLS = {NODE: [("Get", "s", [""]), ("Get", "s", ["no-slash"]), ("Get", "s", [LONG]), ("Get", "", []), ("Get", "u", [7]), ("Get", "ss", ["/a", "/b"]),
              ("Get", "as", [["/a"]]), ("List", "s", ["/"]), ("List", "ssu", ["/", LONG, 10]), ("List", "ssi", ["/", "", -1]), ("List", "ssu", [LONG, "", 1]),
              ("Apply", "", []), ("Apply", "a{ss}", [{"/a": "b"}]), ("Apply", "a{ss}as", [{"": "b"}, []]), ("Apply", "a{ss}as", [{"x": "b"}, []]),
              ("Apply", "a{ss}as", [{LONG: "b"}, []]), ("Apply", "a{ss}as", [{"/good": "b"}, [""]]), ("Apply", "a{ss}as", [{"/good": "b"}, [LONG]]),
              ("Apply", "a{ss}as", [{"/good": "b"}, ["no-slash"]]), ("Apply", "a{ss}as", [{"/both": "b"}, ["/both"]]),
              ("Apply", "asa{ss}", [[], {}]), ("Apply", "a{ss}as", [{"/big": "x" * (8 << 20) + "x"}, []]), ("SetPhase", "u", [0]), ("SetPhase", "u", [3]),
-             ("SetPhase", "u", [2**32 - 1]), ("SetPhase", "s", ["2"]), ("Slaves", "s", ["x"]), ("Nothing", "", []), ("Nothing", "v", [("s", "x")])]
+             ("SetPhase", "u", [2**32 - 1]), ("SetPhase", "s", ["2"]), ("Slaves", "s", ["x"]), ("Nothing", "", []), ("Nothing", "v", [("s", "x")])],
+             SERVICE: [
+                 ("BeMaster", "", []), ("BeMaster", "u", [1]), ("BeMaster", "s", [""]), ("BeMaster", "s", ["  "]), ("BeMaster", "s", ["n" * 128]),
+                 ("BeMaster", "s", ["n\t1"]), ("BeMaster", "s", ["n\u200b1"]), ("BeMaster", "ss", ["n1", "n2"]), ("BeSlave", "sss", ["n1", "n2", "::1"]),
+                 ("BeSlave", "sssb", ["n1", "n2", "nowhere", False]), ("BeSlave", "sssb", ["n1", "n2", "127.0.0.256", True]),
+                 ("BeSlave", "sssb", ["", "n2", "127.0.0.1", False]), ("BeSlave", "sssb", ["n1", "", "127.0.0.1", False]),
+                 ("BeSlave", "sssu", ["n1", "n2", "127.0.0.1", 2]), ("BeRelay", "b", [True]), ("BeNone", "s", ["n1"]), ("Status", "s", ["n1"]),
+                 ("SlaveDead", "", []), ("SlaveDead", "s", [""]), ("SlaveDead", "as", [["n2"]]), ("TakeOver", "s", ["n1"]),
+                 ("TakeOver", "ss", ["", "n2"]), ("TakeOver", "ss", ["n1", "n" * 128]), ("Inhibit", "s", ["who"]), ("Reload", "s", ["x"]),
+                 ("Nothing", "", [])]}
+#: What those ask who vanish, flood, or never read. Fewer at a time of the service: places for those who wait are limited for each user.
+QUESTIONS = {NODE: [("Slaves",), ("List", "ssu", ["/", "", 100])] * 8, SERVICE: [("Status",)] * 4}
+FLOOD = {NODE: [("Get", "s", ["/nothing"])] * 32, SERVICE: [("Status",)] * 4}
+UNREAD = {NODE: (NODE[2], "List", "ssu", ["/", "", 1000]), SERVICE: ("org.freedesktop.DBus.Properties", "GetAll", "s", [SERVICE[2]])}
+
+
+def whom(number):
+    return (NODE, SERVICE)[number % 2]
 
 
 async def arrive(path):
@@ -108,17 +129,17 @@ async def arrive(path):
     raise ConnectionError(path)
 
 
-async def malformed(path, told, first):
-    bus = await arrive(path)
-    big = 0
+async def malformed(path, told, number):
+    bus, target = await arrive(path), whom(number)
+    calls, big = BAD_CALLS[target], 0
     while True:
-        for member, signature, args in BAD_CALLS[first % len(BAD_CALLS):] + BAD_CALLS[:first % len(BAD_CALLS)]:
+        for member, signature, args in calls[number % len(calls):] + calls[:number % len(calls)]:
             if signature == "a{ss}as" and "/big" in args[0]:
                 big += 1
                 if big > 1:
                     continue
             try:
-                await asyncio.wait_for(bus.call(*NODE, member, signature, args), ANSWER_SEC)
+                await asyncio.wait_for(bus.call(*target, member, signature, args), ANSWER_SEC)
                 told[f"bus {member} {signature} {str(args)[:60]} IS TAKEN"] += 1
             except dbus.Failed as error:
                 told[f"bus {member} {signature} refused" if error.name != dbus.GONE else "bus gone"] += 1
@@ -129,34 +150,35 @@ async def malformed(path, told, first):
             await asyncio.sleep(0.01)
 
 
-async def vanish(path, *_):
+async def vanish(path, _, number):
     while True:
         bus = await arrive(path)
-        calls = [asyncio.create_task(bus.call(*NODE, *call)) for call in [("Slaves",), ("List", "ssu", ["/", "", 100])] * 8]
+        calls = [asyncio.create_task(bus.call(*whom(number), *call)) for call in QUESTIONS[whom(number)]]
         for call in calls:
             call.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.sleep(0.02)
         bus.close()
 
 
-async def overwhelm(path, told, _):
-    bus = await arrive(path)
+async def overwhelm(path, told, number):
+    bus, target = await arrive(path), whom(number)
     while True:
-        done = await asyncio.gather(*[bus.call(*NODE, "Get", "s", ["/nothing"]) for _ in range(32)], return_exceptions=True)
-        told["bus flood answered"] += sum(getattr(answer, "name", None) != dbus.GONE for answer in done)
+        done = await asyncio.gather(*[bus.call(*target, *call) for call in FLOOD[target]], return_exceptions=True)
+        told[f"bus flood of {target[0]} answered"] += sum(getattr(answer, "name", None) != dbus.GONE for answer in done)
         if bus.gone:
             bus = await arrive(path)
         await asyncio.sleep(0.05)
 
 
-async def never_read(path, *_):
-    bus = await arrive(path)
+async def never_read(path, _, number):
+    bus, target = await arrive(path), whom(number)
+    interface, member, signature, args = UNREAD[target]
     bus.reader._transport.pause_reading()  # pylint: disable=protected-access
     for _ in range(100):
         bus.serial += 1
         bus.writer.write(dbus.encode(dbus.CALL, bus.serial, {
-            dbus.PATH: ("o", NODE[1]), dbus.DESTINATION: ("s", NODE[0]), dbus.INTERFACE: ("s", NODE[2]), dbus.MEMBER: ("s", "List")},
-            "ssu", ["/", "", 1000]))
+            dbus.PATH: ("o", target[1]), dbus.DESTINATION: ("s", target[0]), dbus.INTERFACE: ("s", interface), dbus.MEMBER: ("s", member)},
+            signature, args))
     await asyncio.Event().wait()
 
 
