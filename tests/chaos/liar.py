@@ -2,6 +2,7 @@
 """Owns a ConfD that lies: a small model of roles that is told the truth, and what is said in its stead."""
 
 import asyncio
+import collections
 import struct
 
 import ipc
@@ -64,7 +65,7 @@ class Peer:
 
     def __init__(self, reader, writer):
         self.reader, self.writer, self.kind, self.orders, self.held = reader, writer, None, 0, None
-        self.broken = False
+        self.broken = self.shifted = False
 
     def send(self, data):
         if not self.writer.is_closing():
@@ -81,7 +82,8 @@ class Liar:
         self.path, self.server, self.peers, self.tasks = path, None, [], set()
         self.state, self.nodes = 1, []
         self.lies = {"order": [], "status": [], "hello": [], "subscribe": []}
-        self.said = {"ok": 0, "orders": 0, "statuses": set(), "results": 0}
+        # "ok": by the number of the order that it was said to; None: it may have been taken for the answer to any.
+        self.said = {"ok": collections.Counter(), "orders": 0, "statuses": set(), "results": 0}
 
     # -- connections
 
@@ -237,22 +239,24 @@ class Liar:
         for event in events:
             self.event(event)
         if reply is not None:
-            self.reply(peer, lie, reply)
+            self.reply(peer, lie, reply, term[0])
         if lie[0] == "result-twice":
             self.event((7, 0))
             self.event((7, 71))
 
-    def count(self, reply):
+    def count(self, reply, number=None):
         if reply == OK:
-            self.said["ok"] += 1
+            self.said["ok"][number] += 1
         elif isinstance(reply, tuple) and len(reply) == 2 and isinstance(reply[0], int) and reply[0] in HA_NAMES:
             self.said["statuses"].add(HA_NAMES[reply[0]])
 
-    def reply(self, peer, lie, reply):
+    def reply(self, peer, lie, reply, number):
         how = lie[0]
+        # What is missing, late, or one too many puts all that follows in another's place.
+        peer.shifted |= how in ("never", "late", "swap", "twice", "broken") or (number == 2 and how != "honest")
         if how == "never":
             return
-        self.count(reply)
+        self.count(reply, None if peer.shifted else number)
         data = frame(reply)
         if how == "late":
             self.later(lie[1], peer.send, data)
@@ -310,6 +314,7 @@ class Liar:
                 self.event((lie[1], (f"s{number}".encode(), (10, 1, 1, 1)) if lie[1] in (2, 3) else number % 2))
         elif what == "reply":
             for peer in self.of("ha"):
+                peer.shifted = True
                 self.count(OK)
                 peer.send(frame(OK if lie[1] else self.status()))
         elif what == "break":
