@@ -246,6 +246,10 @@ class Node:
     def be_none(self):
         return self.order("be-none")
 
+    def transaction_id(self):
+        return self.lab.run(["busctl", f"--address={self.bus}", "get-property", "org.confd.HANode", "/org/confd/HANode", "org.confd.HANode",
+                             "TransactionId"]).strip()
+
 
 def cluster(lab, slaves=2, bus=None, prefix="n"):
     """A master with so many slaves, which have arrived: the list of them, master first."""

@@ -68,14 +68,19 @@ def promotion(place, nodes):
     return float(words[1]), time.monotonic() - begun
 
 
+def until_same(nodes):
+    """Until they have the same data, by the id of the last transaction."""
+    lab.wait_until(lambda: len({node.transaction_id() for node in nodes}) == 1, "the data are the same on " + ", ".join(n.name for n in nodes))
+
+
 def with_slaves(place, count):
     """One cluster with so many slaves from its beginning to its end."""
     prefix = f"s{count}-"
-    buses = [place.bus(f"{prefix}bus{i}") for i in range(2)]
+    buses = [place.bus(f"{prefix}bus{i}") for i in range(3)]
     data = place.new_directory(f"{prefix}data")
     place.run([place.program("fill-store"), data, "1024", "1024"])
     master = place.node(f"{prefix}0", buses[0], data=data).wait()
-    slaves = [place.node(f"{prefix}{i + 1}", buses[1] if i == 0 else None) for i in range(count)]
+    slaves = [place.node(f"{prefix}{i + 1}", buses[i + 1] if i < 2 else None) for i in range(count)]
     nodes = [master, *slaves]
     for node in slaves:
         node.wait()
@@ -92,6 +97,7 @@ def with_slaves(place, count):
     status = [master.order("status", str(STATUS_ROUNDS)) for _ in range(3)]
     nodes, died, worst = deaths(place, buses[0], nodes, count // 2)
     took_over, all_follow = promotion(place, nodes)
+    until_same(nodes[1:3])
     for node in nodes[1:]:
         node.end(signal.SIGKILL)
     for i in range(count + 1):
@@ -119,13 +125,13 @@ def fill(place, directory, mebibytes):
 
 
 def with_size(place, mebibytes):
-    """A master with one slave, which a second one joins while it commits at half of its rate."""
+    """A master with one slave, which a second one joins while it commits at half of its rate. Then one of the two dies, and the master."""
     prefix = f"d{mebibytes}-"
-    bus = place.bus(f"{prefix}bus")
-    data = place.new_directory(f"{prefix}data")
+    buses = [place.bus(f"{prefix}bus{i}") for i in range(3)]
+    bus, data = buses[0], place.new_directory(f"{prefix}data")
     fill(place, data, mebibytes)
     master = place.node(f"{prefix}0", bus, data=data).wait()
-    first, second = place.node(f"{prefix}1").wait(), place.node(f"{prefix}2").wait()
+    first, second = place.node(f"{prefix}1", buses[1]).wait(), place.node(f"{prefix}2", buses[2]).wait()
     master.be_master()
     with Peak(master.process, first.process) as peak:
         alone = first.be_slave(master) / 1e6
@@ -136,8 +142,16 @@ def with_size(place, mebibytes):
         time.sleep(min(0.05, alone / 10))  # the order's own start; what is measured is what comes then
         busy = load(place, bus, 1, max(0.1, alone * 0.8), 100, rate / 2)
         joined = joining.get()
-    for node in (second, first, master):
+    until_same([master, first, second])
+    status = [master.order("status", str(STATUS_ROUNDS)) for _ in range(3)]
+    _, died, worst = deaths(place, bus, [master, first, second], 1)
+    second.start()
+    second.wait()
+    took_over, follows = promotion(place, [master, first, second])
+    until_same([first, second])
+    for node in (second, first):
         node.end(signal.SIGKILL)
+    for node in (second, first, master):
         shutil.rmtree(node.data)
     most = [max(a, b) / 1024 for a, b in zip(peak.most, under_load.most)]
     found = [
@@ -147,6 +161,11 @@ def with_size(place, mebibytes):
         ("commit-calm", "a commit before, the median", "ms", [calm[1] / 1e3]),
         ("commit", "a commit during the second copy, the median", "ms", [busy[1] / 1e3]),
         ("commit-worst", "the worst of those", "ms", [busy[3] / 1e3]),
+        ("status", "the master's status by the library", "µs", status),
+        ("death", "one of the two slaves is killed: until the status lacks it", "ms", [died * 1e3]),
+        ("death-worst", "the worst commit meanwhile", "ms", [worst / 1e3]),
+        ("promotion", "the master is killed: BeMaster at the slave until its first write", "ms", [took_over / 1e3]),
+        ("promotion-all", "and until the other, which is back with its data, follows it", "ms", [follows * 1e3]),
         ("master", "the master's own memory, at most", "MiB", [most[0]]),
         ("slave", "the own memory of one that copies, at most", "MiB", [most[1]]),
     ]
