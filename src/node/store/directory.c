@@ -38,7 +38,8 @@ int directory_current(int fd, uint64_t *ret) {
         if (n < 0)
                 return -errno;
         buf[n] = 0;
-        if (n < 2 || buf[n - 1] != '\n' || strncmp(buf, "store-", 6) != 0)
+        /* One line, as we write it: what is behind a NUL, or a zero before the number, is damage. */
+        if (n < 2 || strlen(buf) != (size_t) n || buf[n - 1] != '\n' || strncmp(buf, "store-", 6) != 0 || buf[6] == '0')
                 return -EUCLEAN;
         buf[n - 1] = 0;
         if (parse_unsigned(buf + 6, 1, UINT64_MAX - 1, &number) < 0)

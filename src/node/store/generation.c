@@ -76,9 +76,7 @@ int generation_state_read(struct generation *g, MDB_txn *txn, struct generation_
                 return -EUCLEAN;
         memcpy(&state.sequence, value.mv_data, sizeof(uint64_t));
         memcpy(state.transaction_id, (const uint8_t *) value.mv_data + sizeof(uint64_t), value.mv_size - sizeof(uint64_t));
-        if (state.transaction_id[0] &&
-            (strlen(state.transaction_id) != value.mv_size - sizeof(uint64_t) ||
-             !transaction_id_is_valid(state.transaction_id, strlen(state.transaction_id))))
+        if (value.mv_size > sizeof(uint64_t) && !transaction_id_is_valid(state.transaction_id, value.mv_size - sizeof(uint64_t)))
                 return -EUCLEAN;
         r = lmdb_error(mdb_stat(txn, g->data, &stat));
         if (r < 0)

@@ -179,6 +179,10 @@ static void damaged_files_are_refused_by_name(void **state) {
         expect_unclean(f);
         write_file(f, "current", "store-99\n", 9, O_TRUNC);
         expect_unclean(f);
+        write_file(f, "current", "store-01\n", 9, O_TRUNC);
+        expect_unclean(f);
+        write_file(f, "current", "store-1\0\n", 9, O_TRUNC);
+        expect_unclean(f);
         write_file(f, "current", "store-1\n", 8, O_TRUNC);
         open_store(f);
         close_store(f);
