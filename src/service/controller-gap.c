@@ -55,6 +55,7 @@ void controller_forget_beslave(struct order *order) {
 }
 
 static int read_kept(const char *text, char **id, char **master_id, char **master_address, uint64_t *until) {
+        _cleanup_free_ char *normal = NULL;
         int r;
 
         r = kept_field(text, "node-id", id);
@@ -64,7 +65,9 @@ static int read_kept(const char *text, char **id, char **master_id, char **maste
                 r = kept_field(text, "master-address", master_address);
         if (r >= 0)
                 r = kept_field_u64(text, "until", until);
-        if (r >= 0 && (!node_id_is_valid(*id) || !node_id_is_valid(*master_id)))
+        if (r >= 0)
+                r = master_address_normalize(*master_address, /* strings= */ true, &normal);
+        if (r >= 0 && (!node_id_is_valid(*id) || !node_id_is_valid(*master_id) || !streq(normal, *master_address)))
                 r = -EBADMSG;
         return r;
 }

@@ -43,7 +43,8 @@ static int read_all(int fd, char **ret) {
                 if (n > KEPT_MAX)
                         return -EFBIG;
         }
-        if (memchr(text, 0, n))
+        /* All of them are lines, so that one that was cut short shows. */
+        if (memchr(text, 0, n) || (n > 0 && text[n - 1] != '\n'))
                 return -EBADMSG;
         *ret = strndup(text, n);
         return *ret ? 0 : -ENOMEM;

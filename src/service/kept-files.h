@@ -12,7 +12,7 @@ enum kept_in {
         KEPT_STATE,   /* STATE_DIRECTORY: over reboots, on disk when kept_try() returns, for which the loop does not wait: keeper.h */
 };
 
-/* The text, "" if there is none. *ret_lost: there was one, which cannot be read (that is logged) or could not be written. NULL
+/* The text, lines each ended by a newline; "" if there is none. *ret_lost: there was one, which cannot be read (that is logged) or could not be written. NULL
  * without memory. */
 char *kept_load(enum kept_in in, const char *name, bool *ret_lost);
 

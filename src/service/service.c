@@ -2,7 +2,6 @@
 /* Owns the order in which everybody learns of a change: properties, signals, journal, targets, systemd. */
 #include <stdio.h>
 
-#include "basic/node-name.h"
 #include "basic/log.h"
 #include "basic/notify.h"
 #include "basic/time-util.h"
@@ -13,6 +12,7 @@
 #include "service/journal.h"
 #include "service/keeper.h"
 #include "service/kept-files.h"
+#include "service/kept-node-id.h"
 #include "service/link.h"
 #include "service/log-control.h"
 #include "service/reference-node.h"
@@ -53,14 +53,6 @@ static void tell_systemd(struct service *s) {
         free(s->status_text);
         s->status_text = TAKE_PTR(text);
         notify_status(s->status_text);
-}
-
-static void keep_node_id(const char *node_id) {
-        char line[NODE_ID_MAX + 2] = "";
-
-        if (*node_id)
-                snprintf(line, sizeof(line), "%s\n", node_id);
-        (void) kept_save(KEPT_RUNTIME, "node-id", line);
 }
 
 static void keep_last_in_sync(struct service *s) {
@@ -107,7 +99,7 @@ static bool on_publish(void *userdata) {
         struct service *s = userdata;
 
         if (s->state->changed & CHANGED_NODE_ID)
-                keep_node_id(s->state->node_id);
+                kept_node_id_save(s->state->node_id);
         if (s->state->changed & CHANGED_BESLAVE_SINCE) {
                 s->state->changed &= ~(unsigned) CHANGED_BESLAVE_SINCE;
                 keep_last_in_sync(s);
@@ -310,18 +302,6 @@ static const struct controller_handlers handlers = {
         .obeyed = on_obeyed,
 };
 
-static char *load_node_id(void) {
-        bool lost;
-        char *text = kept_load(KEPT_RUNTIME, "node-id", &lost);
-
-        if (!text)
-                return NULL;
-        text[strcspn(text, "\n")] = 0;
-        if (!node_id_is_valid(text))
-                *text = 0;
-        return text;
-}
-
 static int remember_last_in_sync(struct state *s) {
         _cleanup_(sync_record_done) struct sync_record record = {};
         bool lost = false;
@@ -347,7 +327,7 @@ static int remember_last_in_sync(struct state *s) {
 int service_new(struct service **ret, sd_event *event, sd_bus *bus, const char *config_file, struct config *config) {
         _cleanup_(config_freep) struct config *c = config;
         _cleanup_(service_freep) struct service *s = calloc(1, sizeof(*s));
-        _cleanup_free_ char *node_id = load_node_id();
+        _cleanup_free_ char *node_id = kept_node_id_load();
         int r;
 
         if (!s || !node_id)

@@ -156,6 +156,8 @@ static void a_damaged_file_is_no_record(void **state) {
                 "as=slave\nid=n1\naddress=a\nended=5\nhow=order\nbe-slave-since=perhaps\n",
                 "as=slave\nid=\xff\naddress=a\nended=5\nhow=order\nbe-slave-since=no\n",
                 "as=\nid=n1\naddress=a\nended=5\nhow=order\nbe-slave-since=no\n",
+                "as=slave\nid=n1\naddress=a\nended=05\nhow=order\nbe-slave-since=no\n",
+                "as=slave\nid=n1\naddress=a\nended=5\nhow=order\nbe-slave-since=no\nid=n2\n",
         };
         struct sync_record *r = &((struct world *) *state)->r;
 
