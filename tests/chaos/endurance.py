@@ -23,6 +23,7 @@ from runner import NoPeace, Runner
 SPARED = "n1"
 NODES = 3
 POINTS_MIN = 9           # of a life that is long enough to be judged
+JUDGED_MIN = 15          # minutes after which the spared host's lives have to be
 # malloc is told to give back at once what is large and free; memory.c sees to the rest: what it keeps hides what is held.
 MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1"}
 # Of memory the thirds of a life are compared by their medians: small pieces that are in use lie between free ones, which differs by
@@ -59,6 +60,14 @@ def growth(points, memory=True):
         more = statistics.median(size[1] for size in last) - statistics.median(size[1] for size in first)
         if memory and more > MEMORY_GROWTH_MAX:
             yield f"the {kind} of {host} ({boot}) has {more:.0f} KiB more: {[size[1] for size in first]}, and {[size[1] for size in last]}"
+
+
+def unjudged(points, minutes):
+    """Which programs of the spared host nobody has judged: that they did not grow is not known then."""
+    for kind in ("node", "service"):
+        sizes = max((len(sizes) for (host, what, _), sizes in points.items() if (host, what) == (SPARED, kind)), default=0)
+        if minutes >= JUDGED_MIN and sizes < POINTS_MIN:
+            yield f"the {kind} of {SPARED} was looked at {sizes} times in {minutes:g} minutes, and {POINTS_MIN} are needed"
 
 
 class Endurance(Runner):
@@ -181,7 +190,8 @@ class Endurance(Runner):
         finally:
             unclean = await self.down()
         reports = [path.read_text(errors="replace")[:4000] for path in self.cluster.sanitizer_reports()]
-        for text in [*growth(self.points, memory=self.cluster.preload is not None), *unclean, *reports]:
+        grown = growth(self.points, memory=self.cluster.preload is not None)
+        for text in [*grown, *unjudged(self.points, minutes), *unclean, *reports]:
             good = False
             say(f"bounded: {text}")
         lives = collections.Counter((host, kind) for host, kind, _ in self.points)

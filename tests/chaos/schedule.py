@@ -49,6 +49,9 @@ VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "powe
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 
 
+SOON = 3  # which call at the latest is sure to come
+
+
 @dataclasses.dataclass(frozen=True)
 class Action:
     at: float
@@ -380,6 +383,32 @@ def make(seed, capabilities, nodes=None):
     plan = Maker(seed, frozenset(capabilities), nodes).make()
     more = [Action(*action) for action in overlays.lay(plan, capabilities)]
     return dataclasses.replace(plan, actions=tuple(sorted([*plan.actions, *more], key=lambda action: action.at)))
+
+
+def features(plan):
+    """What a schedule has of all that schedules may have: verbs, with what tells their kinds apart, and words. Calls that fail late do not count: they
+    may never come."""
+    names = {f"n{number + 1}" for number in range(plan.nodes)}
+    places = {"order": (1, ), "raw": (1, 3, 2), "link": (2, ), "kill": (1, ), "stop": (1, ), "end": (1, ), "strike": (1, ), "config": (1, 2, 4), "fault": (1, ),
+              "token": (1, ), "hold": (2, )}
+    for action in plan.actions:
+        if action.verb == "fault" and int(action.args[2]) > SOON:
+            continue
+        yield action.verb
+        for place in places.get(action.verb, ()):
+            if place < len(action.args) and action.args[place] not in names:
+                yield f"{action.verb} {action.args[place]}"
+    yield f"{plan.nodes} nodes"
+
+
+def words_of(seed, words):
+    """Which kinds are laid over the schedule of a seed."""
+    base = make(seed, set(words) - set(overlays.KINDS))
+    return {kind for kind in overlays.KINDS if kind in words and overlays.lay(base, {kind})}
+
+
+def seeds_in(path):
+    return [int(word) for line in path.read_text().splitlines() for word in line.split("#")[0].split()]
 
 
 SWEPT = (*CALLS, "read", "pread")

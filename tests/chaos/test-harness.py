@@ -517,6 +517,28 @@ def what_is_spared_is_not_ended_and_what_grows_is_seen():
 
 
 @case
+def a_life_that_is_too_short_to_be_judged_is_seen():
+    def seen(node, service, minutes):
+        return len(list(endurance.unjudged({("n1", "node", 1): [(1, 1)] * node, ("n1", "service", 1): [(1, 1)] * service,
+                                            ("n2", "node", 1): [(1, 1)] * 99}, minutes)))
+    assert seen(9, 9, 60) == 0 and seen(8, 9, 60) == 1 and seen(9, 8, 15) == 1 and seen(8, 8, 14) == 0
+    assert len(list(endurance.unjudged({}, 15))) == 2
+
+
+@case
+def what_check_runs_has_whatever_schedules_can_have():
+    def covered(seeds):
+        return {feature for seed in seeds for feature in (*schedule.features(schedule.make(seed, overlays.WORDS)), *schedule.words_of(seed, overlays.WORDS))}
+    chosen = schedule.seeds_in(HERE / "seeds-of-check")
+    seen = covered(chosen)
+    assert len(chosen) == len(set(chosen)) == 20
+    assert seen >= covered(range(1, 600)), covered(range(1, 600)) - seen
+    # What pauses and cannot be done is for the sweep, which is in seeds.
+    assert seen >= schedule.VERBS - {"rest"} | set(overlays.KINDS) | {f"{nodes} nodes" for nodes in range(3, 8)}
+    assert seen >= {f"fault {call}" for call in schedule.CALLS}
+
+
+@case
 def shrinking_keeps_what_the_failure_needs():
     plan = schedule.make(3, {"network", "mount", "preload"})
     needed = {plan.actions[2], plan.actions[-3]}
