@@ -124,13 +124,14 @@ class Runner:
 
     async def look_at_past(self, host):
         """What a service knows of its past when it comes up."""
-        boot = host.boots["service"]
-        try:
-            sync = await asyncio.wait_for(self.access[host.name].property(HA, "LastInSync"), START_SEC)
-        except (Failed, asyncio.TimeoutError):
-            return
-        if host.boots["service"] == boot:
-            self.record.add("past", host=host.name, boot=boot, sync=sync)
+        boot, end = host.boots["service"], self.record.now() + START_SEC
+        while host.runs("service") and host.boots["service"] == boot and self.record.now() < end:
+            try:
+                sync = await self.access[host.name].property(HA, "LastInSync")
+                self.record.add("past", host=host.name, boot=boot, sync=sync)
+                return
+            except Failed:
+                await asyncio.sleep(0.02)
 
     def serves(self, name, target):
         async def check():
