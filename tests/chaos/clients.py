@@ -252,7 +252,7 @@ async def look(record, host, why, patience=8):
         for _ in range(patience):
             boot = host.boots["node"]
             asking = record.add("asking", host=host.name)["t"]
-            before = await access.property(NODE, "TransactionId")
+            before, joining = await access.property(NODE, "TransactionId"), await access.property(NODE, "Joining")
             marks, keys, after = [], {}, ""
             while True:
                 entries, after = await access.call(NODE, "List", "ssu", ("", after, 0))
@@ -263,7 +263,7 @@ async def look(record, host, why, patience=8):
                     break
             if await access.property(NODE, "TransactionId") == before and boot == host.boots["node"]:
                 record.add("data", host=host.name, boot=boot, id=before, marks=sorted(marks), keys=keys, why=why,
-                           asked=asking)
+                           asked=asking, joining=joining or await access.property(NODE, "Joining"))
                 return before
     except Failed:
         pass

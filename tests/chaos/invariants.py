@@ -137,13 +137,15 @@ class Data:
                     self.setters[key] |= 1 << entry["serial"]
                 for key in entry["gone"]:
                     self.deleters[key] |= 1 << entry["serial"]
-            elif entry["e"] == "data" and self.lineage.is_sure(entry):
+            elif entry["e"] == "data":
                 has = sum(1 << serial for serial in entry["marks"])
-                missing = self.lineage.required(entry) & ~has
-                if missing:
-                    self.fail("acknowledged-kept", entry, f"transactions {some(missing)} were acknowledged and are not there")
-                self.lineage.learned(entry, has)
-                read.append((entry, has))
+                if self.lineage.is_sure(entry):
+                    missing = self.lineage.required(entry) & ~has
+                    if missing:
+                        self.fail("acknowledged-kept", entry, f"transactions {some(missing)} were acknowledged and are not there")
+                    self.lineage.learned(entry, has)
+                if self.lineage.is_sure(entry) or self.lineage.is_of_one_moment(entry):
+                    read.append((entry, has))
             elif entry["e"] == "read":
                 self.reads.take(entry)
             elif entry["e"] == "garbage":

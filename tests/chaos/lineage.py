@@ -10,6 +10,7 @@ off: a fault or an order of its own or its master's. One that died of itself is 
 LOOKBACK_SEC = 3.5
 EVENT_SEC = 1
 DATA_AS_BEFORE = {"org.confd.HA.Error." + name for name in ("Connect", "Closed", "BadSchema", "BadToken", "BadName", "BadVersion")}
+TOLD_BY_CONFD = DATA_AS_BEFORE | {"org.confd.HA.Error." + name for name in ("Aborted", "BadState", "NoTick", "Bind", "BadConfig", "WithUpgrade")}
 
 
 class Host:
@@ -32,9 +33,13 @@ class Lineage:
         self.open = {}     # serials that may still be committed, by host and boot
         self.orders = {}
         self.asking, self.readings = {}, {}
-        self.answered = set()  # numbers of orders
+        self.answered, self.errors = set(), {}  # numbers of orders
         self.troubles = self.find_troubles(record)
         self.initialized, self.subscribed, self.losses, self.answers = self.find_joins(record)
+        self.copies = {}
+        for entry in record:
+            if entry["e"] == "event" and (entry["name"] == "SUBSCRIBED" or entry["name"] == "SLAVE_INITIALIZED" and entry["data"]):
+                self.copies.setdefault(entry["host"], []).append(entry["t"])
 
     def host(self, name):
         return self.hosts.setdefault(name, Host())
@@ -178,6 +183,7 @@ class Lineage:
 
     def on_answer(self, entry):
         self.answered.add(entry["n"])
+        self.errors[entry["n"]] = entry["error"]
         order = self.orders[entry["n"]]
         name, host = order["host"], self.host(order["host"])
         if order["kind"] == "be-slave":
@@ -283,9 +289,28 @@ class Lineage:
         known, epoch = self.readings.pop(entry["n"])
         return known if epoch == self.host(entry["host"]).epoch else None
 
+    def on_signal(self, entry):
+        """The end of a be-slave that failed, if it is sure which one's: what is told after all have been accepted, or have ended, is
+        about the last one; a service that tells of an earlier one does so before it answers that, and is heard before that."""
+        host = self.host(entry["host"])
+        ours = [number for number, order in host.pending.items() if order[0] == "service"]
+        if entry["member"] != "BeSlaveResult" or entry["args"][0] not in TOLD_BY_CONFD or not ours or not self.answered >= set(host.pending):
+            return
+        number, only = max(ours), len(host.pending) == 1
+        if number != max(host.pending) or "nowait" not in self.orders[number]["args"] or self.errors[number]:
+            return
+        self.forget(host, number + 1, "service")
+        if entry["args"][0] in DATA_AS_BEFORE and only and host.before is not None:
+            host.known = host.before
+
+    def is_of_one_moment(self, entry):
+        """Whether all that was read is the data of its id, whatever was under way: one that has copied twice meanwhile can have been
+        there, at another transaction, and at the first one again. Who copies says so, unless we were not listening."""
+        begin, end = entry["asked"] - EVENT_SEC, entry["t"] + EVENT_SEC
+        return not entry["joining"] and not any(begin <= at <= end for at in self.copies.get(entry["host"], []))
+
     def is_sure(self, entry):
-        """Whether the data that was read is that of its id: one that may have copied meanwhile can have been there, at another
-        transaction, and at the first one again."""
+        """Whether it is known what the data that was read must have: nothing is of one that may have copied meanwhile."""
         return self.asking[entry["host"], entry["asked"]][1] == self.host(entry["host"]).epoch
 
     def required(self, entry):
