@@ -11,6 +11,7 @@ no-needless-copy    nothing is copied when the ids were equal
 reads               what a client reads without a pause is one committed state: it has what was acknowledged or read there before,
                     nothing that was refused, and no transaction without those before it
 events, signals     come as the contract says, none twice
+told                each BeSlave that was accepted has its result; in peace, what was signalled adds up to what Status says
 holds               HA steps wait for who is to be waited for, no longer than they may, and the status does not
 answered-in-time    every order and every write is answered within its deadline
 responsive          no node's loop stands still
@@ -32,6 +33,7 @@ import collections
 from cluster import TICK_SEC
 from lineage import Lineage
 import promises
+from told import Told
 
 Violation = collections.namedtuple("Violation", "invariant at text")
 
@@ -417,12 +419,13 @@ def in_sync(shows):
 
 def check_peace(record):
     """Of each look at the settled cluster, unless a slave that was lost meanwhile has spoiled it: then there is another one."""
-    found, first = [], None
+    found, first, told = [], None, Told()
     for entry in record:
         if entry["e"] in ("settled", "spoiled"):
             yield from found if entry["e"] == "settled" else ()
             found, first = [], None
-        elif entry["e"] == "data" and entry["why"] in ("peace", "failover"):
+        found += [Violation("told", entry["t"], text) for text in told.take(entry)]
+        if entry["e"] == "data" and entry["why"] in ("peace", "failover"):
             first = first or entry
             if (entry["id"], entry["marks"], entry["keys"]) != (first["id"], first["marks"], first["keys"]):
                 found.append(Violation("peace", entry["t"], f"{entry['host']} does not have the data of {first['host']}"))

@@ -48,3 +48,55 @@ def a_follow_that_failed_is_over_though_nobody_waited():
     result(early, error=ERROR + "Connect").add("answer", n=9, host="n1", error="", text="").look("n1", "", []).breaks()
     story = Story().write(1).order("n1", "be-slave", "n2", "nowait", silent=True)
     result(story, error=ERROR + "Connect").look("n1", "", []).breaks("acknowledged-kept")
+
+
+def listening():
+    return Story().add("listening", host="n1", boot=1).add("started", host="n1", kind="service", boot=1)
+
+
+@case
+def a_result_that_is_never_told_is_missed():
+    def follow(story, *more, error=""):
+        return story.order("n1", "be-slave", *more, error=error, silent=True)
+
+    def peace(story, *expected):
+        story.add("settled", why="peace").breaks(*expected)
+    peace(result(follow(listening(), "n2", "nowait")))
+    peace(follow(listening(), "n2", "nowait"), "told")
+    peace(follow(listening(), "n2", "nowait", error=ERROR + "NotConnected"))
+    peace(result(follow(follow(listening(), "n2", "nowait"), "n2")))
+    peace(follow(result(follow(listening(), "n2", "nowait")), "n2"), "told")
+    peace(result(follow(follow(listening(), "n2", "nowait"), "n3", "nowait")), "told")
+    peace(result(result(follow(follow(listening(), "n2", "nowait"), "n3", "nowait"), ERROR + "Superseded")))
+    peace(result(follow(follow(listening(), "n2", "nowait").order("n1", "be-none"), "n2", "nowait")), "told")
+    for end in ({"entry_kind": "owner", "host": "n1", "boot": 1, "there": False}, {"entry_kind": "started", "host": "n1", "kind": "bus", "boot": 2}):
+        peace(follow(listening(), "n2", "nowait").add(**end))
+
+
+@case
+def signals_that_do_not_add_up_to_the_status_are_seen():
+    slaves, sync = [["n2", "a"]], ["master", "n1", "", 0, "lasts"]
+    shows = {"host": "n1", "why": "peace", "state": "master", "nodes": [("n2", "a")], "slaves": slaves, "master": ["", ""], "sync": sync,
+             "property_state": "master", "node_state": "master"}
+
+    def story(values, *signals, between=()):
+        told = listening()
+        for name, *args in signals:
+            signal(told, name, *args)
+        told.add("changed", **SERVICE, values=values)
+        for fields in between:
+            told.add(**fields)
+        return told.add("settled", why="peace").add("shows", **shows).add("settled", why="peace")
+    values, changes = {"State": "master", "Slaves": slaves, "LastInSync": sync}, (("StateChanged", "unknown", "none", "connected"),
+                                                                                  ("StateChanged", "none", "master", "order"))
+    arrived = ("SlaveArrived", "n2", "a")
+    story(values, *changes, arrived).breaks()
+    story(values, *changes).breaks("told")
+    story(values, *changes, arrived, ("SlaveDied", "n2", "a")).breaks("told")
+    story(values, changes[0], arrived).breaks("told")
+    for name, stale in (("State", "none"), ("Slaves", []), ("Slaves", [["n2", "b"]]), ("LastInSync", ["slave", "n2", "a", 0, "lasts"]),
+                        ("Master", ["n2", "a"])):
+        story({**values, name: stale}, *changes, arrived).breaks("told")
+    story({name: value for name, value in values.items() if name != "State"}, *changes, arrived).breaks("told")
+    story({}, between=[{"entry_kind": "listening", "host": "n1", "boot": 1}]).breaks()
+    story(values, *changes, arrived).add("shows", **{**shows, "nodes": [], "slaves": []}).add("spoiled", text="").breaks()
