@@ -21,6 +21,8 @@ class Host:
         self.before = None   # what was known when the first of the pending orders came; None: more than one has come since
         self.pending = {}    # number of a be-slave whose end is not known: [by, master, what the master was known to have]
         self.follows = None  # (master, boot of the master)
+        self.relayed = False  # since it got its data last
+        self.seen = 0         # of what is known, what was only seen there since then: its slaves may have it still to come
         self.epoch = 0       # grows when it may get other data
 
 
@@ -108,7 +110,8 @@ class Lineage:
     def other_data(self, name):
         """It may get other data from here on."""
         host = self.host(name)
-        host.known = 0
+        host.known = host.seen = 0
+        host.relayed = False
         host.epoch += 1
         for (at, _), serials in self.open.items():
             if at == name:
@@ -141,19 +144,24 @@ class Lineage:
         write["id"] = entry["id"]
         self.open.get((name, write["boot"]), set()).discard(entry["serial"])
         if not self.host(name).pending:
-            self.host(name).known |= bit
+            self.has(self.host(name), bit)
         self.spread(name, write["boot"], bit, entry["t"], set())
+
+    @staticmethod
+    def has(host, bit):
+        host.known |= bit
+        host.seen &= ~bit
 
     def spread(self, master, boot, bit, at, seen):
         for name, host in list(self.hosts.items()):
             if name not in seen and host.follows == (master, boot) and not host.pending and not self.in_trouble(name, at):
-                host.known |= bit
+                self.has(host, bit)
                 self.spread(name, self.boot(name), bit, at, seen | {name})
 
     def settled(self, name):
         """What whoever joins it must have: what it is known to have, but for what is under way, which a look at it may have shown
-        before it is acknowledged."""
-        known = self.host(name).known
+        before it is acknowledged. What a relay still had to pass on when it left its master, that master acknowledged without it."""
+        known = self.host(name).known & ~self.host(name).seen
         for serials in self.open.values():
             for serial in serials:
                 known &= ~(1 << serial)
@@ -170,6 +178,7 @@ class Lineage:
             self.unfollow(name, entry["args"][0])
             return
         entry["followed"] = host.follows
+        host.relayed |= entry["kind"] == "be-relay"
         if entry["kind"] != "be-relay":
             self.unfollow(name)
         if entry["kind"] in ("be-none", "be-slave"):
@@ -320,4 +329,5 @@ class Lineage:
     def learned(self, entry, has):
         host = self.host(entry["host"])
         if not host.pending:
+            host.seen |= has & ~host.known if host.relayed else 0
             host.known |= has

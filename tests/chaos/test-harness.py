@@ -224,6 +224,18 @@ def who_joins_need_not_have_what_was_only_read_at_the_master():
 
 
 @case
+def who_joins_a_relay_that_becomes_master_need_not_have_what_it_had_to_pass_on():
+    def story(*roles):
+        story = Story().cluster().order("n2", "be-relay") if roles else Story().cluster()
+        story.add("write", serial=1, host="n1", boot=1, sets={"/m/1": "m"}, gone=[]).order("n2", "be-master").event("SLAVE_DIED", data="n2")
+        story.add("acked", serial=1, id="id1").read("n2", after=0, marks=[1]).order("n3", "be-slave", "n2")
+        return story.read("n3", after=0, marks=[])
+    story("be-relay").breaks()
+    story().breaks("reads")
+    story("be-relay").write(2, "n2").read("n3", after=0, marks=[]).breaks("reads")
+
+
+@case
 def a_read_of_what_was_never_committed_is_seen():
     Story().write(1, error="org.confd.HANode.Error.NoSpace").read(after=0, marks=[1]).breaks("reads")
     Story().write(1).write(2).read("n3", after=0, marks=[2]).breaks("reads")
