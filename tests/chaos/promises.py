@@ -67,6 +67,7 @@ class TakeOvers:
         self.unseen = {}       # when the service of a host may have been away last
         self.acked = collections.defaultdict(list)  # by master: (asked, acknowledged, serial)
         self.writes, self.due = {}, {}
+        self.pending = collections.defaultdict(set)  # orders without an answer, by host
 
     def check(self):
         for entry in self.record:
@@ -118,7 +119,8 @@ class TakeOvers:
             self.part(entry["t"], name, entry["args"][0])
         elif entry["kind"] != "take-over":
             self.part(entry["t"], name)
-        entry["following"] = self.last.get(name)
+        entry["following"], entry["alone"] = self.last.get(name), not self.pending[name]
+        self.pending[name].add(entry["n"])
 
     def on_event(self, entry):
         name, kind, following = entry["host"], entry["name"], self.last.get(entry["host"])
@@ -138,14 +140,19 @@ class TakeOvers:
 
     def on_answer(self, entry):
         order, name = self.orders[entry["n"]], entry["host"]
-        following = self.last.get(name)
+        following, before = self.last.get(name), order["following"]
+        alone = order["alone"] and self.pending[name] == {entry["n"]}
+        self.pending[name].discard(entry["n"])
         if order["by"] == "service" and order["kind"] in ("be-master", "be-slave") and not entry["error"]:
             self.strange.discard(name)
         if order["kind"] == "be-slave" and order["by"] == "service" and following and following is order["following"] and \
                 entry["error"] in [HA_ERROR + error for error in NOT_BEGUN]:
             following.begun = following.begun or order
-        if order["kind"] != "take-over" or entry["error"] or order["following"] is not following or not following:
-            return
+        if order["kind"] == "take-over" and not entry["error"] and before and alone:
+            self.judge(entry, order, before)
+
+    def judge(self, entry, order, following):
+        name = entry["host"]
         old = order["args"][0]
         if following.begun:
             self.fail(entry, f"takes over from {old}, though a BeSlave of {following.begun['args'][0]} was begun at "

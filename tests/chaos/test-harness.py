@@ -356,8 +356,11 @@ def settings_that_do_not_hold_are_seen():
 
 
 def take_over(story, host="n2", old="n1", marks=(), error=""):
-    story.order(host, "take-over", old, error=error)
-    return story if error else story.look(host, f"id{max(marks)}" if marks else "", list(marks), why="taken-over")
+    if error:
+        return story.order(host, "take-over", old, error=error)
+    story.add("order", n=99, host=host, kind="take-over", args=[old], by="service", boots={"node": 1}).event("IS_MASTER", host=host)
+    story.add("answer", n=99, host=host, error="", text="")
+    return story.look(host, f"id{max(marks)}" if marks else "", list(marks), why="taken-over")
 
 
 @case
@@ -369,7 +372,7 @@ def who_takes_over_without_what_was_acknowledged_is_seen():
     take_over(Story().cluster().add(host="n2", **dies).write(1).add(host="n1", **dies)).breaks("take-over")
     take_over(Story().cluster().add(host="n2", **dies).write(1), error="org.confd.HA.Error.NotInSync").breaks()
     # It was cut off first, and is right: the master was lost.
-    take_over(Story().cluster().event("NOMASTER", host="n2").write(1)).breaks()
+    take_over(Story().cluster().event("NOMASTER", host="n2").event("IS_NONE", host="n2").write(1)).breaks()
     take_over(Story().cluster().add("fault", host="n1", kind="link", what="cut", other="n2").write(1)).breaks()
 
 
@@ -382,7 +385,7 @@ def who_takes_over_from_somebody_else_or_after_a_join_that_failed_is_seen():
     story = Story().cluster().order("n2", "be-slave", "n3", error="org.confd.HA.Error.Connect").order("n2", "be-slave", "n1")
     take_over(story).breaks()
     story = Story().cluster().add("order", n=9, host="n2", kind="be-master", args=[], by="raw", boots={"node": 1}).event("IS_MASTER", host="n2")
-    take_over(story.add("answer", n=9, host="n2", error="", text="")).breaks()
+    take_over(story.add("answer", n=9, host="n2", error="", text="").event("IS_NONE", host="n2")).breaks()
 
 
 @case
