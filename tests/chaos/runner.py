@@ -55,7 +55,6 @@ class Runner:
         self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
         self.closing, self.loads, self.proxy, self.readers, self.permanent = False, [], None, [], set()
         self.reading = collections.defaultdict(asyncio.Lock)  # by host and kind: its file is one that cannot be read
-        self.short_ticks = any(action.verb == "config" and "TickTimeoutSec" in action.args for action in schedule.actions)
 
     def uses(self, verb):
         """Whether the cluster must be made for that one."""
@@ -268,8 +267,11 @@ class Runner:
 
     async def do_link(self, one, two, kind, value=0):
         self.record.add("fault", host=one, kind="link", what=f"{kind} {value}", other=two,
-                        endured=proxy.endures(kind, value) and not self.short_ticks)
+                        endured=proxy.endures(kind, value) and not self.has_short_ticks())
         self.proxy.set(one, two, kind, value)
+
+    def has_short_ticks(self):
+        return any(action.verb == "config" and "TickTimeoutSec" in action.args for action in self.schedule.actions)
 
     async def do_whole(self, one, two):
         self.proxy.heal(one, two)
