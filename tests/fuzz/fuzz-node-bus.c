@@ -576,8 +576,9 @@ static void meet(void) {
             node_bus_new(w.event, "org.confd.HANode", w.store, &ops, NULL, &w.bus, &error) < 0)
                 abort();
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 || sd_bus_new(&w.peer) < 0 || sd_bus_set_fd(w.peer, fd, fd) < 0 || sd_bus_set_server(w.peer, true, (sd_id128_t) {}) < 0 ||
-            sd_bus_start(w.peer) < 0 || sd_bus_attach_event(w.peer, w.event, 0) < 0 || sd_bus_add_filter(w.peer, NULL, on_message, NULL) < 0)
+        if (fd < 0 || sd_bus_new(&w.peer) < 0 || sd_bus_set_fd(w.peer, fd, fd) < 0 ||
+            sd_bus_set_server(w.peer, true, (sd_id128_t) {}) < 0 || sd_bus_start(w.peer) < 0 ||
+            sd_bus_attach_event(w.peer, w.event, 0) < 0 || sd_bus_add_filter(w.peer, NULL, on_message, NULL) < 0)
                 abort();
         close(listener);
         settle();

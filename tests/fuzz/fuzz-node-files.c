@@ -341,7 +341,8 @@ static void judge_names(char names[][256], size_t n, uint64_t in_force, int r) {
 }
 
 static void directory(struct input *in) {
-        static const char *const known[] = { "store-1.mdb", "store-2.mdb", ".copy-1.mdb", ".copy-2.mdb", ".replaced-1.mdb", ".replaced-2.mdb",
+        static const char *const known[] = { "store-1.mdb", "store-2.mdb", ".copy-1.mdb", ".copy-2.mdb", ".replaced-1.mdb",
+                                             ".replaced-2.mdb",
                                              ".copy-1.mdb-lock", "current.new", "store-01.mdb", "store-1.mdb~", ".copy-1.mdb-lock-lock" };
         uint64_t in_force = take_byte(in) % 3 + 1;
         char names[NAMES_MAX][256], store[FILE_NAME_SIZE];

@@ -194,7 +194,8 @@ static void say(struct conn *c, enum hop_type type, const void *p, size_t n) {
 }
 
 static void say_raw(struct conn *c, struct input *in) {
-        static const uint8_t types[] = { HOP_HELLO, HOP_NAMES, HOP_REFUSE, HOP_JOIN, HOP_ACCEPT, HOP_COPY, HOP_TRANSACTION, HOP_MORE, HOP_END,
+        static const uint8_t types[] = { HOP_HELLO, HOP_NAMES, HOP_REFUSE, HOP_JOIN, HOP_ACCEPT, HOP_COPY, HOP_TRANSACTION, HOP_MORE,
+                                         HOP_END,
                                          HOP_READY, HOP_ADMIT, HOP_ACK, HOP_TICK, HOP_PATH, HOP_COPIED, HOP_IN_FORCE, HOP_ARRIVED };
         uint8_t b = take_byte(in);
         uint8_t type = b < 0x80 ? types[b % ELEMENTSOF(types)] : b;
