@@ -6,7 +6,7 @@
 #include "node/replication/slave.h"
 #include "value-of.h"
 
-enum { FIXTURE_PORT = 4570, FIXTURE_DEADLINE_SEC = 40 };
+enum { FIXTURE_PORT = 4570, FIXTURE_DEADLINE_SEC = 120 };
 
 struct node {
         struct fixture *fixture;
