@@ -5,6 +5,7 @@ names them."""
 import collections
 
 from cluster import BESLAVE_SEC, REQUEST_SEC
+from lineage import LOOKBACK_SEC
 
 NOT_BEGUN = ("Connect", "Closed", "BadSchema", "BadToken", "BadName", "BadVersion")  # of a BeSlave that was begun, and failed
 COPIED_MIN = 20  # MiB
@@ -132,11 +133,11 @@ class TakeOvers:
         elif kind == "IS_MASTER":
             self.last[name] = None if name in self.strange else Following(name, entry["t"], entry["boot"])
         elif kind in ("NOMASTER", "IS_NONE") and following and following.until is None:
-            following.until = entry["t"]
+            following.until = entry["t"] - LOOKBACK_SEC
         elif kind == "SLAVE_DIED":
             following = self.last.get(entry["data"])
             if following and following.master == name and following.until is None and following.ended is None:
-                following.until = entry["t"]
+                following.until = entry["t"] - LOOKBACK_SEC
 
     def on_answer(self, entry):
         order, name = self.orders[entry["n"]], entry["host"]
