@@ -7,6 +7,7 @@ does it. """
 
 import os
 import random
+import shutil
 import subprocess
 
 ISOLATED = "CHAOS_ISOLATED"  # in the environment: we are alone in our namespaces
@@ -31,7 +32,7 @@ add rule ip probe out ip daddr 127.77.1.1 tcp dport 1 meta mark != 1 dnat to 127
 
 def capable(rules):
     """Whether packets between two addresses can be dropped here (NETWORK), or led elsewhere (LINKS)."""
-    if ISOLATED not in os.environ:
+    if ISOLATED not in os.environ or not shutil.which("nft"):
         return False
     return subprocess.run(["nft", rules], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           check=False).returncode == 0
