@@ -182,7 +182,7 @@ def check_take_overs(record):
 def check_past(record):
     """What a service had told of its past is what it knows when the host has power again: it was on disk before. What had come since it
     was told may be there, too."""
-    told, since, dark = {}, collections.defaultdict(lambda: -1), {}
+    told, since, dark, pending = {}, collections.defaultdict(lambda: -1), {}, collections.Counter()
     for entry in record:
         kind, host = entry["e"], entry.get("host")
         sync = entry["values"].get("LastInSync") if kind == "changed" else entry["sync"] if kind == "shows" else None
@@ -190,11 +190,14 @@ def check_past(record):
             told[host] = (entry["t"], sync)
         elif kind in ("order", "event"):
             since[host] = entry["t"]
+            pending[host] += kind == "order"
+        elif kind == "answer":  # what came of it was told before
+            pending[host] -= 1
         elif kind == "fault" and entry["kind"] == "service":
             told.pop(host, None)  # what it would have told, it may have written
         elif kind == "dark":
             dark[host] = told.pop(host, None)
-            if dark[host] and since[host] >= dark[host][0]:
+            if dark[host] and (since[host] >= dark[host][0] or pending[host]):
                 dark[host] = None
             since[host] = entry["t"]
         elif kind == "past" and dark.get(host):

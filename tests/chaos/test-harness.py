@@ -397,6 +397,9 @@ def a_past_that_was_told_and_is_forgotten_is_seen():
         story.add("past", host="n2", boot=2, sync=sync).breaks(*expected)
         story = Story().add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).event("IS_NONE", host="n2").add("dark", host="n2")
         story.add("past", host="n2", boot=2, sync=sync).breaks()
+        story = Story().add("order", n=1, host="n2", kind="be-none", args=[], by="service", boots={"node": 1})
+        story.add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).add("dark", host="n2")
+        story.add("past", host="n2", boot=2, sync=sync).breaks()
 
 
 @case
