@@ -2,6 +2,7 @@
 """Owns those who use a cluster: writers, readers, givers of orders, listeners. All that they hear goes into the record."""
 
 import asyncio
+import os
 import random
 
 import ipc
@@ -329,6 +330,33 @@ async def heartbeat(record):
         await asyncio.sleep(0.05)
         if record.now() - since > 0.3:
             record.add("stalled", since=since)
+
+
+def run_delays(pid):
+    """How long each thread of a process has waited for a processor so far, in seconds; nothing, where the kernel does not say."""
+    delays = {}
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as stat:
+                delays[pid, thread] = int(stat.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        pass  # it, or the thread, is no more
+    return delays
+
+
+async def starvation(record, hosts):
+    """Tells who has waited for a processor, and for how long: of what is late then that much is the machine's."""
+    before, since = {}, record.now()
+    while True:
+        await asyncio.sleep(0.2)
+        whose = {("", "harness"): os.getpid()}
+        whose.update({(host.name, kind): process.popen.pid for host in hosts.values() for kind, process in host.processes.items() if process.runs})
+        now = {who: run_delays(pid) for who, pid in whose.items()}
+        for (host, kind), delays in now.items():
+            waited = sum(delay - before.get((host, kind), {}).get(thread, 0) for thread, delay in delays.items())
+            if waited > 0.02:
+                record.add("starved", host=host, kind=kind, since=since, waited=round(waited, 3))
+        before, since = now, record.now()
 
 
 async def probe(record, host):

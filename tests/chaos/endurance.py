@@ -98,7 +98,7 @@ class Endurance(Runner):
             for kind in KINDS:
                 self.record.add("started", host=name, kind=kind, boot=host.boots[kind])
             self.record.add("event", host=name, boot=host.boots["node"], name="SUBSCRIBED", data=None)
-        self.record.add("up", sanitized=self.cluster.preload is None, real=self.real)
+        self.record.add("up", sanitized=self.cluster.preload is None, measured=self.is_measured(), real=self.real)
         self.writers, self.loads, self.closing = {}, [], False
 
     async def linger(self):

@@ -139,8 +139,14 @@ class Runner:
             return bool(await self.access[name].property(target, "State"))
         return check
 
+    @staticmethod
+    def is_measured():
+        """Whether the kernel says who waits for a processor."""
+        return sum(clients.run_delays("self").values()) > 0
+
     async def up(self):
-        self.spawn(clients.heartbeat(self.record), permanent=True)
+        for watch in (clients.heartbeat(self.record), clients.starvation(self.record, self.hosts)):
+            self.spawn(watch, permanent=True)
         if self.uses("link"):
             self.proxy = proxy.Proxy(self.cluster.network)
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
@@ -529,7 +535,8 @@ class Runner:
         """Returns the record. What broke off is in it, as "unsettled"."""
         try:
             await self.up()
-            self.record.add("up", sanitized=self.cluster.preload is None, real=time.time() - self.record.now())
+            self.record.add("up", sanitized=self.cluster.preload is None, measured=self.is_measured(),
+                            real=time.time() - self.record.now())
             await self.carry_out()
             await self.peace()
         except NoPeace as error:

@@ -16,7 +16,7 @@ class Story:
 
     def __init__(self):
         self.record, self.n, self.waited = [], 0, 0
-        self.add("up", sanitized=False, real=1e9)
+        self.add("up", sanitized=False, measured=True, real=1e9)
         for host in ("n1", "n2", "n3"):
             self.add("event", host=host, boot=1, name="SUBSCRIBED", data=None)
 

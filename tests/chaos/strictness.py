@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Owns the stories of a run that looks good, and is not."""
 
+import invariants
 from story import Story, case
 
 ERROR = "org.confd.HA.Error."
@@ -100,3 +101,42 @@ def signals_that_do_not_add_up_to_the_status_are_seen():
     story({name: value for name, value in values.items() if name != "State"}, *changes, arrived).breaks("told")
     story({}, between=[{"entry_kind": "listening", "host": "n1", "boot": 1}]).breaks()
     story(values, *changes, arrived).add("shows", **{**shows, "nodes": [], "slaves": []}).add("spoiled", text="").breaks()
+
+
+@case
+def what_the_contract_does_not_allow_is_late():
+    def story(took, *between, write=False, measured=True, **order):
+        told = Story()
+        told.record[0]["measured"] = measured
+        if write:
+            told.add("write", serial=1, host="n1", boot=1, sets={}, gone=[])
+        else:
+            told.add("order", **{"n": 1, "host": "n1", "kind": "be-none", "args": [], "by": "service", "boots": {"node": 1}, **order})
+        since = told.record[-1]["t"]
+        for fields in between:
+            told.later(fields.pop("after", 0)).add(**fields)
+        told.add("failed", serial=1, error="chaos.Gone") if write else told.add("answer", n=1, host="n1", error="", text="")
+        told.record[-1]["t"] = since + took
+        return told
+    follow, late = {"kind": "be-slave", "args": ["n2"]}, "answered-in-time"
+    for fields, good, bad in (({}, 7, 8), (follow, 32, 33), ({**follow, "args": ["n2", "nowait"]}, 7, 8), ({"by": "raw"}, 6, 7),
+                              ({**follow, "by": "raw"}, 31, 32), ({"write": True}, 5, 6), ({"write": True, "measured": False}, 11, 13)):
+        story(good, **fields).breaks()
+        story(bad, **fields).breaks(late)
+
+    def starved(host, kind, seconds):
+        return {"entry_kind": "starved", "host": host, "kind": kind, "since": 0.1, "waited": seconds, "after": seconds + 0.1}
+    for host, kind, *expected in (("n1", "node"), ("n1", "bus"), ("", "harness"), ("n2", "node"), ("n2", "service", late)):
+        story(8, starved(host, kind, 4), write=True).breaks(*expected)
+    story(8, starved("n1", "node", 2), write=True).breaks(late)
+    asleep = {"host": "n2", "kind": "node", "boot": 1}
+    frozen = ({"entry_kind": "fault", **asleep, "what": "stop"}, {"entry_kind": "fault", **asleep, "what": "cont", "after": 6})
+    story(8, *map(dict, frozen), write=True).breaks()
+    story(9, *map(dict, frozen), write=True).breaks(late)
+    config = Story().add("config", host="n1", kind="service", key="RequestTimeoutSec", value="6", broken=False)
+    config.add("order", n=1, host="n1", kind="be-none", args=[], by="service", boots={"node": 1}).later(13).add("answer", n=1, host="n1", error="", text="")
+    config.breaks()
+    first, second, other = (invariants.check(story(took, write=True).record) for took in (8, 9, 10))
+    other = [other[0]._replace(text=other[0].text.replace("n1", "n2"))]
+    assert invariants.who_is_late(first[0]) == invariants.who_is_late(second[0]) == ("answered-in-time", "n1:", "write")
+    assert invariants.who_is_late(other[0]) != invariants.who_is_late(first[0])
