@@ -4,6 +4,7 @@
 import asyncio
 import os
 import random
+import re
 
 import ipc
 from dbus import GONE, Bus, Failed
@@ -14,6 +15,7 @@ HA = ("org.confd.HA", "/org/confd/HA", "org.confd.HA")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 KEYS = 40
 LATE_SEC = 0.5
+REPLACED = re.compile(rb"The copy replaces \d+ entries, transaction (\S+), by \d+ entries, transaction (\S+)")
 LOAD_SEC = 10  # in which a load that is refused gives up
 METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
            "slave-dead": ("SlaveDead", "s"), "take-over": ("TakeOver", "ss")}
@@ -330,6 +332,25 @@ async def heartbeat(record):
         await asyncio.sleep(0.05)
         if record.now() - since > 0.3:
             record.add("stalled", since=since)
+
+
+async def read_log(record, host):
+    """What a node says of copies as it takes them: nobody else knows what it had until then."""
+    at, rest, since = 0, b"", record.now()
+    while True:
+        await asyncio.sleep(0.2)
+        now = record.now()
+        try:
+            with open(host.dir / "node.log", "rb") as log:
+                log.seek(at)
+                read = log.read()
+        except FileNotFoundError:
+            read = b""  # it has not been started yet
+        at += len(read)
+        *lines, rest = (rest + read).split(b"\n")
+        for found in filter(None, map(REPLACED.search, lines)):
+            record.add("replaced", host=host.name, since=since, old=found[1].decode(), new=found[2].decode())
+        since = now
 
 
 def run_delays(pid):

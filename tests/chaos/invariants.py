@@ -208,9 +208,37 @@ class Data:
                     self.fail("atomic", entry, f"{key} is gone, and nobody after {serial} deleted it")
 
 
+class Replacements:
+    """Copies of what was there already. A commit may be at a slave before it is at the master: of an id that was acknowledged before
+    the slave was told to join it is known that its master had it; not of a relay, which may not have read it yet. The order is one of
+    those since the slave was in place last."""
+
+    def __init__(self):
+        self.acked, self.orders, self.places, self.relays = {}, {}, {}, set()
+
+    def take(self, entry):
+        """Whether it is one of those."""
+        kind, host = entry["e"], entry.get("host")
+        if kind == "acked":
+            self.acked[entry["id"]] = entry["t"]
+        elif kind == "order" and entry["kind"] == "be-slave":
+            self.orders.setdefault(host, []).append((entry["t"], entry["args"][0]))
+        elif kind == "order" and entry["kind"] == "be-relay":
+            self.relays.add(host)
+        elif kind == "event" and entry["name"] == "SLAVE_INITIALIZED":
+            self.places.setdefault(host, []).append(entry["t"])
+        if kind != "replaced" or entry["old"] != entry["new"] or entry["old"] not in self.acked:
+            return False
+        before = max((at for at in self.places.get(host, []) if at < entry["since"]), default=-1)
+        orders = [(at, master) for at, master in self.orders.get(host, []) if at > before]
+        return bool(orders) and self.acked[entry["old"]] < orders[0][0] and not self.relays & {master for _, master in orders}
+
+
 def check_copies(record):
-    quiet = False
+    quiet, replacements = False, Replacements()
     for entry in record:
+        if replacements.take(entry):
+            yield Violation("no-needless-copy", entry["t"], f"{entry['host']} copied transaction {entry['old']} over itself")
         quiet = quiet or entry["e"] == "quiet"
         if quiet and entry["e"] == "event" and entry["name"] == "SLAVE_INITIALIZED" and entry["data"] != 0:
             yield Violation("no-needless-copy", entry["t"], f"{entry['host']} copied the data that it had")

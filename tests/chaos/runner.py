@@ -155,7 +155,8 @@ class Runner:
                 host.limit_disk(self.schedule.disk)
             for listen in (clients.listen_to_node, clients.listen_to_service):
                 self.spawn(listen(self.record, host, self.hear), permanent=True)
-            self.spawn(clients.probe(self.record, host), permanent=True)
+            for watch in (clients.probe(self.record, host), clients.read_log(self.record, host)):
+                self.spawn(watch, permanent=True)
             await self.start(name, "node")
         await asyncio.gather(*(eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC) for name in self.hosts))
         for name in self.hosts:

@@ -186,6 +186,21 @@ def an_id_is_for_one_data_only_and_that_of_its_last_transaction():
 def a_copy_of_equal_data_is_seen():
     Story().add("quiet").event("SLAVE_INITIALIZED", data=1).breaks("no-needless-copy")
 
+    def story(*between, joined="n2", **replaced):
+        told = Story().cluster().write(1)
+        for kind, *args in between:
+            told.order(joined, kind, *args)
+        return told.add("replaced", **{"host": "n2", "since": told.record[-1]["t"] - 0.02, "old": "id1", "new": "id1", **replaced})
+    again = ("be-slave", "n1")
+    story(again).breaks("no-needless-copy")
+    story(("be-none",), again, again).breaks("no-needless-copy")
+    story(again, new="id2").breaks()
+    story(again, old="id0", new="id0").breaks()
+    story().breaks()  # it was ordered before that was acknowledged
+    story(again, joined="n3").breaks()
+    relay = Story().cluster().order("n1", "be-relay").write(1).order("n2", "be-slave", "n1")
+    relay.add("replaced", host="n2", since=relay.record[-1]["t"] - 0.02, old="id1", new="id1").breaks()
+
 
 @case
 def events_and_signals_twice_or_out_of_order_are_seen():
