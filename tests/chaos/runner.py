@@ -160,6 +160,9 @@ class Runner:
             await self.start(name, "node")
         await asyncio.gather(*(eventually(f"the node of {name} serves", self.serves(name, NODE), START_SEC) for name in self.hosts))
         for name in self.hosts:
+            async def is_heard(name=name):
+                return any(entry["e"] == "listening" and entry["host"] == name for entry in self.record.entries)
+            await eventually(f"the bus of {name} is listened to", is_heard, START_SEC)
             await self.start(name, "service")
         for name in self.hosts:
             async def is_none(name=name):

@@ -65,11 +65,17 @@ def a_result_that_is_never_told_is_missed():
     peace(result(follow(listening(), "n2", "nowait")))
     peace(follow(listening(), "n2", "nowait"), "told")
     peace(follow(listening(), "n2", "nowait", error=ERROR + "NotConnected"))
+    peace(follow(listening(), "n2", "nowait", error=ERROR + "Connect"), "told")
+    peace(result(follow(listening(), "n2", "nowait", error=ERROR + "Connect"), ERROR + "Connect"))
     peace(result(follow(follow(listening(), "n2", "nowait"), "n2")))
     peace(follow(result(follow(listening(), "n2", "nowait")), "n2"), "told")
     peace(result(follow(follow(listening(), "n2", "nowait"), "n3", "nowait")), "told")
     peace(result(result(follow(follow(listening(), "n2", "nowait"), "n3", "nowait"), ERROR + "Superseded")))
     peace(result(follow(follow(listening(), "n2", "nowait").order("n1", "be-none"), "n2", "nowait")), "told")
+    def three():
+        return follow(follow(follow(listening(), "n3", "nowait"), "n2", "nowait"), "n2")
+    peace(result(result(three())))
+    peace(result(follow(result(three()), "n2")), "told")
     for end in ({"entry_kind": "owner", "host": "n1", "boot": 1, "there": False}, {"entry_kind": "started", "host": "n1", "kind": "bus", "boot": 2}):
         peace(follow(listening(), "n2", "nowait").add(**end))
 

@@ -2,9 +2,13 @@
 """Owns what the services must have told by the time when there is peace: nothing is left out.
 
 The result of each BeSlave is counted, at least: one that is equal to the one under way joins it, so of those that follow each other
-with the same master one result is demanded, and one more for each that is given when as many results are here. An order that was not
-answered as if ConfD had it may have been none. What signals have told of a service since it began adds up to what its Status says. """
+with the same master one result is demanded, and one more for each that is given when as many results are here, or one of them is
+answered with its end. An order that was not answered as if ConfD had it may have been none. What signals have told of a service since it began adds up to what its Status says. """
 
+from lineage import TOLD_BY_CONFD
+
+OUTCOMES = TOLD_BY_CONFD | {"", "org.confd.HA.Error.Superseded"}  # of who did not wait, and of who did: the order has been one
+NEVER = float("inf")
 BEGINNING = {"State": "unknown", "Slaves": [], "Master": ["", ""], "StateChanged": "unknown"}
 
 
@@ -27,13 +31,16 @@ class Service:
 
     def owed(self, answers):
         """How many results there must have been."""
-        groups, master = 0, None
-        for number, kind, args, results in self.orders:
-            error = answers.get(number)
+        groups, master, ended = 0, None, NEVER
+        for number, kind, args, results, given in self.orders:
+            error, answered = answers.get(number, (None, NEVER))
             if kind in ("be-master", "be-none") and error == "":
                 master = None
-            elif kind == "be-slave" and error == "" and (args[0] != master or results >= groups):
-                groups, master = groups + 1, args[0]
+            elif kind == "be-slave" and error in OUTCOMES:
+                if args[0] != master or results >= groups or given > ended:
+                    groups, master, ended = groups + 1, args[0], NEVER
+                if error or "nowait" not in args:
+                    ended = min(ended, answered)
         return groups
 
     def take_signal(self, member, args):
@@ -65,16 +72,17 @@ class Told:
     """Follows the record."""
 
     def __init__(self):
-        self.services, self.answers = {}, {}
+        self.services, self.answers, self.entries = {}, {}, 0
 
     def take(self, entry):
         """Returns what has not been told, as texts, if this is when it must have been."""
         kind, host = entry["e"], entry.get("host")
+        self.entries += 1
         service = self.services.setdefault(host, Service())
         if kind == "order" and entry["by"] == "service":
-            service.orders.append((entry["n"], entry["kind"], entry["args"], service.results))
+            service.orders.append((entry["n"], entry["kind"], entry["args"], service.results, self.entries))
         elif kind == "answer":
-            self.answers[entry["n"]] = entry["error"]
+            self.answers[entry["n"]] = (entry["error"], self.entries)
         elif kind == "signal":
             service.take_signal(entry["member"], entry["args"])
         elif kind == "changed":
