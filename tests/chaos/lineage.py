@@ -314,8 +314,8 @@ class Lineage:
 
     def is_of_one_moment(self, entry):
         """Whether all that was read is the data of its id, whatever was under way: one that has copied twice meanwhile can have been
-        there, at another transaction, and at the first one again. Who copies says so, unless we were not listening."""
-        begin, end = entry["asked"] - EVENT_SEC, entry["t"] + EVENT_SEC
+        there, at another transaction, and at the first one again. Who copies says so when it has, unless we were not listening."""
+        begin, end = entry["asked"], entry["t"] + EVENT_SEC
         return not entry["joining"] and not any(begin <= at <= end for at in self.copies.get(entry["host"], []))
 
     def is_sure(self, entry):

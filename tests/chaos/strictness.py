@@ -27,6 +27,7 @@ def equal_ids_are_looked_at_whatever_is_under_way():
     story().look("n2", "id2", [1]).breaks("equal-ids", "id-of-data")
     story().look("n2", "", [1]).breaks("id-of-data")
     story().look("n2", "other", [1], {"/k/1": [2, "/k/1 2"]}).breaks("atomic")
+    story().event("SLAVE_INITIALIZED", host="n2", data=1).look("n2", "id2", [1]).breaks("acknowledged-kept", "equal-ids", "id-of-data")
     copied = story().add("asking", host="n2")
     data = {"host": "n2", "boot": 1, "id": "id2", "marks": [1], "keys": {}, "why": "look", "asked": copied.record[-1]["t"], "joining": False}
     copied.event("SLAVE_INITIALIZED", host="n2", data=1).add("data", **data).breaks()
