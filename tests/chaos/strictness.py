@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Owns the stories of a run that looks good, and is not."""
 
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import pathlib
+import types
+
 import invariants
+import schedule
 from story import Story, case
 
 ERROR = "org.confd.HA.Error."
@@ -147,3 +155,30 @@ def what_the_contract_does_not_allow_is_late():
     other = [other[0]._replace(text=other[0].text.replace("n1", "n2"))]
     assert invariants.who_is_late(first[0]) == invariants.who_is_late(second[0]) == ("answered-in-time", "n1:", "write")
     assert invariants.who_is_late(other[0]) != invariants.who_is_late(first[0])
+
+
+def program():
+    """The program `run`, as a module."""
+    loader = importlib.machinery.SourceFileLoader("chaos_run", str(pathlib.Path(__file__).with_name("run")))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("chaos_run", loader))
+    loader.exec_module(module)
+    return module
+
+
+@case
+def of_a_run_that_was_late_both_results_are_told_and_the_second_counts():
+    plan, run = schedule.parse("0.00 order n1 be-master"), program()
+    late = ("answered-in-time", 3.0, "n1: write 4 is not answered within 5.0 s, but after 8.0 s")
+    other = ("answered-in-time", 3.0, "n2: be-none is not answered within 7.0 s, but after 8.0 s")
+    worse = ("peace", 3.0, "n2 does not have the data of n1")
+    for first, second, *told in (([late], [], "second run: holds"), ([late], [late], "late both times: answered-in-time n1: write"), ([late], [other]),
+                                 ([late], [worse]), ([late, worse], None)):
+        runs, said = [first] + ([second] if second is not None else []), io.StringIO()
+        options = types.SimpleNamespace(tap=True, keep=None)
+        harness = types.SimpleNamespace(capabilities=set(), options=options, run=lambda *_, runs=runs: runs.pop(0))
+        with contextlib.redirect_stdout(said):
+            found, _, _ = run.Report(harness).one("seed 1", plan)
+        assert found == (first if second is None else second) and not runs, (found, runs)
+        lines = said.getvalue().splitlines()
+        assert len(lines) == (0 if second is None else 1 + len(second) + len(told)), lines
+        assert all(f"# seed 1, {text}" in lines for text in told), lines
