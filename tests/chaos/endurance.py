@@ -24,8 +24,10 @@ SPARED = "n1"
 NODES = 3
 POINTS_MIN = 9           # of a life that is long enough to be judged
 JUDGED_MIN = 15          # minutes after which the spared host's lives have to be
-# malloc is told to give back at once what is large and free; memory.c sees to the rest: what it keeps hides what is held.
-MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1"}
+# malloc is told to give back at once what is large and free, and to keep no list of small pieces for each thread, which takes an hour to
+# fill and looks like growth meanwhile; memory.c sees to the rest: what is kept hides what is held.
+MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=1:"
+                            "glibc.malloc.tcache_count=0"}
 # Of memory the thirds of a life are compared by their medians: small pieces that are in use lie between free ones, which differs by
 # some hundred KiB from one look to the next. A thing that is forgotten once a round, or once a transaction, is more than that within
 # the hour. Descriptors have no reason to differ but connections that are being made just then, of which the least is the truth.
