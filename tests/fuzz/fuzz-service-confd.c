@@ -4,7 +4,8 @@
  * target, which speaks as the reference node does.
  *
  * Each caller is answered once. An order that ConfD answers has succeeded only if ConfD has said so, and a status is one that ConfD gave
- * after it was asked for. What is shown is whole: no role without a connection, nothing in sync that is no master and follows none.
+ * to a question that had not been answered when it was asked for. What is shown is whole: no role without a connection, nothing in sync
+ * that is no master and follows none.
  *
  * The input is steps: a byte that chooses the step (low bits) and which (high bits), then what the step takes. */
 #include <confd_lib.h>
@@ -38,7 +39,7 @@ struct conn {
 struct call {
         enum order_kind kind;
         bool is_status, done;
-        size_t statuses_before; /* that ConfD had given when it was asked for */
+        size_t statuses_before; /* that ConfD had given, and the service heard, when it was asked for */
 };
 
 struct given {
@@ -58,7 +59,7 @@ static struct world {
         struct call calls[STEPS_MAX];
         size_t n_calls;
         struct given given[STEPS_MAX + REQUESTS_MAX];
-        size_t n_given;
+        size_t n_given, n_heard; /* of these the service has heard so many, or more */
         unsigned ok[KINDS], succeeded[ORDER_KIND_TAKE_OVER + 1]; /* answers of ConfD; of ours */
         bool kept, hold, waited;
         unsigned asked_joining;
@@ -232,8 +233,10 @@ static void settle(void) {
         for (int i = 0; i < 5000; i++) {
                 bool any = serve();
 
-                if (sd_event_run(w.event, 0) <= 0 && !any)
+                if (sd_event_run(w.event, 0) <= 0 && !any) {
+                        w.n_heard = w.n_given;
                         return;
+                }
         }
 }
 
@@ -294,7 +297,8 @@ static void give_status(struct conn *c, uint8_t how) {
 }
 
 static void answer(uint8_t how) {
-        static const int codes[] = { CONFD_ERR_HA_BIND, CONFD_ERR_HA_BADNAME, CONFD_ERR_HA_CONNECT, CONFD_ERR_HA_ABORT, CONFD_ERR_INTERNAL };
+        static const int codes[] = { CONFD_ERR_HA_BIND, CONFD_ERR_HA_BADNAME, CONFD_ERR_HA_CONNECT, CONFD_ERR_HA_ABORT,
+                                     CONFD_ERR_INTERNAL };
         struct conn *c = conn_of(IPC_KIND_HA);
         struct role_order order;
 
@@ -323,7 +327,8 @@ static void answer(uint8_t how) {
 
 static void tell(uint8_t which, uint8_t how) {
         struct role_event event = { .type = (enum confd_ha_info_type) (which % 8) };
-        static const int codes[] = { 0, 1, CONFD_ERR_HA_CLOSED, CONFD_ERR_HA_NOTICK, CONFD_ERR_HA_ABORT, CONFD_ERR_HA_BADNAME, -1, 1 << 30 };
+        static const int codes[] = { 0, 1, CONFD_ERR_HA_CLOSED, CONFD_ERR_HA_NOTICK, CONFD_ERR_HA_ABORT, CONFD_ERR_HA_BADNAME, -1,
+                                     1 << 30 };
         const uint8_t id[] = { 109, 0, 0, 0, 2, 'n', (uint8_t) ('1' + how % NODES) };
         struct conn *c = conn_of(IPC_KIND_EVENTS);
 
@@ -361,7 +366,7 @@ static void order(struct input *in) {
 static void status(uint8_t b) {
         struct call *c = &w.calls[w.n_calls++];
 
-        *c = (struct call) { .is_status = true, .statuses_before = w.n_given };
+        *c = (struct call) { .is_status = true, .statuses_before = w.n_heard };
         controller_status(w.controller, /* privileged= */ b & 1, on_status_done, c);
 }
 
@@ -466,7 +471,7 @@ static void begin(void) {
 
         (void) snprintf(path, sizeof(path), "%s/be-slave", w.directory);
         (void) unlink(path);
-        w.n_calls = w.n_given = w.asked_joining = 0;
+        w.n_calls = w.n_given = w.n_heard = w.asked_joining = 0;
         memset(w.ok, 0, sizeof(w.ok));
         memset(w.succeeded, 0, sizeof(w.succeeded));
         w.kept = true;
