@@ -57,6 +57,9 @@ bool notice_is_later(const struct notice *n, const struct notice *than) {
 static bool take_number(const char **s, uint64_t *ret) {
         char *end;
 
+        *s += strspn(*s, " ");
+        if (**s < '0' || **s > '9')
+                return false; /* nor a sign */
         errno = 0;
         *ret = strtoull(*s, &end, 10);
         if (errno != 0 || end == *s)
@@ -99,12 +102,14 @@ static int lock(int dir) {
 
 /* ---- the files ---- */
 
-static int read_line(int dir, const char *name, char line[static LINE_SIZE], uint64_t *ret_usec) {
+/* The first word of a file, "" if there is no such file, or nothing in it; "?" for what none of us has written. */
+static int load(int dir, const char *name, char line[static LINE_SIZE], char word[static WORD_MAX + 1], uint64_t *ret_usec) {
         _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
+        size_t size;
         ssize_t n;
 
-        line[0] = '\0';
+        line[0] = word[0] = '\0';
         *ret_usec = 0;
         if (fd < 0)
                 return errno == ENOENT ? 0 : -errno;
@@ -113,18 +118,27 @@ static int read_line(int dir, const char *name, char line[static LINE_SIZE], uin
                 return -errno;
         line[n] = '\0';
         *ret_usec = (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t) st.st_mtim.tv_nsec / 1000;
+        size = strcspn(line, " \n");
+        if (strlen(line) != (size_t) n || (size == 0 && n > 0) || size > WORD_MAX)
+                strcpy(word, "?");
+        else
+                (void) snprintf(word, WORD_MAX + 1, "%.*s", (int) size, line);
         return 0;
 }
 
 static bool has_later(int dir, const char *name, const struct notice *own) {
+        char line[LINE_SIZE], word[WORD_MAX + 1];
         uint64_t unused, ticks, pid;
-        char line[LINE_SIZE];
+        enum wish wish;
         const char *s;
 
-        if (read_line(dir, name, line, &unused) < 0)
+        if (load(dir, name, line, word, &unused) < 0)
                 return false;
-        s = strchr(line, ' ');
-        return s && take_number(&s, &ticks) && take_number(&s, &pid) && pid <= INT_MAX &&
+        /* What is no notice keeps none from its place. */
+        if (wish_from_string(word, &wish) < 0 && !streq(word, "gone") && !streq(word, "there"))
+                return false;
+        s = line + strlen(word);
+        return take_number(&s, &ticks) && take_number(&s, &pid) && pid <= INT_MAX &&
                notice_is_later(&(struct notice) { ticks, (pid_t) pid }, own);
 }
 
@@ -178,28 +192,17 @@ int wish_store_stale(const char *directory, bool stale) {
         return dir < 0 ? -errno : replace(dir, DATA_FILE, stale ? "stale" : "fresh");
 }
 
-/* 0 and an empty word if there is no such file. */
-static int load(int dir, const char *name, char word[static WORD_MAX + 1], uint64_t *ret_usec) {
-        char line[LINE_SIZE];
-        int r = read_line(dir, name, line, ret_usec);
-
-        word[0] = '\0';
-        if (r >= 0)
-                (void) sscanf(line, "%16s", word);
-        return r;
-}
-
 int wish_load(const char *directory, struct wishes *ret) {
         _cleanup_close_ int dir = -EBADF;
         struct wishes w = {};
-        char word[WORD_MAX + 1];
+        char line[LINE_SIZE], word[WORD_MAX + 1];
         uint64_t unused;
         int r;
 
         dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0)
                 return -errno;
-        r = load(dir, ROLE_FILE, word, &w.role_usec);
+        r = load(dir, ROLE_FILE, line, word, &w.role_usec);
         if (r < 0)
                 return r;
         if (*word) {
@@ -207,14 +210,14 @@ int wish_load(const char *directory, struct wishes *ret) {
                 if (r < 0)
                         return -EBADMSG;
         }
-        r = load(dir, PEER_FILE, word, &unused);
+        r = load(dir, PEER_FILE, line, word, &unused);
         if (r < 0)
                 return r;
         w.peer_gone = streq(word, "gone");
-        r = load(dir, DATA_FILE, word, &unused);
+        r = load(dir, DATA_FILE, line, word, &unused);
         if (r < 0)
                 return r;
-        w.stale = streq(word, "stale");
+        w.stale = *word && !streq(word, "fresh"); /* what cannot be read is no proof */
         *ret = w;
         return 0;
 }
