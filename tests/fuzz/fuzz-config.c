@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration files: of the service, of the node, of confd-hactl cluster, by the first byte. What is refused is refused with words that
- * name the file; what is taken is within its limits. */
+/* Configuration files: of the service and of the node, by the first byte. What is refused is refused with words that name the file; what is
+ * taken is within its limits. That of confd-hactl is fuzz-ctl-words', that of confd-ha-keepalived fuzz-keepalived-files'. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
