@@ -411,15 +411,19 @@ def seeds_in(path):
     return [int(word) for line in path.read_text().splitlines() for word in line.split("#")[0].split()]
 
 
+READS_MAX = 40
 SWEPT = (*CALLS, "read", "pread")
 
 
 def chains():
-    """What the sweep goes through, number by number: (call, error)."""
+    """What the sweep goes through, number by number: (call, error, the last number or None). To die at a read is to die at the write
+    that comes next; and of the reads in a row by which a log is looked through few are as good as all."""
     for error in ("DIE", "EIO", "ENOSPC", "SHORT"):
         for call in SWEPT:
-            if (error != "SHORT" or "write" in call) and (error != "ENOSPC" or "read" not in call):
-                yield call, error
+            if "read" in call and error == "EIO":
+                yield call, error, READS_MAX
+            elif "read" not in call and (error != "SHORT" or "write" in call):
+                yield call, error, None
 
 
 def swept(call, number, error):
