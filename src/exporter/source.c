@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "exporter/source.h"
@@ -17,6 +18,7 @@ struct source {
         bool known;        /* the picture is what the service says */
         uint64_t asked_at; /* monotonic; of the last question */
         char *why;         /* nothing is known */
+        char *owner;       /* whose picture it is, on the bus */
         TAILQ_HEAD(, source_waiter) waiters;
 };
 
@@ -52,7 +54,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         s->known = false;
         if (sd_bus_message_is_method_error(m, NULL))
                 forget_picture(s, "confd-had does not answer: %s", sd_bus_message_get_error(m)->message);
-        else if ((r = picture_read(&s->picture, m)) < 0)
+        else if ((r = free_and_strdup(&s->owner, sd_bus_message_get_sender(m))) < 0 || (r = picture_read(&s->picture, m)) < 0)
                 forget_picture(s, "the answer of confd-had cannot be read: %s", strerror(-r));
         else
                 s->known = true;
@@ -66,7 +68,7 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         int r;
 
         /* A question that is under way will tell more. */
-        if (!s->known || sd_bus_message_read_basic(m, 's', &interface) < 0 || !streq(interface, HA_INTERFACE))
+        if (!s->known || !bus_is_from(m, s->owner) || sd_bus_message_read_basic(m, 's', &interface) < 0 || !streq(interface, HA_INTERFACE))
                 return 0;
         r = picture_read(&s->picture, m);
         if (r < 0)
@@ -78,7 +80,7 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret
         struct source *s = userdata;
         const char *name, *old, *new;
 
-        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0)
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "sss", &name, &old, &new) < 0)
                 return 0;
         forget_picture(s, isempty(new) ? "confd-had is not there: nobody owns %s" : "confd-had has just come: %s", name);
         /* Whoever it is now is to be asked anew, however short ago the other one was. */
@@ -222,6 +224,7 @@ struct source *source_free(struct source *s) {
         sd_event_unref(s->event);
         picture_done(&s->picture);
         free(s->why);
+        free(s->owner);
         free(s);
         return NULL;
 }

@@ -5,6 +5,7 @@
  * answered in the order of turns, within a turn in the order of arrival. */
 #include <sys/queue.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "node/bus-reads.h"
 
@@ -156,8 +157,7 @@ static int on_gone(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct read *r, *next;
         const char *name;
 
-        /* The bus delivers signals that anybody addresses to us: take its own only. */
-        if (!streq(sd_bus_message_get_sender(m) ?: "", "org.freedesktop.DBus") || sd_bus_message_read(m, "s", &name) < 0)
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "s", &name) < 0)
                 return 0;
         for (r = TAILQ_FIRST(&q->waiting); r; r = next) {
                 next = TAILQ_NEXT(r, reads);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "service/authorize.h"
 
@@ -114,7 +115,7 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         struct authorization *a = userdata;
         const char *name, *old_owner, *new_owner;
 
-        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
                 return 0;
         log_debug("The caller of %s went away before it was authorized: not done", sd_bus_message_get_member(a->message));
         cancel_polkit(a);

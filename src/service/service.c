@@ -2,6 +2,7 @@
 /* Owns the order in which everybody learns of a change: properties, signals, journal, targets, systemd. */
 #include <stdio.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "basic/notify.h"
 #include "basic/time-util.h"
@@ -255,7 +256,7 @@ static int on_name_lost(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         struct service *s = userdata;
         const char *name;
 
-        if (sd_bus_message_read(m, "s", &name) < 0 || !streq(name, BUS_NAME) || !s->name_acquired)
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "s", &name) < 0 || !streq(name, BUS_NAME) || !s->name_acquired)
                 return 0;
         return give_up(s, "The bus name " BUS_NAME " is lost");
 }

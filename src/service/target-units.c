@@ -2,6 +2,7 @@
 /* Owns what is said to systemd about the role targets, and heard from it. */
 #include <stdio.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "service/target-units.h"
@@ -141,18 +142,12 @@ int target_units_ask(struct target_units *u, enum target target) {
 
 /* ---- watching ---- */
 
-static bool is_from_systemd(const struct target_units *u, sd_bus_message *m) {
-        const char *sender = sd_bus_message_get_sender(m);
-
-        return u->owner && sender && streq(u->owner, sender);
-}
-
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct target_units *u = userdata;
         const char *job, *unit, *result;
         uint32_t id;
 
-        if (!sd_bus_message_is_signal(m, SYSTEMD_MANAGER, "JobRemoved") || !is_from_systemd(u, m))
+        if (!sd_bus_message_is_signal(m, SYSTEMD_MANAGER, "JobRemoved") || !bus_is_from(m, u->owner))
                 return 0;
         if (sd_bus_message_read(m, "uoss", &id, &job, &unit, &result) < 0 || !u->job || !streq(job, u->job))
                 return 0;
@@ -182,7 +177,7 @@ static const char *find_active_state(sd_bus_message *m) {
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct target_units *u = userdata;
 
-        for (enum target t = 0; t < TARGETS && is_from_systemd(u, m); t++) {
+        for (enum target t = 0; t < TARGETS && bus_is_from(m, u->owner); t++) {
                 _cleanup_free_ char *path = unit_path(t);
                 const char *state;
 
@@ -211,7 +206,7 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         struct target_units *u = userdata;
         const char *name, *before, *now;
 
-        if (sd_bus_message_read(m, "sss", &name, &before, &now) < 0 || !*now)
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "sss", &name, &before, &now) < 0 || !*now)
                 return 0;
         (void) free_and_strdup(&u->owner, now);
         (void) subscribe(u);

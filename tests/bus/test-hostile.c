@@ -52,6 +52,17 @@ static void say(sd_bus *bus, const char *path, const char *interface, const char
         sd_bus_message_unref(m);
 }
 
+/* What only the bus, or systemd, has to say. */
+static void forge(sd_bus *bus, const char *member, const char *name) {
+        sd_bus_message *m = NULL;
+
+        if (bus && sd_bus_message_new_signal(bus, &m, "/org/freedesktop/DBus", "org.freedesktop.DBus", member) >= 0 &&
+            sd_bus_message_set_destination(m, HAD_NAME) >= 0 &&
+            (streq(member, "NameOwnerChanged") ? sd_bus_message_append(m, "sss", name, name, "") : sd_bus_message_append(m, "s", name)) >= 0)
+                (void) sd_bus_send(bus, m, NULL);
+        sd_bus_message_unref(m);
+}
+
 #define SAY(bus, member, ...) say((bus), HAD_PATH, HAD_INTERFACE, (member), __VA_ARGS__)
 
 static void say_what_is_right(sd_bus *bus, unsigned i) {
@@ -84,7 +95,10 @@ static void say_what_is_wrong(sd_bus *bus, unsigned i, const char *huge) {
         static const char *const texts[] = { "", " ", "\n", "n\x1b[1m", "\xc2\x9b", "\xe2\x80\xae", "\xe2\x80\x8b" };
         const char *member = members[i % ELEMENTSOF(members)], *s = texts[i / 10 % ELEMENTSOF(texts)];
 
-        switch (i / 70 % 12) {
+        switch (i / 70 % 13) {
+        case 12:
+                forge(bus, i % 2 ? "NameLost" : "NameOwnerChanged", i % 4 < 2 ? HAD_NAME : "org.freedesktop.systemd1");
+                break;
         case 0:
                 SAY(bus, member, "");
                 break;

@@ -17,6 +17,9 @@
 
 enum { CLIENTS = 4, STEPS_MAX = 48, ASKED_MAX = STEPS_MAX, QUESTIONS_MAX = 64, ANSWER_MAX = 256 * 1024 };
 
+/* What somebody else tells in the service's place. No input has it: take_text(). */
+#define FORGED "\x7f\x7f"
+
 enum kind { METRICS, PROBE, NOWHERE, NOT_ALLOWED };
 
 struct asked {
@@ -72,6 +75,13 @@ static void settle(void) {
         abort(); /* it is never done */
 }
 
+static const char *take_text(struct input *in, char buf[static 256]) {
+        (void) take_string(in, buf);
+        for (char *c = buf; *c; c++)
+                *c = *c == 0x7f ? '_' : *c;
+        return buf;
+}
+
 /* A value of that type; of what is in arrays and structs, too. */
 static void append(sd_bus_message *m, const char *type, struct input *in) {
         char buf[256], inner[64];
@@ -84,7 +94,7 @@ static void append(sd_bus_message *m, const char *type, struct input *in) {
                 n = strlen(t);
                 switch (*t) {
                 case 's':
-                        if (sd_bus_message_append(m, "s", take_string(in, buf)) < 0)
+                        if (sd_bus_message_append(m, "s", take_text(in, buf)) < 0)
                                 abort();
                         break;
                 case 'b':
@@ -177,6 +187,8 @@ static void answer(struct input *in) {
                 r = sd_bus_reply_method_return(m, "s", "nonsense");
         else {
                 r = sd_bus_message_new_method_return(m, &reply);
+                if (r >= 0)
+                        r = sd_bus_message_set_sender(reply, ":1.5");
                 if (r >= 0) {
                         append_properties(reply, in);
                         r = sd_bus_send(w.peer, reply, NULL);
@@ -190,20 +202,24 @@ static void answer(struct input *in) {
 
 static void change(struct input *in, bool owner) {
         sd_bus_message *m = NULL;
-        uint8_t how = owner ? take_byte(in) : 0;
+        uint8_t how = take_byte(in);
+        bool forged = how & 0x80;
         int r;
 
         if (owner)
                 r = sd_bus_message_new_signal(w.peer, &m, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged");
         else
                 r = sd_bus_message_new_signal(w.peer, &m, "/org/confd/HA", "org.freedesktop.DBus.Properties", "PropertiesChanged");
-        if (r < 0 || sd_bus_message_set_sender(m, owner ? "org.freedesktop.DBus" : "org.confd.HA") < 0)
+        if (r < 0 || sd_bus_message_set_sender(m, forged ? ":1.66" : owner ? "org.freedesktop.DBus" : ":1.5") < 0)
                 abort();
         if (owner)
                 r = sd_bus_message_append(m, "sss", "org.confd.HA", how & 1 ? ":1.5" : "", how & 2 ? ":1.6" : "");
         else {
                 r = sd_bus_message_append(m, "s", "org.confd.HA");
-                append_properties(m, in);
+                if (r >= 0 && forged)
+                        r = sd_bus_message_append(m, "a{sv}", 1, "NodeId", "s", FORGED);
+                else
+                        append_properties(m, in);
                 if (r >= 0)
                         r = sd_bus_message_append(m, "as", 0);
         }
@@ -215,7 +231,7 @@ static void change(struct input *in, bool owner) {
 /* ---- the clients ---- */
 
 static void judge_metrics(const char *p, size_t n) {
-        if (n == 0 || p[n - 1] != '\n' || memchr(p, 0, n))
+        if (n == 0 || p[n - 1] != '\n' || memchr(p, 0, n) || memmem(p, n, FORGED, strlen(FORGED)))
                 abort();
         for (const char *end = p + n; p < end; p = (const char *) memchr(p, '\n', (size_t) (end - p)) + 1)
                 if (*p != '#' && strncmp(p, "confd_ha_", 9) != 0)

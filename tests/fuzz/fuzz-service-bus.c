@@ -334,17 +334,19 @@ static void call(struct world *w, unsigned from, struct input *in) {
         w->n_calls += c->open;
 }
 
-static void vanish(struct world *w, unsigned from) {
+/* As the bus says, or somebody else, which is to change nothing. */
+static void vanish(struct world *w, unsigned from, bool forged) {
         sd_bus_message *m = NULL;
         char name[16];
 
         (void) snprintf(name, sizeof(name), ":1.%u", from + 1);
         if (sd_bus_message_new_signal(w->peer, &m, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged") < 0 ||
-            sd_bus_message_append(m, "sss", name, name, "") < 0 || sd_bus_message_set_sender(m, "org.freedesktop.DBus") < 0 ||
+            sd_bus_message_append(m, "sss", name, name, "") < 0 || sd_bus_message_set_sender(m, forged ? ":1.66" : "org.freedesktop.DBus") < 0 ||
             sd_bus_send(w->peer, m, NULL) < 0)
                 abort();
         sd_bus_message_unref(m);
-        excuse(w, name);
+        if (!forged)
+                excuse(w, name);
 }
 
 static void step(struct world *w, struct input *in) {
@@ -362,7 +364,7 @@ static void step(struct world *w, struct input *in) {
                 answer(w, at, take_byte(in));
                 break;
         case 5:
-                vanish(w, at);
+                vanish(w, at, take_byte(in) & 0x80);
                 break;
         case 6:
                 end_order(w, at, b & 8);
