@@ -5,6 +5,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "basic/bus-sender.h"
 #include "basic/log.h"
 #include "keepalived/probe.h"
 #include "keepalived/view.h"
@@ -28,6 +29,7 @@ struct worker {
         sd_bus_slot *call, *question, *slots[3];
         sd_event_source *inotify, *timer, *plan;
         char *said; /* the last status line */
+        char *owner; /* whose word counts for the service's: who has answered last, or has come since */
 };
 
 static void consider(struct worker *w) {
@@ -239,6 +241,10 @@ static int on_picture(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
                 ask_again(w);
                 return 1;
         }
+        if (free_and_strdup(&w->owner, sd_bus_message_get_sender(m)) < 0) {
+                ask_again(w);
+                return 1;
+        }
         take_picture(w, m);
         return 1;
 }
@@ -260,7 +266,8 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
         struct worker *w = userdata;
         const char *interface;
 
-        if (sd_bus_message_read_basic(m, 's', &interface) >= 0 && streq(interface, HA_INTERFACE) && w->view.known)
+        if (w->view.known && bus_is_from(m, w->owner) && sd_bus_message_read_basic(m, 's', &interface) >= 0 &&
+            streq(interface, HA_INTERFACE))
                 take_picture(w, m);
         return 0;
 }
@@ -269,8 +276,9 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
         struct worker *w = userdata;
         const char *name, *before, *after;
 
-        if (sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || !streq(name, HA_BUS_NAME))
+        if (!bus_is_from_bus(m) || sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || !streq(name, HA_BUS_NAME))
                 return 0;
+        (void) free_and_strdup(&w->owner, after);
         picture_done(&w->picture);
         w->view = (struct node_view) {};
         w->question = sd_bus_slot_unref(w->question);
@@ -285,7 +293,7 @@ static int on_result(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
         struct worker *w = userdata;
         const char *error, *message;
 
-        if (sd_bus_message_read(m, "ss", &error, &message) >= 0 && *error) {
+        if (bus_is_from(m, w->owner) && sd_bus_message_read(m, "ss", &error, &message) >= 0 && *error) {
                 failed(w, STEP_FOLLOW, error, message);
                 consider(w);
         }
@@ -336,6 +344,7 @@ struct worker *worker_free(struct worker *w) {
         picture_done(&w->picture);
         settings_done(&w->settings);
         free(w->said);
+        free(w->owner);
         free(w);
         return NULL;
 }

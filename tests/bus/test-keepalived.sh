@@ -107,8 +107,16 @@ set_property LastInSync '(sssts)' master n2 "" 0 lasts
 ok "a master that was wished is fit" wait_for keepalived check
 forget
 
-# A role that ConfD lost by itself is given again.
+# Anybody can say something to the worker in the service's words, and that its name is somebody else's.
+forge() { busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" --destination="$(name_of "$worker")" emit "$@"; }
+forge /org/confd/HA org.freedesktop.DBus.Properties PropertiesChanged 'sa{sv}as' org.confd.HA 1 State s none 0
+forge /org/freedesktop/DBus org.freedesktop.DBus NameOwnerChanged sss org.confd.HA :1.1 ""
 set_property InSync b false
+ok "the service's own word is heard" wait_for grep -q "wishes MASTER; ConfD is master$" "$work/worker.log"
+fails "nobody else's is" 1 "" grep -E "wishes MASTER; ConfD is (none|unknown)" "$work/worker.log"
+is "and nothing is ordered by it" "$(calls | grep -c -e TakeOver -e BeMaster)" 0
+
+# A role that ConfD lost by itself is given again.
 set_property LastInSync '(sssts)' master n2 "" 1700000000000000 outage
 set_property State s none
 eventually "a role that was lost is given again" called 'TakeOver n2'
