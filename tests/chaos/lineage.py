@@ -132,7 +132,7 @@ class Lineage:
 
     def on_write(self, entry):
         host = self.host(entry["host"])
-        self.writes[entry["serial"]] = {**entry, "base": 0 if host.pending else host.known}
+        self.writes[entry["serial"]] = {**entry, "base": 0 if host.pending else host.known, "epoch": host.epoch}
         self.open.setdefault((entry["host"], entry["boot"]), set()).add(entry["serial"])
 
     def on_failed(self, entry):
@@ -143,6 +143,8 @@ class Lineage:
         name, bit = write["host"], 1 << entry["serial"]
         write["id"] = entry["id"]
         self.open.get((name, write["boot"]), set()).discard(entry["serial"])
+        if self.host(name).epoch != write["epoch"]:  # an answer on its way for so long that other data is there
+            return
         if not self.host(name).pending:
             self.has(self.host(name), bit)
         self.spread(name, write["boot"], bit, entry["t"], set())

@@ -239,6 +239,13 @@ def who_joins_need_not_have_what_was_only_read_at_the_master():
 
 
 @case
+def an_answer_that_comes_when_other_data_is_there_is_of_what_was_before():
+    story = Story().order("n2", "be-master").order("n1", "be-master").add("write", serial=1, host="n1", boot=1, sets={"/m/1": "m"}, gone=[])
+    story.order("n1", "be-slave", "n2").add("acked", serial=1, id="id1").look("n1", "", []).breaks()
+    story.order("n1", "be-master").write(2).look("n1", "", []).breaks("acknowledged-kept")
+
+
+@case
 def who_joins_a_relay_that_becomes_master_need_not_have_what_it_had_to_pass_on():
     def story(*roles):
         story = Story().cluster().order("n2", "be-relay") if roles else Story().cluster()
