@@ -415,6 +415,7 @@ static void one_that_is_aborted_before_its_answer_is_judged_by_the_status(void *
         sim(f, "{on,4,hold}");
         a = begin(f, f->root, "n2", "n1", true);
         SIM_EXPECT(f, ORDER(0));
+        SIM_EXPECT(f, "{order,{4}}");
         sim(f, "{event,{7,71}}");
         sim(f, "{state,master,none,[]}");
         sim(f, "release");
@@ -437,6 +438,7 @@ static void one_that_is_aborted_before_its_answer_ends_in_time(void **state) {
         sim(f, "{on,4,hold}");
         a = begin(f, f->root, "n2", "n1", true);
         SIM_EXPECT(f, ORDER(0));
+        SIM_EXPECT(f, "{order,{4}}");
         sim(f, "{event,{7,71}}");
         sim(f, "release");
         WAIT_CALL_FAILS(f, a, HAD_ERROR("Timeout"));
