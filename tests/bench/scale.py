@@ -165,7 +165,7 @@ def with_size(place, mebibytes):
         ("death", "one of the two slaves is killed: until the status lacks it", "ms", [died * 1e3]),
         ("death-worst", "the worst commit meanwhile", "ms", [worst / 1e3]),
         ("promotion", "the master is killed: BeMaster at the slave until its first write", "ms", [took_over / 1e3]),
-        ("promotion-all", "and until the other, which is back with its data, follows it", "ms", [follows * 1e3]),
+        ("promotion-all", "and until the other, which has missed commits, has copied and follows it", "ms", [follows * 1e3]),
         ("master", "the master's own memory, at most", "MiB", [most[0]]),
         ("slave", "the own memory of one that copies, at most", "MiB", [most[1]]),
     ]
