@@ -386,17 +386,22 @@ static void without_events_changes_are_noticed(void **state) {
         WAIT_PROPERTY(f, "EventsConnected", "true");
 }
 
-/* Nothing has shown that ConfD has it. */
-static void a_lost_connection_ends_one_that_confd_need_not_have(void **state) {
-        struct fixture *f = *state;
+/* One that nothing shows ConfD to have: the question behind it gets that in place of an answer. */
+static struct call *begin_unseen(struct fixture *f, const char *question) {
         struct call *a;
 
         sim(f, "{set,sync,manual}");
         sim(f, "{on,2,hang}");
-        sim(f, "{on,4,hang}");
+        sim(f, "{on,4,%s}", question);
         a = begin(f, f->root, "n2", "n1", true);
         SIM_EXPECT(f, ORDER(0));
         SIM_EXPECT(f, "{order,{4}}");
+        return a;
+}
+
+static void a_lost_connection_ends_one_that_confd_need_not_have(void **state) {
+        struct fixture *f = *state;
+        struct call *a = begin_unseen(f, "hang");
         sim(f, "{close,both}");
         WAIT_CALL_FAILS(f, a, HAD_ERROR("NotConnected"));
         EXPECT(f, &f->root->trace, "signal BeSlaveResult 'org.confd.HA.Error.NotConnected' '*'");
@@ -408,14 +413,7 @@ static void a_lost_connection_ends_one_that_confd_need_not_have(void **state) {
 /* "Aborted" before ConfD is seen to have the order may be the end of another, so the status decides. */
 static void one_that_is_aborted_before_its_answer_is_judged_by_the_status(void **state) {
         struct fixture *f = *state;
-        struct call *a;
-
-        sim(f, "{set,sync,manual}");
-        sim(f, "{on,2,hang}");
-        sim(f, "{on,4,hold}");
-        a = begin(f, f->root, "n2", "n1", true);
-        SIM_EXPECT(f, ORDER(0));
-        SIM_EXPECT(f, "{order,{4}}");
+        struct call *a = begin_unseen(f, "hold");
         sim(f, "{event,{7,71}}");
         sim(f, "{state,master,none,[]}");
         sim(f, "release");
@@ -433,12 +431,7 @@ static void one_that_is_aborted_before_its_answer_ends_in_time(void **state) {
         configure(f, "[ConfD]\nSyncTimeoutSec=1.5\nRequestTimeoutSec=0.5\n");
         service_start(f);
         service_wait_connected(f);
-        sim(f, "{set,sync,manual}");
-        sim(f, "{on,2,hang}");
-        sim(f, "{on,4,hold}");
-        a = begin(f, f->root, "n2", "n1", true);
-        SIM_EXPECT(f, ORDER(0));
-        SIM_EXPECT(f, "{order,{4}}");
+        a = begin_unseen(f, "hold");
         sim(f, "{event,{7,71}}");
         sim(f, "release");
         WAIT_CALL_FAILS(f, a, HAD_ERROR("Timeout"));
