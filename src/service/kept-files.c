@@ -109,13 +109,15 @@ static int remove_file(const char *path) {
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* An empty file needs no room. */
+/* An empty file needs no room, and no descriptor. One that is gone would say that there never was anything to be kept: only if nothing
+ * else goes. That a disk does not take even this is no reason for it: at the next start, at least, the file is empty. */
 static int lose(const char *path) {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
-        if (fd >= 0 && fsync(fd) >= 0)
-                return 0;
-        return remove_file(path);
+        if (fd < 0)
+                return truncate(path, 0) < 0 ? remove_file(path) : 0;
+        (void) fsync(fd);
+        return 0;
 }
 
 struct kept_outcome kept_try(enum kept_in in, const char *name, const char *text) {
