@@ -16,6 +16,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 KEYS = 40
 LATE_SEC = 0.5
 REPLACED = re.compile(rb"The copy replaces \d+ entries, transaction (\S+), by \d+ entries, transaction (\S+)")
+COMPLAINT = re.compile(rb"/state/last-in-sync: cannot be (read|written), so what .*?: ([A-Z][^;\n]*)|last-in-sync in the state directory is damaged")
 LOAD_SEC = 10  # in which a load that is refused gives up
 METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
            "slave-dead": ("SlaveDead", "s"), "take-over": ("TakeOver", "ss")}
@@ -351,6 +352,22 @@ async def read_log(record, host):
         for found in filter(None, map(REPLACED.search, lines)):
             record.add("replaced", host=host.name, since=since, old=found[1].decode(), new=found[2].decode())
         since = now
+
+
+class Complaints:
+    """What the service of a host says in its log of the file that keeps its past."""
+
+    def __init__(self):
+        self.at = 0
+
+    def take(self, record, host):
+        with open(host.dir / "service.log", "rb") as log:
+            log.seek(self.at)
+            read = log.read()
+        whole = read[:read.rfind(b"\n") + 1]
+        self.at += len(whole)
+        for found in COMPLAINT.finditer(whole):
+            record.add("complains", host=host.name, what=(found[1] or b"damaged").decode(), error=(found[2] or b"").decode())
 
 
 def run_delays(pid):

@@ -22,6 +22,8 @@ REQUEST_SEC = 3
 BESLAVE_SEC = 25
 CLOCK_FROM, CLOCK_TO = 86400, 7258118400  # 1970 and 2200: no machine is told to have another time
 
+PARTS = {"node": "data", "service": "state"}  # whose calls may fail
+
 BUS_CONF = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -69,6 +71,7 @@ class Process:
     def __init__(self, command, env, log, on_end):
         self.expected = self.stopped = False
         self.fault = None   # the call of it that is to fail
+        self.kept = False   # there was something that a service has kept
         self.dies = False   # of itself, at a moment of our choice, as by a loss of power
         self.ended = asyncio.get_running_loop().create_future()
         self.on_end = on_end
@@ -113,7 +116,7 @@ class Host:
         self.cluster, self.name = cluster, f"n{number}"
         self.dir = cluster.dir / self.name
         self.address = f"{cluster.network}.{number}"
-        self.processes, self.boots, self.fault = {}, {kind: 0 for kind in KINDS}, None
+        self.processes, self.boots, self.faults = {}, {kind: 0 for kind in KINDS}, {}
         self.settings = {kind: {} for kind in CONF}
         for part in ("data", "run", "state", "schema"):
             (self.dir / part).mkdir(parents=True, mode=0o700)
@@ -177,9 +180,9 @@ class Host:
         env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"  # what is preloaded there allocates nothing
         env["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:{report}"
         if kind == "node" and self.cluster.preload:
-            env.update(powerloss.environment(self.cluster.preload, self.dir, self.fault))
-        elif kind == "service" and self.cluster.preload and self.cluster.dark:
-            env.update(powerloss.environment(self.cluster.preload, self.dir, None, "state"))
+            env.update(powerloss.environment(self.cluster.preload, self.dir, self.faults.get(kind)))
+        elif kind == "service" and self.cluster.preload and self.cluster.keeps:
+            env.update(powerloss.environment(self.cluster.preload, self.dir, self.faults.get(kind), PARTS[kind]))
         if kind != "bus" and self.cluster.libraries:
             env["LD_PRELOAD"] = " ".join(filter(None, (*map(str, self.cluster.libraries), env.get("LD_PRELOAD"))))
         if kind != "bus" and self.cluster.clock:
@@ -192,12 +195,11 @@ class Host:
         if kind == "bus":
             (self.dir / "bus").unlink(missing_ok=True)
         self.boots[kind] += 1
+        kept = (self.dir / "state" / "last-in-sync").exists()
         process = Process(self.command(kind), self.environment(kind), self.dir / f"{kind}.log",
                           lambda ended: self.cluster.on_end(self, kind, ended))
-        if kind == "node":
-            process.fault = self.fault
-            process.dies = bool(self.fault and self.fault[2] == "DIE")
-            self.fault = None
+        process.fault, process.kept = self.faults.pop(kind, None), kept
+        process.dies = bool(process.fault and process.fault[2] == "DIE")
         self.processes[kind] = process
 
     def runs(self, kind):
@@ -272,7 +274,7 @@ class Cluster:
         self.dir, self.build, self.on_end = pathlib.Path(directory), build, on_end
         self.preload, self.clock = preload, clock  # libraries to be preloaded, or None
         self.libraries = [clock] if clock else []
-        self.dark = False  # whether whole hosts may lose power
+        self.keeps = False  # whether what services keep stands behind the preload, too
         self.more_environment = {}
         self.network = network.claim(self.dir)
         self.links = network.Links(self.network)

@@ -33,7 +33,7 @@ MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.tri
 # the hour. Descriptors have no reason to differ but connections that are being made just then, of which the least is the truth.
 MEMORY_GROWTH_MAX = 1024  # KiB
 # A small disk is for a schedule of its own, a host without power spares nobody, and what is copied for minutes takes them from all the others.
-LEFT_OUT = {"mount", "copies", "outages", "six"}
+LEFT_OUT = {"mount", "copies", "outages", "keeping", "six"}
 DELETES_MAX = 5000
 LINGER_SEC = 60
 TRIMMED_SEC = 2            # by then memory.c has given back what is free
@@ -86,7 +86,7 @@ class Endurance(Runner):
             self.cluster.libraries.append(preload.with_name("memory.so"))
 
     def uses(self, verb):
-        return {"clock": "clock", "link": "links", "dark": "outages"}[verb] in self.able
+        return {"clock": "clock", "link": "links", "dark": "outages", "service:": "keeping"}[verb] in self.able
 
     def plan(self):
         return spare(schedule.make(self.seed + self.round, self.able, NODES))

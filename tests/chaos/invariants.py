@@ -24,7 +24,7 @@ peace               then all have the same data, and properties say what Status 
 bounded             then descriptors and memory are few
 configured          files that can be read are taken, others change nothing; deadlines are as configured
 take-over           who takes over has what its old master had acknowledged, and its data was in sync under that one
-past                what a service had told of its past it knows when its host has power again
+past                what a service had told of its past it knows when its host has power again, or has said that its files fail
 copied              what is there to be copied is much, and is copied
 """
 

@@ -140,6 +140,28 @@ class Overlay:
             name, kind = self.rng.choice(self.names), self.rng.choice(("be-master", "be-none", "be-slave", "be-slave"))
             self.add(self.moment(), "raw", name, kind, *([self.other(name)] if kind == "be-slave" else []), "vanish")
 
+    def keeping(self):
+        """What services keep is on disks that fail."""
+        if self.rng.random() < 0.5:
+            return
+        for _ in range(self.rng.randint(1, 2)):
+            at, name = self.moment(), self.rng.choice(self.names)
+            master = self.master_at(at)
+            error = self.rng.choice(("EIO", "EIO+", "EIO+", "ENOSPC+", "DIE"))
+            self.add(at, "end", name, "service")
+            self.add(at + 0.2, "fault", name, f"service:{self.rng.choice(KEPT_CALLS)}", self.rng.choice((1, 1, 2, 3, 4, 6)), error)
+            self.add(at + 0.3, "start", name, "service")
+            for later in (0.6, 0.9):
+                self.add(at + later, "order", name, *self.rng.choice((("be-slave", self.other(name)), ("be-master", ), ("be-none", ), ("take-over", "any"))))
+            if error == "DIE":
+                for kind in ("node", "service"):
+                    self.add(at + 1.5, "start", name, kind)
+            elif self.rng.random() < 0.4:
+                self.add(at + 1.2, "kill", name, "service")
+                self.add(at + 1.4, "start", name, "service")
+            if name != master:
+                self.add(at + 1.8, "order", name, "be-slave", master)
+
     def outages(self):
         """Hosts lose power, whole."""
         if self.rng.random() < 0.5:
@@ -168,11 +190,12 @@ SETTINGS = {  # ticks no longer than those of the others, since the shorter ones
     "node": (("TickTimeoutSec", (0.5, 0.7)), ("SyncTimeoutSec", (2, 30)), ("LogLevel", ("debug", "info"))),
     "service": (("RequestTimeoutSec", (0.7, 2, 6)), ("SyncTimeoutSec", (2, 40)), ("ReconnectMinSec", (0.05, 0.4)), ("ReconnectMaxSec", (0.5, 2)),
                 ("AllowAddressStrings", ("yes", "no")), ("GraceSec", (0, 60)))}
+KEPT_CALLS = ("open", "write", "fsync", "rename", "read")  # by which a service keeps its past
 SIX_SHARE = 0.05  # of the schedules are for so many nodes
 
-KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages")
+KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages", "keeping")
 ANYWHERE = ("readers", "holders", "copies", "config", "takeover", "vanish", "six")  # what no machine and no build lacks
-WITH_PRELOAD = ("preload", "outages")
+WITH_PRELOAD = ("preload", "outages", "keeping")
 WORDS = ("mount", "network", "preload", "six", *KINDS)
 
 

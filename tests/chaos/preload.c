@@ -9,7 +9,8 @@
  * A sync covers what was written before it was called, and not what other threads write while it is under way.
  *
  * A line in CHAOS_FAULT, "CALL NUMBER ERROR", has that call of a file there fail once, do half of what it should (SHORT), or be the
- * last one (DIE). Then there is a file CHAOS_FIRED: without it that call never came. */
+ * last one (DIE); with a + behind the error all of them fail from that one on. Then there is a file CHAOS_FIRED: without it that call
+ * never came. */
 #undef _FILE_OFFSET_BITS /* both names of each call are ours */
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
@@ -60,7 +61,7 @@ static struct {
         char fault[32];
         unsigned fault_left;
         int fault_error;
-        bool fault_short;
+        bool fault_short, fault_stays;
         unsigned sync_usec;
 } p = { .journal = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -74,7 +75,8 @@ static void read_fault(void) {
         if (!text || sscanf(text, "%31s %u %15s", p.fault, &p.fault_left, error) != 3)
                 p.fault_left = 0;
         else {
-                p.fault_error = strcmp(error, "ENOSPC") == 0 ? ENOSPC : strcmp(error, "DIE") == 0 ? 0 : EIO;
+                p.fault_stays = strchr(error, '+') != NULL;
+                p.fault_error = strncmp(error, "ENOSPC", strlen("ENOSPC")) == 0 ? ENOSPC : strcmp(error, "DIE") == 0 ? 0 : EIO;
                 p.fault_short = strcmp(error, "SHORT") == 0;
         }
 }
@@ -99,8 +101,13 @@ static bool active(void) {
 
 /* Whether this call is the one that is to fail. Under the lock. */
 static bool fails(const char *call) {
-        if (p.fault_left == 0 || strcmp(call, p.fault) != 0 || --p.fault_left > 0)
+        if (p.fault_left == 0 || strcmp(call, p.fault) != 0)
                 return false;
+        if (p.fault_left > 1) {
+                p.fault_left--;
+                return false;
+        }
+        p.fault_left = p.fault_stays;
         if (p.fired)
                 (void) syscall(SYS_close, (int) syscall(SYS_openat, AT_FDCWD, p.fired, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         if (p.fault_error == 0)
@@ -402,6 +409,30 @@ static const char *our_name(int directory, const char *path) {
 
 static bool stat_of(int directory, const char *path, struct stat *st) {
         return syscall(SYS_newfstatat, directory, path, st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st->st_mode);
+}
+
+/* A size, without a descriptor. */
+EXPORT int truncate64(const char *path, off64_t size) {
+        int fd, r;
+
+        if (!our_name(AT_FDCWD, path))
+                return NEXT(truncate64)(path, size);
+        fd = (int) syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -1;
+        pthread_mutex_lock(&p.lock);
+        r = -1;
+        if (!fails("truncate")) {
+                journal_size(fd, (uint64_t) size);
+                r = (int) syscall(SYS_ftruncate, fd, size);
+        }
+        pthread_mutex_unlock(&p.lock);
+        (void) syscall(SYS_close, fd);
+        return r;
+}
+
+EXPORT int truncate(const char *path, off_t size) {
+        return truncate64(path, size);
 }
 
 /* A name for it that stays, or 0. */

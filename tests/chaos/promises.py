@@ -3,6 +3,8 @@
 names them."""
 
 import collections
+import errno
+import os
 
 from cluster import BESLAVE_SEC, REQUEST_SEC
 from lineage import LOOKBACK_SEC
@@ -200,6 +202,9 @@ def check_past(record):
             if dark[host] and (since[host] >= dark[host][0] or pending[host]):
                 dark[host] = None
             since[host] = entry["t"]
+        elif kind == "complains" or kind == "fired" and entry["kind"] == "service" and entry["error"] != "DIE":
+            told.pop(host, None)  # check_kept() is for those
+            dark[host] = None
         elif kind == "past" and dark.get(host):
             at, was = dark.pop(host)
             asked = since[host]
@@ -207,6 +212,47 @@ def check_past(record):
             same = list(sync) == list(was) or was[4] == "lasts" and list(sync[:3]) == list(was[:3]) and sync[4] in ("lasts", "outage", "master-lost")
             if not same and not any(other["e"] == "order" and other["host"] == host and asked < other["t"] < entry["t"] for other in record):
                 yield "past", entry["t"], f"{host}: LastInSync was {was} at {at:.2f} s, the power went, and it is {sync}"
+
+
+def check_kept(record):
+    """A service whose files fail says which, and with what; otherwise it knows what it had told. Who has forgotten lets nobody take over."""
+    knows, failed, complaints, blind = {}, set(), collections.defaultdict(list), set()
+    for entry in record:
+        kind, host = entry["e"], entry.get("host")
+        sync = entry["values"].get("LastInSync") if kind == "changed" else entry["sync"] if kind in ("shows", "knows") else None
+        if sync and sync[4]:
+            knows[host] = (entry["t"], sync if kind == "knows" else None)
+        elif kind == "complains":
+            complaints[host].append(entry)
+        elif kind == "fired" and entry["kind"] == "service":
+            failed.add(host)
+            yield from check_complaints(entry, complaints[host])
+            if entry["error"] != "DIE" and entry["status"] != 0:
+                blind.add(host)  # it was ended before it could say so
+        elif kind == "past":
+            at, was = knows.get(host, (0, None))
+            if not (complaints[host] or host in blind) and host in knows and (not entry["sync"][4] or was and list(was) != list(entry["sync"])):
+                yield "past", entry["t"], f"{host}: LastInSync was {was or 'known'} at {at:.2f} s, and is {entry['sync']} in the next life of its service"
+            if not entry["sync"][4]:
+                knows.pop(host, None)
+                continue
+            if host not in failed and complaints[host]:
+                yield "past", entry["t"], f"{host}: its service complains of a file that nothing was done to: {complaints[host][0]}"
+            complaints[host].clear()
+            blind.discard(host)
+        elif kind == "forgetful" and entry["error"] != HA_ERROR + "NotInSync":
+            yield "past", entry["t"], f"{host}: its service has forgotten its past, and TakeOver from itself is {entry['error'] or 'done'}, not NotInSync"
+        if kind in ("order", "event") and knows.get(host, (0, None))[1]:
+            knows[host] = (knows[host][0], None)
+
+
+def check_complaints(fired, complaints):
+    """What stays broken, and what cannot be read, is said once at least, with the error, by who ends in peace."""
+    must = fired["status"] == 0 and (fired["error"].endswith("+") or fired["call"] == "read")
+    what = "read" if fired["call"] == "read" else "written"
+    error = os.strerror(getattr(errno, fired["error"].rstrip("+"), 0))
+    if must and not any((complaint["what"], complaint["error"]) == (what, error) for complaint in complaints):
+        yield "past", fired["t"], f"{fired['host']}: {fired['what']} came, and its service has not said that its file cannot be {what}: {error}"
 
 
 def check_copied(record):
@@ -228,5 +274,5 @@ def check_copied(record):
 
 def check(record):
     """All violations, as (invariant, at, text)."""
-    for part in (check_configured, check_take_overs, check_past, check_copied):
+    for part in (check_configured, check_take_overs, check_past, check_kept, check_copied):
         yield from part(record)

@@ -13,7 +13,7 @@ import powerloss
 import promises
 import proxy
 from clients import HA, NODE, Access
-from cluster import KINDS, OTHER_TOKEN, TICK_SEC, TOKEN, Cluster
+from cluster import KINDS, OTHER_TOKEN, PARTS, TICK_SEC, TOKEN, Cluster
 from dbus import Failed
 from overlays import STEPS
 from record import Record, mark_of
@@ -49,16 +49,17 @@ class Runner:
     def __init__(self, schedule, directory, build, preload, clock):
         self.schedule, self.record = schedule, Record()
         self.cluster = Cluster(directory, build, schedule.nodes, preload, self.on_end, clock if self.uses("clock") else None)
-        self.cluster.dark = self.uses("dark")
+        self.cluster.keeps = self.uses("dark") or self.uses("service:")
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
         self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
         self.closing, self.loads, self.proxy, self.readers, self.permanent = False, [], None, [], set()
+        self.complaints = {name: clients.Complaints() for name in self.hosts}
         self.reading = collections.defaultdict(asyncio.Lock)  # by host and kind: its file is one that cannot be read
 
     def uses(self, verb):
         """Whether the cluster must be made for that one."""
-        return self.schedule.has(verb)
+        return self.schedule.has(verb) or self.schedule.has_fault(verb)
 
     def spawn(self, work, permanent=False):
         task = asyncio.create_task(self.record.watch(work))
@@ -72,12 +73,19 @@ class Runner:
 
     def on_end(self, host, kind, process):
         status = process.popen.returncode
+        if kind == "service":
+            self.complaints[host.name].take(self.record, host)
         if process.fault:
-            self.record.add("fired" if powerloss.fired(host.dir) else "unfired", host=host.name, what=" ".join(map(str, process.fault)))
+            call, number, error = process.fault
+            self.record.add("fired" if powerloss.fired(host.dir, PARTS[kind]) else "unfired", host=host.name, kind=kind, call=call, error=error, status=status,
+                            what=f"{'service:' if kind == 'service' else ''}{call} {number} {error}")
         if process.dies and not process.expected and status == -signal.SIGKILL:
             process.expected = True
             self.record.add("fault", host=host.name, kind=kind, what="kill", boot=host.boots[kind])
-            self.record.add("power", host=host.name, lost=host.power_cut(f"{self.schedule.seed} {host.name} {host.boots[kind]}"))
+            if kind == "service":
+                self.spawn(self.do_dark(host.name))
+            else:
+                self.record.add("power", host=host.name, lost=host.power_cut(f"{self.schedule.seed} {host.name} {host.boots[kind]}"))
         bus_gone = kind != "bus" and (not host.runs("bus") or self.record.now() - self.excused.get((host.name, "bus"), -9) < 5)
         self.record.add("ended", host=host.name, kind=kind, boot=host.boots[kind], status=status, expected=process.expected,
                         excused=bool(bus_gone or self.excused.get((host.name, kind))))
@@ -95,7 +103,7 @@ class Runner:
             await eventually(f"the bus of {name} lets us in", self.bus_is_there(host), START_SEC)
         elif kind == "node":
             self.spawn(self.look_at_start(host))
-        elif self.cluster.dark:
+        elif self.cluster.keeps:
             self.spawn(self.look_at_past(host))
 
     def bus_is_there(self, host):
@@ -127,6 +135,7 @@ class Runner:
         while host.runs("service") and host.boots["service"] == boot and self.record.now() < end:
             try:
                 sync = await self.access[host.name].property(HA, "LastInSync")
+                self.complaints[host.name].take(self.record, host)
                 self.record.add("past", host=host.name, boot=boot, sync=sync)
                 return
             except Failed:
@@ -253,9 +262,11 @@ class Runner:
             self.record.add("power", host=name, lost=host.power_cut(seed), state=host.state_cut(f"{seed} service"))
 
     async def do_fault(self, name, call, number, error):
-        self.hosts[name].fault = (call, int(number), error)
-        self.excused[name, "node"] = True
-        self.record.add("fault", host=name, kind="node", what=f"{call} {number} {error}", boot=self.hosts[name].boots["node"])
+        kind, call = call.split(":") if ":" in call else ("node", call)
+        self.hosts[name].faults[kind] = (call, int(number), error)
+        if kind == "node":  # which may end by that; a service may not
+            self.excused[name, kind] = True
+        self.record.add("fault", host=name, kind=kind, what=f"{call} {number} {error}", boot=self.hosts[name].boots[kind])
 
     def link(self, one, two, rule, both=True):
         self.record.add("fault", host=one, kind="link", what=rule, other=two)
@@ -372,10 +383,11 @@ class Runner:
             for kind in KINDS:
                 if host.stopped(kind):
                     self.do_signal("cont", name, kind)
-            host.fault = None
-            if host.runs("node") and host.processes["node"].fault:
-                self.do_signal("kill", name, "node")
-                await host.end("node")
+            host.faults.clear()
+            for kind in PARTS:  # a service whose calls fail lives on, and is told more
+                if host.runs(kind) and host.processes[kind].fault and (kind == "node" or host.processes[kind].dies):
+                    self.do_signal("kill", name, kind)
+                    await host.end(kind)
             host.free_disk()
             host.set_token(TOKEN)
             for conf, settings in host.settings.items():
@@ -439,8 +451,28 @@ class Runner:
             await self.obey(master, "be-none")
         await self.settle(following, "failover")
         for name, host in self.hosts.items():
+            if host.processes["service"].fault:
+                await self.begin_anew(host)
+        for name, host in self.hosts.items():
             for kind in ("node", "service"):
                 self.record.add("size", host=name, kind=kind, descriptors=host.descriptors(kind), memory=host.memory(kind))
+
+    async def begin_anew(self, host):
+        """A service whose files fail, or did, ends and begins anew: what it had told it knows, or says that it does not, and then lets
+        nobody take over."""
+        access, kept = self.access[host.name], host.processes["service"].kept
+        await self.obey(host.name, "be-none")
+        self.record.add("knows", host=host.name, sync=await access.property(HA, "LastInSync"))
+        await self.end(host.name, "service")
+        since = len(self.record.entries)
+        await self.start(host.name, "service")
+
+        async def has_looked():
+            return any(entry["e"] == "past" and entry["host"] == host.name for entry in self.record.entries[since:])
+        await eventually(f"the service of {host.name} knows its past", has_looked, START_SEC)
+        await eventually(f"the service of {host.name} serves", self.serves(host.name, HA), START_SEC)
+        if kept and not (await access.property(HA, "LastInSync"))[4]:  # of a file that could never be made nobody knows
+            self.record.add("forgetful", host=host.name, error=await self.give(host, "take-over", [host.name]))
 
     async def settle(self, master, why):
         """On a machine that lets nobody run for three ticks a slave may be lost even now; not again and again, though."""

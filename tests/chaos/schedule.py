@@ -15,8 +15,9 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     power HOST...                                power loss: kills the nodes, and of what no sync covers the seed decides
     dark HOST...                                 the whole host loses power: node, service and bus; also of what the service keeps on disk
                                                  only what a sync covers is safe, and what it keeps for one boot is gone
-    fault HOST CALL NUMBER ERROR                 from the next start on: that call of the node fails once, with EIO or ENOSPC;
-                                                 with SHORT, half is written; with DIE, the power goes at that moment
+    fault HOST [service:]CALL NUMBER ERROR       from the next start on: that call of the node, or of the service, fails once, with EIO or
+                                                 ENOSPC; with EIO+ or ENOSPC+ so do all from then on; with SHORT, half is written; with DIE,
+                                                 the power goes at that moment, of a service's whole host
     write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
     rest WRITER                                  it pauses
     read READER HOST                             from now on that host is read without a pause
@@ -76,6 +77,9 @@ class Schedule:
 
     def has(self, verb):
         return any(action.verb == verb for action in self.actions)
+
+    def has_fault(self, part):
+        return any(action.verb == "fault" and action.args[1].startswith(part) for action in self.actions)
 
     def needs(self):
         """What the machine and the build must be able to do for it."""
@@ -412,30 +416,39 @@ def seeds_in(path):
 
 
 READS_MAX = 40
-SWEPT = (*CALLS, "read", "pread")
+KEPT = tuple(f"service:{call}" for call in overlays.KEPT_CALLS)  # the service's, on what it keeps
+SWEPT = (*CALLS, "read", "pread", *KEPT)
 
 
 def chains():
     """What the sweep goes through, number by number: (call, error, the last number or None). To die at a read is to die at the write
     that comes next; and of the reads in a row by which a log is looked through few are as good as all."""
     for error in ("DIE", "EIO", "ENOSPC", "SHORT"):
-        for call in SWEPT:
+        for call in [call for call in SWEPT if call not in KEPT]:
             if "read" in call and error == "EIO":
                 yield call, error, READS_MAX
             elif "read" not in call and (error != "SHORT" or "write" in call):
                 yield call, error, None
+    for error in ("DIE", "EIO", "EIO+", "ENOSPC+"):
+        for call in KEPT:
+            if "read" not in call or error in ("EIO", "EIO+"):
+                yield call, error, None
 
 
 def swept(call, number, error):
-    """A node that starts, copies, follows, is promoted and written to, and whose call of that number fails, or is its last one. It is
-    written to for moments only, so that there are not too many calls."""
-    return dataclasses.replace(parse(f"""
+    """What the sweep runs for that call."""
+    return dataclasses.replace(parse((SWEPT_SERVICE if call in KEPT else SWEPT_NODE).format(f"{call} {number} {error}")), seed=number)
+
+
+# A node that starts, copies, follows, is promoted and written to, and whose call of that number fails, or is its last one. It is
+# written to for moments only, so that there are not too many calls.
+SWEPT_NODE = """
         final n1
         0.00 order n1 be-master
         0.00 write w1 n1 mixed
         0.02 end n2 node
         0.05 order n3 be-slave n1
-        0.20 fault n2 {call} {number} {error}
+        0.20 fault n2 {}
         0.25 start n2 node
         0.30 rest w1
         0.70 order n2 be-slave n1
@@ -448,4 +461,23 @@ def swept(call, number, error):
         1.60 order n3 be-slave n2
         1.75 rest w1
         2.80 start n2 node
-        3.30 look n2"""), seed=number)
+        3.30 look n2"""
+# A service that knows of a past, starts, is told to follow, to leave and to be master, and whose files fail meanwhile. In peace it lives on,
+# is told more, and begins anew.
+SWEPT_SERVICE = """
+        final n1
+        0.00 order n1 be-master
+        0.00 write w1 n1 small
+        0.05 order n3 be-slave n1
+        0.05 order n2 be-slave n1
+        0.60 end n2 service
+        0.80 fault n2 {}
+        0.90 start n2 service
+        1.20 order n2 be-none
+        1.40 order n2 be-slave n1
+        1.80 rest w1
+        1.90 order n2 be-master
+        2.00 order n1 be-slave n2
+        2.40 start n2 node
+        2.40 start n2 service
+        2.80 look n2"""

@@ -25,6 +25,9 @@ import strictness  # noqa: E402, F401
 import tap  # noqa: E402
 from story import CASES, Story, case  # noqa: E402
 
+ERROR = "org.confd.HA.Error."
+
+
 @case
 def a_good_story_breaks_nothing():
     story = Story().cluster().write(1, keys=["/k/1"]).write(2, keys=["/k/1"]).write(3, error="org.confd.HANode.Error.NoSpace")
@@ -417,11 +420,41 @@ def a_past_that_was_told_and_is_forgotten_is_seen():
                             (["master", "n2", "", int(1e15), "outage"], "past")):
         story = Story().add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).add("dark", host="n2")
         story.add("past", host="n2", boot=2, sync=sync).breaks(*expected)
+        forgotten = () if sync[4] else ("past", )  # whatever came since, there was a past
         story = Story().add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).event("IS_NONE", host="n2").add("dark", host="n2")
-        story.add("past", host="n2", boot=2, sync=sync).breaks()
+        story.add("past", host="n2", boot=2, sync=sync).breaks(*forgotten)
         story = Story().add("order", n=1, host="n2", kind="be-none", args=[], by="service", boots={"node": 1})
         story.add("changed", host="n2", boot=1, service=1, values={"LastInSync": was}).add("dark", host="n2")
-        story.add("past", host="n2", boot=2, sync=sync).breaks()
+        story.add("past", host="n2", boot=2, sync=sync).breaks(*forgotten)
+
+
+@case
+def a_service_whose_files_fail_says_so_or_knows_its_past():
+    was, none = ["slave", "n1", "a", int(1e15), "order"], ["", "", "", 0, ""]
+    says = {"what": "written", "error": "Input/output error"}
+
+    def story(call, error, sync, *complaints, status=0, told="knows"):
+        made = Story().later()
+        made.add("knows", host="n2", sync=was) if told == "knows" else made.add("changed", host="n2", boot=1, service=1, values={"LastInSync": was})
+        for complaint in complaints:
+            made.add("complains", host="n2", **complaint)
+        made.add("fired", host="n2", kind="service", call=call, error=error, status=status, what=f"service:{call} 1 {error}")
+        return made.add("past", host="n2", boot=2, sync=sync)
+    other = [*was[:3], int(2e15), "order"]
+    for error, sync, complaints, *expected in (("EIO", was, ()), ("EIO", none, (), "past"), ("EIO", other, (), "past"), ("EIO", none, (says, )),
+                                               ("EIO+", none, (), "past"), ("EIO+", was, (), "past"), ("EIO+", none, (says, )),
+                                               ("EIO+", none, ({**says, "error": "No space left on device"}, ), "past"),
+                                               ("EIO+", none, ({**says, "what": "read"}, ), "past"), ("ENOSPC+", none, (says, ), "past"), ("DIE", none, (), "past")):
+        story("write", error, sync, *complaints).breaks(*expected)
+    story("read", "EIO", was).breaks("past")
+    story("read", "EIO", none, {**says, "what": "read"}).breaks()
+    # Who is killed may have had no time to say it, and may have written what it had no time to tell.
+    story("write", "EIO+", none, status=-9).breaks()
+    story("write", "DIE", other, status=-9, told="changed").breaks()
+    story("write", "DIE", none, status=-9, told="changed").breaks("past")
+    Story().add("complains", host="n2", **says).add("past", host="n2", boot=2, sync=was).breaks("past")
+    Story().add("forgetful", host="n2", error=ERROR + "NotInSync").breaks()
+    Story().add("forgetful", host="n2", error="").breaks("past")
 
 
 @case
@@ -513,7 +546,7 @@ def what_check_runs_has_whatever_schedules_can_have():
     assert seen >= covered(range(1, 600)), covered(range(1, 600)) - seen
     # What pauses and cannot be done is for the sweep, which is in seeds.
     assert seen >= schedule.VERBS - {"rest"} | set(overlays.KINDS) | {f"{nodes} nodes" for nodes in range(3, 8)}
-    assert seen >= {f"fault {call}" for call in schedule.CALLS}
+    assert seen >= {f"fault {call}" for call in (*schedule.CALLS, *schedule.KEPT)}
 
 
 @case

@@ -75,6 +75,14 @@ def a_fault_fails_once(preload):
     assert False in lost  # what a failed sync leaves is not made good by the next
 
 
+def a_fault_that_stays_fails_each_time(preload):
+    text = "import os\nd = os.environ['CHAOS_DATA']\nopen(d + '/f', 'w').close()\nopen(d + '/g', 'w').close()\n" + \
+        "for n in 'abcd':\n    try:\n        os.rename(d + '/f', d + '/' + n)\n        os.rename(d + '/g', d + '/f')\n    except OSError as e:\n        print(e.errno, flush=True)\n"
+    for error, said in (("EIO", b"5\n2\n2\n2\n"), ("EIO+", b"5\n5\n5\n5\n")):
+        done, _ = power(preload, 1, text, ("rename", 1 if error == "EIO+" else 2, error))
+        assert done.stdout == said, (error, done.stdout)
+
+
 def a_fault_is_known_to_have_happened_and_one_that_never_came_not_to(preload):
     for call, number, error, comes in (("pwrite", 4, "DIE", True), ("pwrite", 5, "DIE", False), ("rename", 1, "EIO", True), ("rename", 2, "EIO", False),
                                        ("pread", 1, "EIO", False)):
@@ -172,7 +180,7 @@ def a_clock_that_is_stepped_is_so_for_all_who_read_it(clock):
             assert second.split()[0] == "True" and 1 <= float(second.split()[1]) < 30, (step, second)
 
 
-WITH_PRELOAD = (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once, a_fault_is_known_to_have_happened_and_one_that_never_came_not_to,
+WITH_PRELOAD = (power_keeps_what_was_synced_and_loses_the_rest_or_not, a_fault_fails_once, a_fault_that_stays_fails_each_time, a_fault_is_known_to_have_happened_and_one_that_never_came_not_to,
                 reads_fail_and_writes_are_short, a_sync_covers_what_came_before_it_and_nothing_that_came_meanwhile)
 
 
