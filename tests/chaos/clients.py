@@ -17,6 +17,7 @@ KEYS = 40
 LATE_SEC = 0.5
 REPLACED = re.compile(rb"The copy replaces \d+ entries, transaction (\S+), by \d+ entries, transaction (\S+)")
 COMPLAINT = re.compile(rb"/state/last-in-sync: cannot be (read|written), so what .*?: ([A-Z][^;\n]*)|last-in-sync in the state directory is damaged")
+NOT_LET = ("org.confd.HA.Error.Inhibited", "org.freedesktop.DBus.Error.AccessDenied")  # such an order is none
 LOAD_SEC = 10  # in which a load that is refused gives up
 METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay": ("BeRelay", ""), "be-slave": ("BeSlave", "sssb"),
            "slave-dead": ("SlaveDead", "s"), "take-over": ("TakeOver", "ss")}
@@ -25,15 +26,15 @@ METHODS = {"be-master": ("BeMaster", "s"), "be-none": ("BeNone", ""), "be-relay"
 class Access:
     """A connection to a host's bus that is made anew when it has ended."""
 
-    def __init__(self, host):
-        self.host, self.bus, self.closed = host, None, False
+    def __init__(self, host, uid=None):
+        self.host, self.uid, self.bus, self.closed = host, uid, None, False
 
     async def get(self):
         if self.closed:
             raise Failed(GONE, "closed")
         if self.bus is None or self.bus.gone:
             try:
-                self.bus = await asyncio.wait_for(Bus.connect(f"{self.host.dir}/bus"), 5)
+                self.bus = await asyncio.wait_for(Bus.connect(f"{self.host.dir}/bus", self.uid), 5)
             except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
                 raise Failed(GONE, "no bus") from error
         return self.bus
@@ -276,8 +277,9 @@ async def look(record, host, why, patience=8):
     return None
 
 
-async def order(record, host, access, kind, args, cluster):
-    """An order by the service. Returns the error's name, or "" for success."""
+async def order(record, host, access, kind, args, cluster, user=None):
+    """An order by the service. Returns the error's name, or "" for success. One of an ordinary user's ("holder": who inhibits, by
+    that connection, or "other") is a plea in the record, until it is known that it was let pass."""
     number = record.next_order()
     method, signature = METHODS[kind]
     values = []
@@ -289,15 +291,23 @@ async def order(record, host, access, kind, args, cluster):
         values = [args[0]]
     elif kind == "take-over":
         values = [host.name, "" if args[0] == "any" else args[0]]
-    record.add("order", n=number, host=host.name, kind=kind, args=list(args), by="service", boots=dict(host.boots))
+    entry = record.add("plea" if user else "order", n=number, host=host.name, kind=kind, args=list(args), by="service", boots=dict(host.boots))
+    if user:
+        entry["user"] = user
     try:
         await access.call(HA, method, signature, values)
         error, text = "", ""
     except Failed as failure:
         error, text = failure.name, str(failure)
     except asyncio.CancelledError:
+        entry["e"] = "order"
         record.add("unanswered", n=number, host=host.name)
         raise
+    if user:
+        record.add("pleaded", n=number, host=host.name, error=error)
+        if error in NOT_LET:
+            return error
+        entry["e"] = "order"
     record.add("answer", n=number, host=host.name, error=error, text=text)
     return error
 

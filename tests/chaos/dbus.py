@@ -3,10 +3,11 @@
 
 import asyncio
 import os
+import socket
 import struct
 
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
-PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SENDER, SIGNATURE = range(1, 9)
+PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SENDER, SIGNATURE, UNIX_FDS = range(1, 10)
 FIXED = {"y": ("B", 1), "b": ("I", 4), "n": ("h", 2), "q": ("H", 2), "i": ("i", 4), "u": ("I", 4), "x": ("q", 8), "t": ("Q", 8),
          "d": ("d", 8), "h": ("I", 4)}
 ALIGN = {"s": 4, "o": 4, "g": 1, "a": 4, "v": 1, "(": 8, "{": 8}
@@ -123,23 +124,57 @@ def encode(kind, serial, fields, signature="", args=()):
     return bytes(head) + bytes(body)
 
 
+class Door(socket.socket):
+    """A connection of that user, which keeps the descriptors that come with what is read."""
+
+    def __init__(self, path, uid):
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.descriptors, ours = [], os.geteuid()
+        self.setblocking(False)
+        way = os.open(path, os.O_PATH | os.O_CLOEXEC)  # through directories of ours
+        try:
+            if uid != ours:
+                os.seteuid(uid)
+            self.connect(f"/proc/self/fd/{way}")
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            if uid != ours:
+                os.seteuid(ours)
+            os.close(way)
+
+    def recv(self, size, flags=0):
+        data, more, _, _ = self.recvmsg(size, socket.CMSG_SPACE(64), flags | socket.MSG_CMSG_CLOEXEC)
+        for _, kind, body in more:
+            if kind == socket.SCM_RIGHTS:
+                self.descriptors += struct.unpack(f"{len(body) // 4}i", body)
+        return data
+
+
 class Bus:
     """A connection to a bus. Everything about it belongs to one event loop."""
 
-    def __init__(self, reader, writer):
-        self.reader, self.writer = reader, writer
-        self.serial, self.waiting, self.on_signal, self.gone = 0, {}, None, False
+    def __init__(self, reader, writer, door=None):
+        self.reader, self.writer, self.door = reader, writer, door
+        self.serial, self.waiting, self.on_signal, self.on_call, self.gone = 0, {}, None, None, False
         self.task = asyncio.create_task(self.receive())
 
     @classmethod
-    async def connect(cls, path):
-        reader, writer = await asyncio.open_unix_connection(path, limit=1 << 24)
+    async def connect(cls, path, uid=None):
+        """uid: as that user, and descriptors may come."""
+        door = None if uid is None else Door(path, uid)
+        reader, writer = await (asyncio.open_unix_connection(sock=door, limit=1 << 24) if door else asyncio.open_unix_connection(path, limit=1 << 24))
         try:
-            writer.write(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
+            writer.write(b"\0AUTH EXTERNAL " + str(os.getuid() if uid is None else uid).encode().hex().encode() + b"\r\n")
             if not (await reader.readline()).startswith(b"OK"):
                 raise ConnectionError("the bus does not let us in")
+            if door:
+                writer.write(b"NEGOTIATE_UNIX_FD\r\n")
+                if not (await reader.readline()).startswith(b"AGREE_UNIX_FD"):
+                    raise ConnectionError("the bus takes no descriptors")
             writer.write(b"BEGIN\r\n")
-            bus = cls(reader, writer)
+            bus = cls(reader, writer, door)
             await bus.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
         except Failed as error:
             raise ConnectionError(str(error)) from error
@@ -193,6 +228,10 @@ class Bus:
             if self.on_signal:
                 self.on_signal(fields.get(INTERFACE), fields.get(MEMBER), args)
             return
+        if kind == CALL:
+            if self.on_call:
+                self.on_call(fields.get(MEMBER), fields.get(SENDER), struct.unpack_from("<I", data, 8)[0], args)
+            return
         answer = self.waiting.get(fields.get(REPLY_SERIAL))
         if answer is None or answer.done():
             return
@@ -200,6 +239,14 @@ class Bus:
             answer.set_exception(Failed(fields.get(ERROR_NAME), args[0] if args and isinstance(args[0], str) else ""))
         else:
             answer.set_result(args)
+
+    def reply(self, sender, serial, signature, args):
+        self.serial += 1
+        self.writer.write(encode(RETURN, self.serial, {REPLY_SERIAL: ("u", serial), DESTINATION: ("s", sender)}, signature, args))
+
+    def take_descriptor(self):
+        """The first that came and that nobody has taken."""
+        return self.door.descriptors.pop(0)
 
     def close(self):
         self.task.cancel()

@@ -8,6 +8,7 @@ frozen, three ticks and the one in which that is noticed, and anew for each one 
 import collections
 
 import promises
+from clients import NOT_LET
 from cluster import BESLAVE_SEC, SYNC_SEC, TICK_SEC
 
 MARGIN_SEC = 1.5     # where it is measured who waits for a processor
@@ -82,12 +83,12 @@ def check(record, spans):
     waits, orders, writes = Waits(record, spans), {}, {}
     for entry in record:
         kind, at, begun = entry["e"], entry["t"], None
-        if kind == "order":
+        if kind in ("order", "plea"):
             ahead = sum(1 for order in orders.values() if order["host"] == entry["host"] and order["by"] == "service" and order["kind"] != "be-slave")
             orders[entry["n"]] = {**entry, "ahead": ahead}
         elif kind == "write":
             writes[entry["serial"]] = entry
-        elif kind in ("answer", "unanswered"):
+        elif kind in ("answer", "unanswered") or kind == "pleaded" and entry["error"] in NOT_LET:
             begun = orders.pop(entry["n"])
             limit, what = order_limit(begun, waits, at), " ".join((begun["kind"], *begun["args"]))
         elif kind in ("acked", "failed", "left"):

@@ -86,7 +86,7 @@ class Endurance(Runner):
             self.cluster.libraries.append(preload.with_name("memory.so"))
 
     def uses(self, verb):
-        return {"clock": "clock", "link": "links", "dark": "outages", "service:": "keeping"}[verb] in self.able
+        return {"clock": "clock", "link": "links", "dark": "outages", "service:": "keeping", "inhibit": "inhibit"}[verb] in self.able
 
     def plan(self):
         return spare(schedule.make(self.seed + self.round, self.able, NODES))

@@ -25,12 +25,14 @@ bounded             then descriptors and memory are few
 configured          files that can be read are taken, others change nothing; deadlines are as configured
 take-over           who takes over has what its old master had acknowledged, and its data was in sync under that one
 past                what a service had told of its past it knows when its host has power again, or has said that its files fail
+inhibited           role orders of ordinary users are refused while somebody inhibits them, and only then; who inhibits is listed
 copied              what is there to be copied is much, and is copied
 """
 
 import collections
 
 import deadlines
+import inhibited
 from cluster import TICK_SEC
 from lineage import Lineage
 import promises
@@ -487,5 +489,5 @@ def check(record):
     for part in (check_copies, check_events, check_signals, check_deadlines, check_loops, check_holds, check_slow, check_programs, check_peace, check_clocks,
                  check_bounds):
         found += part(record)
-    found += [Violation(*found_there) for found_there in promises.check(record)]
+    found += [Violation(*found_there) for found_there in (*promises.check(record), *inhibited.check(record, sleeps(record)))]
     return sorted(found, key=lambda violation: violation.at)

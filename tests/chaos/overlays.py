@@ -162,6 +162,23 @@ class Overlay:
             if name != master:
                 self.add(at + 1.8, "order", name, "be-slave", master)
 
+    def inhibit(self):
+        """Somebody inhibits role orders for a while, and ordinary users give some all the time."""
+        if self.rng.random() < 0.5:
+            return
+        for number in range(1, self.rng.randint(2, 4)):
+            at, name, lasts = self.moment(), self.rng.choice(self.names), self.rng.choice((0.3, 1, 3))
+            self.add(at, "inhibit", f"i{number}", name, lasts, self.rng.choice(("close", "process")), self.rng.choice(("user", "root")))
+            for _ in range(self.rng.randint(2, 6)):
+                kind = self.rng.choice(("be-master", "be-none", "be-relay", "be-slave", "be-slave", "slave-dead", "take-over"))
+                self.add(at + self.rng.uniform(-0.2, lasts + 0.5), "plain", name, kind, *([self.other(name)] if kind in ("be-slave", "slave-dead") else []),
+                         *([self.rng.choice((name, "any"))] if kind == "take-over" else []))
+            if self.rng.random() < 0.4:
+                self.add(at + self.rng.uniform(0, lasts), "order", name, "be-slave", self.other(name))
+            if self.rng.random() < 0.2:  # what it keeps of them is nothing
+                self.add(at + lasts / 2, "kill", name, "service")
+                self.add(at + lasts / 2 + 0.2, "start", name, "service")
+
     def outages(self):
         """Hosts lose power, whole."""
         if self.rng.random() < 0.5:
@@ -193,7 +210,7 @@ SETTINGS = {  # ticks no longer than those of the others, since the shorter ones
 KEPT_CALLS = ("open", "write", "fsync", "rename", "read")  # by which a service keeps its past
 SIX_SHARE = 0.05  # of the schedules are for so many nodes
 
-KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages", "keeping")
+KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages", "keeping", "inhibit")
 ANYWHERE = ("readers", "holders", "copies", "config", "takeover", "vanish", "six")  # what no machine and no build lacks
 WITH_PRELOAD = ("preload", "outages", "keeping")
 WORDS = ("mount", "network", "preload", "six", *KINDS)

@@ -9,6 +9,7 @@ import time
 
 import clients
 import configured
+import inhibited
 import powerloss
 import promises
 import proxy
@@ -52,7 +53,8 @@ class Runner:
         self.cluster.keeps = self.uses("dark") or self.uses("service:")
         self.hosts = self.cluster.hosts
         self.access = {name: Access(host) for name, host in self.hosts.items()}
-        self.writers, self.tasks, self.strikes, self.excused, self.holders = {}, set(), {}, {}, {}
+        self.users = {name: Access(host, inhibited.USER) for name, host in self.hosts.items()}
+        self.writers, self.tasks, self.strikes, self.excused, self.holders, self.inhibitions = {}, set(), {}, {}, {}, []
         self.closing, self.loads, self.proxy, self.readers, self.permanent = False, [], None, [], set()
         self.complaints = {name: clients.Complaints() for name in self.hosts}
         self.reading = collections.defaultdict(asyncio.Lock)  # by host and kind: its file is one that cannot be read
@@ -156,6 +158,9 @@ class Runner:
     async def up(self):
         for watch in (clients.heartbeat(self.record), clients.starvation(self.record, self.hosts)):
             self.spawn(watch, permanent=True)
+        if self.uses("inhibit"):
+            for host in self.hosts.values():
+                self.spawn(inhibited.polkit(self.record, host), permanent=True)
         if self.uses("link"):
             self.proxy = proxy.Proxy(self.cluster.network)
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
@@ -209,6 +214,8 @@ class Runner:
         elif verb == "order":
             host = self.hosts[args[0]]
             self.spawn(self.give(host, args[1], args[2:]))
+        elif verb == "plain":
+            self.spawn(self.give(self.hosts[args[0]], args[1], args[2:], user="other"))
         elif verb == "raw":
             self.spawn(clients.raw_order(self.record, self.hosts[args[0]], args[1], args[2:], self.cluster, TOKEN))
         elif verb == "write":
@@ -322,6 +329,11 @@ class Runner:
     async def do_clock(self, name, seconds):
         self.record.add("clock", host=name, offset=self.hosts[name].step_clock(float(seconds)), real=time.time())
 
+    async def do_inhibit(self, name, host, seconds, manner, whose):
+        inhibition = inhibited.Inhibition(name, self.hosts[host], manner, whose, self.record)
+        self.inhibitions.append(inhibition)
+        self.spawn(inhibition.run(float(seconds)))
+
     def do_let(self, name):
         if name in self.holders:
             self.holders.pop(name).let()
@@ -361,8 +373,9 @@ class Runner:
         except (Failed, asyncio.TimeoutError):
             return False
 
-    async def give(self, host, kind, args=()):
-        error = await clients.order(self.record, host, self.access[host.name], kind, args, self.cluster)
+    async def give(self, host, kind, args=(), user=None):
+        access = (self.users if user else self.access)[host.name]
+        error = await clients.order(self.record, host, access, kind, args, self.cluster, user)
         if kind == "be-slave" and not error and "nowait" not in args and not self.closing:
             await clients.look(self.record, host, "joined", patience=2)
         elif kind == "take-over" and not error:
@@ -377,6 +390,8 @@ class Runner:
         await self.do_heal()
         for name in [name for name, holder in self.holders.items() if not holder.is_quick]:
             self.do_let(name)
+        for inhibition in self.inhibitions:
+            inhibition.enough.set()
         for writer in self.writers.values():
             writer.rest()
         for name, host in self.hosts.items():
@@ -440,6 +455,8 @@ class Runner:
             await self.copy(master)
         if self.schedule.has("config"):
             await configured.prove(self, master)
+        if self.schedule.has("inhibit"):
+            await inhibited.prove(self, master)
         await self.settle(master, "peace")
         if self.schedule.has("clock"):
             await self.step_clocks(master)

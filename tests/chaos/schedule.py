@@ -7,6 +7,9 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     order HOST be-slave MASTER [nowait]
     order HOST slave-dead OTHER
     order HOST take-over OLD|any                 be-master, only if its data was in sync under that master
+    plain HOST KIND [OTHER]                      an order, as above, by an ordinary user
+    inhibit NAME HOST SECONDS close|process user|root   role orders are inhibited for so long there; its holder closes the descriptor, or
+                                                 is a process that dies
     raw HOST be-master|be-none|be-slave [MASTER] [vanish]   by a controller that takes the service's place, and goes away again; or is
                                                  gone as soon as it has said it
     kill|stop|cont|start HOST node|service|bus   SIGKILL, SIGSTOP, SIGCONT
@@ -45,7 +48,7 @@ import random
 
 import overlays
 
-VERBS = {"order", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "dark", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
+VERBS = {"order", "plain", "inhibit", "raw", "kill", "stop", "cont", "start", "end", "strike", "power", "dark", "fault", "write", "rest", "read", "hold", "let", "bulk", "cut", "oneway",
          "lossy", "slow", "link", "whole", "heal", "fill", "inodes", "free", "clock", "token", "schema", "config", "look"}
 CALLS = ("pwrite", "pwritev", "write", "fsync", "fdatasync", "rename", "ftruncate", "fallocate", "unlink", "open")
 
@@ -86,6 +89,7 @@ class Schedule:
         verbs = {action.verb for action in self.actions}
         wanted = {"network"} if verbs & {"cut", "oneway", "lossy", "slow"} else set()
         wanted |= {"preload"} if verbs & {"power", "dark", "fault"} else set()
+        wanted |= {"inhibit"} if verbs & {"inhibit", "plain"} else set()
         wanted |= ({"clock"} & verbs) | ({"links"} if "link" in verbs else set())
         return wanted | ({"mount"} if self.disk else set())
 
@@ -393,7 +397,7 @@ def features(plan):
     """What a schedule has of all that schedules may have: verbs, with what tells their kinds apart, and words. Calls that fail late do not count: they
     may never come."""
     names = {f"n{number + 1}" for number in range(plan.nodes)}
-    places = {"order": (1, ), "raw": (1, 3, 2), "link": (2, ), "kill": (1, ), "stop": (1, ), "end": (1, ), "strike": (1, ), "config": (1, 2, 4), "fault": (1, ),
+    places = {"order": (1, ), "plain": (1, ), "inhibit": (3, 4), "raw": (1, 3, 2), "link": (2, ), "kill": (1, ), "stop": (1, ), "end": (1, ), "strike": (1, ), "config": (1, 2, 4), "fault": (1, ),
               "token": (1, ), "hold": (2, )}
     for action in plan.actions:
         if action.verb == "fault" and int(action.args[2]) > SOON:

@@ -157,6 +157,59 @@ def what_the_contract_does_not_allow_is_late():
     assert invariants.who_is_late(other[0]) != invariants.who_is_late(first[0])
 
 
+@case
+def an_order_that_is_not_refused_while_somebody_inhibits_is_seen():
+    denied = "org.freedesktop.DBus.Error.AccessDenied"
+
+    def begin(*more):
+        story = Story().add("polkit", host="n1", there=True).add("inhibiting", host="n1", holder="i1").add("inhibits", host="n1", holder="i1")
+        for fields in more:
+            story.add(**fields)
+        return story
+
+    def plea(story, error, kind="be-none", *args, user="other", between=(), later=0):
+        story.add("order" if error not in (ERROR + "Inhibited", denied) else "plea", n=7, host="n1", kind=kind, args=list(args), by="service",
+                  boots={"node": 1}, user=user)
+        for fields in between:
+            story.add(**fields)
+        story.later(later).add("pleaded", n=7, host="n1", error=error)
+        return story if error in (ERROR + "Inhibited", denied) else story.add("answer", n=7, host="n1", error=error, text="")
+    lets, free = ({"entry_kind": kind, "host": "n1", "holder": "i1"} for kind in ("lets", "free"))
+    other = [{"entry_kind": kind, "host": "n1", "holder": "i2"} for kind in ("inhibiting", "inhibits")]
+    ends = {"entry_kind": "fault", "host": "n1", "kind": "service", "what": "kill", "boot": 1}
+    bad, inhibited = "inhibited", ERROR + "Inhibited"
+    plea(begin(), inhibited).breaks()
+    for error in ("", ERROR + "NotConnected", ERROR + "BadState"):
+        plea(begin(), error).breaks(bad)
+        plea(begin(), error, user="holder").breaks()
+        plea(begin(), error, "slave-dead", "n2").breaks()
+        plea(begin(), error, between=[lets]).breaks()
+        plea(begin(lets), error).breaks()
+        plea(begin(ends), error).breaks()
+        plea(begin(), error, between=[ends]).breaks()
+        plea(begin({"entry_kind": "polkit", "host": "n1", "there": False}), error).breaks()
+        plea(begin(*other, lets, free), error).breaks(bad)
+    plea(begin(), denied).breaks(bad)
+    plea(begin(), denied, later=3).breaks()
+    plea(begin(), inhibited, later=20).breaks("answered-in-time")
+    plea(begin(), inhibited, "slave-dead", "n2").breaks(bad)
+    plea(begin(lets), inhibited).breaks()
+    plea(begin(lets, free), inhibited).breaks(bad)
+    plea(begin(lets, free), inhibited, between=[other[0]]).breaks()
+    begin(lets).later(9).add(**free).breaks(bad)
+    begin(lets, ends).later(9).add(**free).breaks()
+    Story().order("n1", "be-none", error=inhibited).breaks(bad)
+    Story().add("uninhibited", text="n1: it is listed").breaks(bad)
+
+
+@case
+def an_order_that_was_refused_as_inhibited_is_none():
+    story = Story().cluster().write(1)
+    story.add("polkit", host="n2", there=True).add("inhibiting", host="n2", holder="i1").add("inhibits", host="n2", holder="i1")
+    story.add("plea", n=9, host="n2", kind="be-slave", args=["n3"], by="service", boots={"node": 1}, user="other")
+    story.add("pleaded", n=9, host="n2", error=ERROR + "Inhibited").write(2).look("n2", "id1", [1]).breaks("acknowledged-kept")
+
+
 def program():
     """The program `run`, as a module."""
     loader = importlib.machinery.SourceFileLoader("chaos_run", str(pathlib.Path(__file__).with_name("run")))
