@@ -88,7 +88,10 @@ class Writer:
 
     def changes(self, serial):
         sets = {mark_of(serial): str(serial)}
-        for _ in range(self.rng.choice((0, 1, 1, 3, 8)) if self.kind != "large" else 1):
+        if self.kind == "single":
+            for key in {f"/k/{self.rng.randrange(KEYS)}" for _ in range(self.rng.choice((1, 3, 8)))}:
+                sets[key] = self.record.single_value(key, serial) or value_of(serial, 20)
+        for _ in range(0 if self.kind == "single" else self.rng.choice((0, 1, 1, 3, 8)) if self.kind != "large" else 1):
             sets[f"/k/{self.rng.randrange(KEYS)}"] = value_of(serial, self.size())
         gone = {f"/k/{self.rng.randrange(KEYS)}" for _ in range(self.rng.choice((0, 0, 1, 3)))}
         return sets, sorted(gone - set(sets))

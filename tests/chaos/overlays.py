@@ -179,6 +179,17 @@ class Overlay:
                 self.add(at + lasts / 2, "kill", name, "service")
                 self.add(at + lasts / 2 + 0.2, "start", name, "service")
 
+    def single(self):
+        """Writers whose values are of one byte, at the keys of all others."""
+        if self.rng.random() < 0.5:
+            return
+        for number in range(1, self.rng.randint(2, 3)):
+            at = self.rng.uniform(0, self.end * 0.7)
+            for _ in range(self.rng.randint(1, 3)):
+                self.add(at, "write", f"s{number}", self.rng.choice((self.master_at(at), self.master_at(at), self.rng.choice(self.names))), "single")
+                at += self.rng.uniform(0.3, 2)
+            self.add(at, "rest", f"s{number}")
+
     def outages(self):
         """Hosts lose power, whole."""
         if self.rng.random() < 0.5:
@@ -210,8 +221,8 @@ SETTINGS = {  # ticks no longer than those of the others, since the shorter ones
 KEPT_CALLS = ("open", "write", "fsync", "rename", "read")  # by which a service keeps its past
 SIX_SHARE = 0.05  # of the schedules are for so many nodes
 
-KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages", "keeping", "inhibit")
-ANYWHERE = ("readers", "holders", "copies", "config", "takeover", "vanish", "six")  # what no machine and no build lacks
+KINDS = ("clock", "readers", "holders", "copies", "links", "config", "takeover", "vanish", "outages", "keeping", "inhibit", "single")
+ANYWHERE = ("readers", "holders", "copies", "config", "takeover", "vanish", "single", "six")  # what no machine and no build lacks
 WITH_PRELOAD = ("preload", "outages", "keeping")
 WORDS = ("mount", "network", "preload", "six", *KINDS)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Owns the record of a run: what was asked, answered, seen and done to whom, in the order in which we knew of it."""
 
+import collections
 import hashlib
 import inspect
 import json
@@ -8,6 +9,8 @@ import re
 import time
 import traceback
 
+# None is what another value may be torn to: those begin with a digit.
+SINGLES = "".join(chr(code) for code in range(1, 127) if not chr(code).isdigit())
 SERIAL = re.compile(r"[1-9][0-9]{0,6}", re.ASCII)
 
 
@@ -21,6 +24,7 @@ class Record:
     def clear(self):
         """Nothing has been seen yet; the time goes on."""
         self.entries, self.orders, self.serials, self.readings = [], 0, 0, 0
+        self.single = collections.defaultdict(dict)  # by key: whose each value of one byte is
 
     def now(self):
         return time.monotonic() - self.start
@@ -37,6 +41,15 @@ class Record:
     def next_serial(self):
         self.serials += 1
         return self.serials
+
+    def single_value(self, key, serial):
+        """A value of one byte that nobody has written there before, nor will; None if there is none left."""
+        written = self.single[key]
+        if len(written) == len(SINGLES):
+            return None
+        value = SINGLES[len(written)]
+        written[value] = serial
+        return value
 
     def next_reading(self):
         self.readings += 1
@@ -59,7 +72,7 @@ class Record:
         in the record as that, wherever it came from."""
         marks, keys = [], {}
         for key, value in entries.items():
-            serial = serial_of(value)
+            serial = serial_of(value) or self.single.get(key, {}).get(value)
             if key.startswith("/m/"):
                 serial = serial if serial is not None and (key, value) == (mark_of(serial), str(serial)) else None
             if serial is None:

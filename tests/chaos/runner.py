@@ -223,7 +223,8 @@ class Runner:
                 self.writers[args[0]] = clients.Writer(args[0], self.schedule.seed, self.record)
             self.writers[args[0]].turn(self.hosts[args[1]], args[2])
         elif verb == "rest":
-            self.writers[args[0]].rest()
+            if args[0] in self.writers:
+                self.writers[args[0]].rest()
         elif verb == "read":
             self.readers.append(self.spawn(clients.Reader(args[0], self.schedule.seed, self.record).run(self.hosts[args[1]])))
         elif verb == "hold":

@@ -21,7 +21,7 @@ A line is TIME VERB ARGUMENT..., times in seconds from the start:
     fault HOST [service:]CALL NUMBER ERROR       from the next start on: that call of the node, or of the service, fails once, with EIO or
                                                  ENOSPC; with EIO+ or ENOSPC+ so do all from then on; with SHORT, half is written; with DIE,
                                                  the power goes at that moment, of a service's whole host
-    write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large
+    write WRITER HOST KIND                       a writer begins, or turns to another host; KIND: small, mixed, large, single (each value is a byte)
     rest WRITER                                  it pauses
     read READER HOST                             from now on that host is read without a pause
     hold HOLDER HOST SECONDS|never|vanish        a subscriber for whom HA steps wait acknowledges each event so late, or never, or is
@@ -398,7 +398,7 @@ def features(plan):
     may never come."""
     names = {f"n{number + 1}" for number in range(plan.nodes)}
     places = {"order": (1, ), "plain": (1, ), "inhibit": (3, 4), "raw": (1, 3, 2), "link": (2, ), "kill": (1, ), "stop": (1, ), "end": (1, ), "strike": (1, ), "config": (1, 2, 4), "fault": (1, ),
-              "token": (1, ), "hold": (2, )}
+              "token": (1, ), "hold": (2, ), "write": (2, )}
     for action in plan.actions:
         if action.verb == "fault" and int(action.args[2]) > SOON:
             continue

@@ -134,6 +134,22 @@ def data_that_nobody_wrote_is_seen():
 
 
 @case
+def a_value_of_one_byte_tells_whose_it_is():
+    seen = record.Record()
+    values = [seen.single_value("/k/1", serial) for serial in range(1, 200)]
+    written = [value for value in values if value is not None]
+    assert len(set(written)) == len(written) == 116 and all(len(value.encode()) == 1 and not value.isdigit() for value in written)
+    assert values[116:] == [None] * 83 and seen.single_value("/k/2", 200) == written[0]
+    for number, value in enumerate(written, 1):
+        assert seen.sort_out("n1", "look", {"/k/1": value}) == ([], {"/k/1": [number, record.digest(value)]}) and not seen.entries
+    for key, value in (("/k/2", written[1]), ("/k/3", written[0]), ("/k/1", "é"), ("/m/0000001", written[0])):
+        seen.entries.clear()
+        assert seen.sort_out("n1", "look", {key: value}) == ([], {}) and [entry["e"] for entry in seen.entries] == ["garbage"], (key, value)
+    seen.clear()
+    assert seen.sort_out("n1", "look", {"/k/1": written[0]}) == ([], {})
+
+
+@case
 def who_looks_and_is_ended_by_what_it_saw_is_missed():
     seen = record.Record()
 
