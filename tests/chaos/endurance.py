@@ -88,6 +88,9 @@ class Endurance(Runner):
     def uses(self, verb):
         return {"clock": "clock", "link": "links", "dark": "outages", "service:": "keeping", "inhibit": "inhibit"}[verb] in self.able
 
+    def uses_proxy(self):
+        return self.uses("link")
+
     def plan(self):
         return spare(schedule.make(self.seed + self.round, self.able, NODES))
 

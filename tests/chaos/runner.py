@@ -63,6 +63,9 @@ class Runner:
         """Whether the cluster must be made for that one."""
         return self.schedule.has(verb) or self.schedule.has_fault(verb)
 
+    def uses_proxy(self):
+        return any(action.verb == "link" and not self.cluster.links.can(action.args[2]) for action in self.schedule.actions)
+
     def spawn(self, work, permanent=False):
         task = asyncio.create_task(self.record.watch(work))
         self.tasks.add(task)
@@ -161,7 +164,7 @@ class Runner:
         if self.uses("inhibit"):
             for host in self.hosts.values():
                 self.spawn(inhibited.polkit(self.record, host), permanent=True)
-        if self.uses("link"):
+        if self.uses_proxy():
             self.proxy = proxy.Proxy(self.cluster.network)
         await asyncio.gather(*(self.start(name, "bus") for name in self.hosts))
         for name, host in self.hosts.items():
@@ -295,17 +298,25 @@ class Runner:
         self.link(one, two, f"slow {kilobytes}")
 
     async def do_link(self, one, two, kind, value=0):
+        by_netem = self.cluster.links.can(kind)  # which drops what does not fit into a narrow link: nobody has to endure that
         self.record.add("fault", host=one, kind="link", what=f"{kind} {value}", other=two,
-                        endured=proxy.endures(kind, value) and not self.has_short_ticks())
-        self.proxy.set(one, two, kind, value)
+                        endured=proxy.endures(kind, value) and not self.has_short_ticks() and not (by_netem and kind == "rate"))
+        if by_netem:
+            for source, target in ((one, two), (two, one)):
+                self.cluster.links.shape(source, target, f"{kind} {value}")
+        else:
+            self.proxy.set(one, two, kind, value)
 
     def has_short_ticks(self):
         return any(action.verb == "config" and "TickTimeoutSec" in action.args for action in self.schedule.actions)
 
     async def do_whole(self, one, two):
-        self.proxy.heal(one, two)
+        if self.proxy:
+            self.proxy.heal(one, two)
+        for source, target in ((one, two), (two, one)) if self.cluster.links.shaper else ():
+            self.cluster.links.shape(source, target, None)
         self.record.add("whole", pair=sorted((one, two)))
-        if not self.proxy.shapes and not self.cluster.links.troubled(*self.hosts):
+        if not (self.proxy and self.proxy.shapes) and not self.cluster.links.troubled(*self.hosts):
             self.record.add("healed")
 
     async def do_heal(self):

@@ -5,10 +5,13 @@ matters. TAP. """
 
 import asyncio
 import collections
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -17,6 +20,7 @@ sys.dont_write_bytecode = True
 import endurance  # noqa: E402
 import invariants  # noqa: E402
 import ipc  # noqa: E402
+import network  # noqa: E402
 import overlays  # noqa: E402
 import record  # noqa: E402
 import schedule  # noqa: E402
@@ -508,6 +512,40 @@ def a_kind_that_is_laid_over_a_schedule_changes_nothing_else_in_it():
             seen |= {kind} if with_kind != collections.Counter(base.actions) else set()
         assert collections.Counter(laid.actions) == collections.Counter(base.actions) + more, seed
     assert seen == set(overlays.KINDS), seen
+
+
+@case
+def links_are_netems_where_the_kernel_has_it():
+    def told(has_netem, *steps):
+        with tempfile.TemporaryDirectory(prefix="chaos-test.") as work:
+            log = pathlib.Path(work) / "log"
+            for name, end in (("tc", f'case "$*" in *netem*) exit {0 if has_netem else 2};; esac'), ("nft", "sed 's/^/nft: /' >>$LOG; echo >>$LOG")):
+                path = pathlib.Path(work) / name
+                path.write_text(f'#!/bin/sh\nPATH=/usr/bin:/bin LOG={log}\necho "{name} $*" >>$LOG\n{end}\n')
+                path.chmod(0o700)
+            with unittest.mock.patch.dict(os.environ, {"PATH": work, network.ISOLATED: "1"}):
+                links = network.Links("127.77.1")
+                log.write_text("")
+                for name, *args in steps:
+                    getattr(links, name)(*args)
+                able = {kind for kind in ("lossy", "slow", "rate", "delay", "cut", "gap", "half", "reset") if links.can(kind)}
+            return able, log.read_text().splitlines()
+    lossy, slow = ("set", "n1", "n2", "lossy 20"), ("set", "n2", "n1", "slow 64")
+    way = ["tc class add dev lo parent 1: classid 1:{0} htb rate 100gbit quantum 200000",
+           "tc filter add dev lo parent 1: protocol ip prio 1 u32 match ip src {1}/32 match ip dst {2}/32 flowid 1:{0}"]
+    able, lines = told(True, lossy, slow, ("shape", "n1", "n2", "delay 200"), ("shape", "n1", "n2", None), ("set", "n1", "n2", "cut"), ("heal", ))
+    assert able == {"lossy", "slow", "rate", "delay"}
+    assert [line for line in lines if line.startswith("tc")] == [
+        "tc qdisc add dev lo root handle 1: htb default 0", *(line.format(1, "127.77.1.1", "127.77.1.2") for line in way),
+        "tc qdisc add dev lo parent 1:1 handle 2: netem loss 20%", *(line.format(2, "127.77.1.2", "127.77.1.1") for line in way),
+        "tc qdisc add dev lo parent 1:2 handle 3: netem rate 64kbps limit 2",
+        "tc qdisc del dev lo parent 1:1", "tc qdisc add dev lo parent 1:1 handle 2: netem delay 200ms limit 10000 loss 20%",
+        "tc qdisc del dev lo parent 1:1", "tc qdisc add dev lo parent 1:1 handle 2: netem loss 20%",
+        "tc qdisc del dev lo parent 1:1", "tc qdisc del dev lo root"], lines
+    rules = [line for line in lines if line.startswith("nft: ip")]
+    assert rules == ["nft: ip saddr 127.77.1.1 ip daddr 127.77.1.2 tcp dport != 4565 drop"], lines
+    able, lines = told(False, lossy, slow, ("heal", ))
+    assert not able and not [line for line in lines if line.startswith("tc")] and sum("20 drop" in line for line in lines) == 2, lines
 
 
 @case
