@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the object org.confd.HANode. */
 #include <stdio.h>
-#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
 #include "basic/bus-flush.h"
@@ -9,10 +8,7 @@
 #include "basic/time-util.h"
 #include "node/bus.h"
 #include "node/bus-reads.h"
-#include "node/replication/replication.h"
-#include "node/store/transaction.h"
-
-#define ERROR_PREFIX "org.confd.HANode.Error."
+#include "node/bus-writes.h"
 
 struct node_bus {
         sd_event *event;
@@ -31,8 +27,7 @@ struct node_bus {
         bool started; /* it has been told what came of the start */
         bool refused; /* the name, when we came back */
         struct bus_reads *reads;
-        unsigned n_applies;
-        LIST_HEAD(, apply) applies;
+        struct bus_writes *writes;
 
         /* What PropertiesChanged last said. */
         const char *state;
@@ -42,49 +37,6 @@ struct node_bus {
         bool joining;
 };
 
-/* An Apply whose transaction is on its way. It may outlive the bus that it came from, and even the object. */
-struct apply {
-        struct node_bus *bus; /* NULL: that is gone */
-        LIST_ENTRY(apply) applies;
-        sd_bus_message *message;
-};
-
-/* ---- errors ---- */
-
-static int fail(sd_bus_error *error, const char *name, const char *text) {
-        return sd_bus_error_set(error, name, text);
-}
-
-static int bad_key(sd_bus_error *error) {
-        return fail(error, ERROR_PREFIX "BadKey", "A key is 1 to 511 bytes and starts with '/'");
-}
-
-static int set_commit_error(sd_bus_error *error, int r) {
-        switch (r) {
-        case -EROFS:
-                return fail(error, ERROR_PREFIX "ReadOnly", "Only a master, or a node that has no role and is not joining, takes writes");
-        case -EBUSY:
-                return fail(error, ERROR_PREFIX "Busy", "Too many transactions are under way, try again");
-        case COMMIT_MAYBE_ELSEWHERE:
-                return fail(error, ERROR_PREFIX "Uncertain", "The transaction is not stored here, but slaves that were given it may "
-                            "have it; read the data again, from whoever is master then");
-        case COMMIT_MAYBE_ONLY_HERE:
-                return fail(error, ERROR_PREFIX "Uncertain", "The transaction is stored here, but perhaps nowhere else: the role ended "
-                            "before all slaves had it; read the data again, from whoever is master then");
-        case -ENOTRECOVERABLE:
-                return fail(error, ERROR_PREFIX "Uncertain", "The store has failed: only its next start shows whether the transaction is "
-                            "stored; read the data again, from whoever is master then");
-        case -ENOSPC:
-        case -EDQUOT:
-        case -EFBIG:
-                return fail(error, ERROR_PREFIX "NoSpace", "No space left for the data; nothing was changed");
-        case -E2BIG:
-                return fail(error, ERROR_PREFIX "TooLarge", "A value is at most 8 MiB, a transaction at most 16 MiB and 65536 changes: make several of it");
-        default:
-                return sd_bus_error_set_errnof(error, r, "The transaction could not be stored: %s", strerror(-r));
-        }
-}
-
 /* ---- reading ---- */
 
 /* The handlers check the arguments; what they ask for is looked up once there is room for it on its way out. */
@@ -92,7 +44,7 @@ static int read_later(struct node_bus *b, sd_bus_message *m, bus_read_fn fn, sd_
         int r = bus_reads_add(b->reads, m, fn, b);
 
         if (r == -EBUSY)
-                return fail(error, ERROR_PREFIX "Busy", "Too many answers wait to be taken, read them first");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), "Too many answers wait to be taken, read them first");
         return r < 0 ? r : 1;
 }
 
@@ -107,7 +59,7 @@ static int answer_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r;
         r = store_get(b->store, key, &value);
         if (r == -ENOENT)
-                return sd_bus_error_setf(error, ERROR_PREFIX "NotFound", "There is no %s", key);
+                return sd_bus_error_setf(error, NODE_BUS_ERROR("NotFound"), "There is no %s", key);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "s", value);
@@ -121,7 +73,7 @@ static int method_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (!key_is_valid(key, strlen(key)))
-                return bad_key(error);
+                return bus_bad_key(error);
         r = sd_bus_message_rewind(m, /* complete= */ true);
         return r < 0 ? r : read_later(userdata, m, answer_get, error);
 }
@@ -163,166 +115,24 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if ((*prefix && !key_is_valid(prefix, strlen(prefix))) || (*after && !key_is_valid(after, strlen(after))))
-                return bad_key(error);
+                return bus_bad_key(error);
         r = sd_bus_message_rewind(m, /* complete= */ true);
         return r < 0 ? r : read_later(userdata, m, answer_list, error);
 }
 
 /* ---- writing ---- */
 
-static struct apply *apply_free(struct apply *a) {
-        if (!a)
-                return NULL;
-        if (a->bus) {
-                a->bus->n_applies--;
-                LIST_REMOVE(a, applies);
-        }
-        sd_bus_message_unref(a->message);
-        free(a);
-        return NULL;
-}
-DEFINE_CLEANUP(struct apply *, apply_free)
-
-static void on_committed(int result, struct transaction *t, void *userdata) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(apply_freep) struct apply *a = userdata;
-        int r;
-
-        if (!a->bus)
-                return;
-        if (result < 0) {
-                (void) set_commit_error(&error, result);
-                r = sd_bus_reply_method_error(a->message, &error);
-        } else
-                r = sd_bus_reply_method_return(a->message, "s", transaction_id(t));
-        if (r < 0)
-                log_debug("D-Bus: cannot answer an Apply: %s", strerror(-r));
-}
-
-/* The keys of an Apply, to see whether one is named twice. They point into the message. */
-struct keys {
-        const char **key;
-        size_t n, allocated;
-};
-
-static void keys_done(struct keys *k) {
-        free(k->key);
-}
-
-static int keys_add(struct keys *k, const char *key) {
-        if (k->n == k->allocated) {
-                size_t want = MAX(k->allocated * 2, (size_t) 64);
-                const char **p = reallocarray(k->key, want, sizeof(*p));
-
-                if (!p)
-                        return -ENOMEM;
-                k->key = p;
-                k->allocated = want;
-        }
-        k->key[k->n++] = key;
-        return 0;
-}
-
-static int compare_keys(const void *a, const void *b) {
-        return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-static int check_keys(struct keys *k, sd_bus_error *error) {
-        if (k->n == 0)
-                return fail(error, SD_BUS_ERROR_INVALID_ARGS, "Nothing to set and nothing to delete");
-        qsort(k->key, k->n, sizeof(*k->key), compare_keys);
-        for (size_t i = 1; i < k->n; i++)
-                if (streq(k->key[i - 1], k->key[i]))
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s is named twice", k->key[i]);
-        return 0;
-}
-
-static int add_change(struct transaction *t, struct keys *keys, const char *key, const char *value, sd_bus_error *error) {
-        int r;
-
-        if (!key_is_valid(key, strlen(key)))
-                return bad_key(error);
-        r = keys_add(keys, key);
-        if (r >= 0)
-                r = value ? transaction_set(t, key, value) : transaction_delete(t, key);
-        if (r == -E2BIG)
-                return set_commit_error(error, r);
-        return r;
-}
-
-static int read_changes(sd_bus_message *m, struct transaction *t, sd_bus_error *error) {
-        _cleanup_(keys_done) struct keys keys = {};
-        const char *key, *value;
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{ss}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(m, "{ss}", &key, &value)) > 0) {
-                r = add_change(t, &keys, key, value, error);
-                if (r < 0)
-                        return r;
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "s");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(m, "s", &key)) > 0) {
-                r = add_change(t, &keys, key, NULL, error);
-                if (r < 0)
-                        return r;
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : check_keys(&keys, error);
-}
-
-static bool has_place(struct node_bus *b, const char *sender) {
-        struct apply *a;
-
-        if (b->n_applies < BUS_APPLIES_MAX - BUS_APPLIES_KEPT)
-                return true;
-        LIST_FOREACH(a, &b->applies, applies)
-                if (streq(sd_bus_message_get_sender(a->message) ?: "", sender ?: ""))
-                        return false;
-        return b->n_applies < BUS_APPLIES_MAX;
-}
-
 static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_transaction_ struct transaction *t = NULL;
         struct node_bus *b = userdata;
-        struct apply *a;
         int r;
 
         if (b->ops->phase(b->userdata) < ROLE_PHASE_MAX)
-                return sd_bus_error_setf(error, ERROR_PREFIX "NotReady", "Start phase %u: writes are taken from phase 2 on (SetPhase)",
+                return sd_bus_error_setf(error, NODE_BUS_ERROR("NotReady"), "Start phase %u: writes are taken from phase 2 on (SetPhase)",
                                          b->ops->phase(b->userdata));
-        if (!has_place(b, sd_bus_message_get_sender(m)))
-                return set_commit_error(error, -EBUSY);
-        r = transaction_new(&t);
-        if (r < 0)
-                return r;
-        r = read_changes(m, t, error);
-        if (r < 0)
-                return r;
-
-        a = calloc(1, sizeof(*a));
-        if (!a)
-                return -ENOMEM;
-        a->bus = b;
-        a->message = sd_bus_message_ref(m);
-        LIST_INSERT_HEAD(&b->applies, a, applies);
-        b->n_applies++;
-        r = b->ops->commit(t, on_committed, a, b->userdata);
-        if (r < 0) {
-                apply_free(a);
-                return set_commit_error(error, r);
-        }
-        if (b->n_applies > 1)
+        r = bus_writes_add(b->writes, m, error);
+        if (r > 0 && bus_writes_under_way(b->writes) > 1)
                 (void) sd_event_source_set_enabled(b->more, SD_EVENT_ONESHOT);
-        return 1; /* on_committed() answers */
+        return r;
 }
 
 /* Several write at once: what they have sent is read in one go. The loop gives the bus one turn for each message otherwise, among
@@ -381,7 +191,7 @@ static int method_set_phase(sd_bus_message *m, void *userdata, sd_bus_error *err
                 return r;
         r = b->ops->set_phase(phase, b->userdata);
         if (r == -EINVAL)
-                return fail(error, SD_BUS_ERROR_INVALID_ARGS, "Start phases are 0, 1 and 2");
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Start phases are 0, 1 and 2");
         if (r == -EPERM)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Start phases only go up, and this is phase %u",
                                          b->ops->phase(b->userdata));
@@ -632,7 +442,6 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         *ret_error = NULL;
         if (!b)
                 return -ENOMEM;
-        LIST_INIT(&b->applies);
         b->event = sd_event_ref(event);
         b->store = store;
         b->ops = ops;
@@ -641,6 +450,8 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
         if (!b->name)
                 return -ENOMEM;
         r = bus_reads_new(event, &b->reads);
+        if (r >= 0)
+                r = bus_writes_new(ops->commit, userdata, &b->writes);
         if (r >= 0)
                 r = sd_event_add_defer(event, &b->emit, on_emit, b);
         if (r >= 0)
@@ -674,13 +485,10 @@ int node_bus_new(sd_event *event, const char *name, struct store *store, const s
 }
 
 struct node_bus *node_bus_free(struct node_bus *b) {
-        struct apply *a;
-
         if (!b)
                 return NULL;
         store_set_changed_callback(b->store, NULL, NULL);
-        LIST_FOREACH(a, &b->applies, applies)
-                a->bus = NULL;
+        bus_writes_free(b->writes);
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
         sd_event_source_disable_unref(b->more);

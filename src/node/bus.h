@@ -4,11 +4,13 @@
 
 #include <systemd/sd-event.h>
 
+#include "node/bus-writes.h"
 #include "node/peers.h"
 #include "node/store/store.h"
 
 #define NODE_BUS_PATH "/org/confd/HANode"
 #define NODE_BUS_INTERFACE "org.confd.HANode"
+#define NODE_BUS_ERROR(name) NODE_BUS_INTERFACE ".Error." name
 
 enum {
         BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */
@@ -33,8 +35,7 @@ struct node_bus_ops {
         void (*slaves)(master_slave_fn fn, void *fn_userdata, void *userdata);
         /* 0, -EINVAL or -EPERM as role_set_phase() */
         int (*set_phase)(unsigned phase, void *userdata);
-        /* as peers_commit() */
-        int (*commit)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
+        bus_commit_fn commit;
 };
 
 /* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), registers the object, asks for the name. When the bus goes

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Applies of the data interface, from the call until their transaction is stored, or is not. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "basic/util.h"
+#include "node/store/transaction.h"
+
+struct bus_writes;
+
+/* As peers_commit(). */
+typedef int (*bus_commit_fn)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
+
+_must_check_ int bus_writes_new(bus_commit_fn commit, void *userdata, struct bus_writes **ret);
+/* What is under way then is answered by nobody. Returns NULL, takes NULL. */
+struct bus_writes *bus_writes_free(struct bus_writes *w);
+DEFINE_CLEANUP(struct bus_writes *, bus_writes_free)
+
+/* Takes the call of an Apply. 1: its answer comes later, from the loop; negative, or set in `error`: that is the answer. */
+_must_check_ int bus_writes_add(struct bus_writes *w, sd_bus_message *m, sd_bus_error *error);
+
+/* How many have no answer yet. */
+unsigned bus_writes_under_way(const struct bus_writes *w);
+
+/* Sets the error of a key that is none, and returns as sd_bus_error_set(). */
+int bus_bad_key(sd_bus_error *error);
