@@ -11,6 +11,9 @@ struct bus_writes {
         bus_commit_fn commit;
         void *userdata;
         unsigned n;
+        bool ended;
+        bus_idle_fn idle_fn;
+        void *idle_userdata;
         LIST_HEAD(, apply) applies;
 };
 
@@ -39,6 +42,9 @@ static int set_commit_error(sd_bus_error *error, int r) {
         case COMMIT_MAYBE_ONLY_HERE:
                 return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The transaction is stored here, but perhaps nowhere else: the role ended "
                             "before all slaves had it; read the data again, from whoever is master then");
+        case -ESHUTDOWN:
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The node ends before the transaction is stored: its next start "
+                            "shows whether it is; read the data again, from whoever is master then");
         case -ENOTRECOVERABLE:
                 return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The store has failed: only its next start shows whether the transaction is "
                             "stored; read the data again, from whoever is master then");
@@ -55,26 +61,33 @@ static int set_commit_error(sd_bus_error *error, int r) {
 
 /* ---- writing ---- */
 
+/* Whoever waits for it has had his answer, or has nobody any more who could give it. */
+static void apply_detach(struct apply *a) {
+        struct bus_writes *w = a->writes;
+
+        if (!w)
+                return;
+        a->writes = NULL;
+        LIST_REMOVE(a, applies);
+        w->n--;
+        if (w->idle_fn && w->n == 0)
+                w->idle_fn(w->idle_userdata);
+}
+
 static struct apply *apply_free(struct apply *a) {
         if (!a)
                 return NULL;
-        if (a->writes) {
-                a->writes->n--;
-                LIST_REMOVE(a, applies);
-        }
+        apply_detach(a);
         sd_bus_message_unref(a->message);
         free(a);
         return NULL;
 }
 DEFINE_CLEANUP(struct apply *, apply_free)
 
-static void on_committed(int result, struct transaction *t, void *userdata) {
+static void apply_answer(struct apply *a, int result, const struct transaction *t) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(apply_freep) struct apply *a = userdata;
         int r;
 
-        if (!a->writes)
-                return;
         if (result < 0) {
                 (void) set_commit_error(&error, result);
                 r = sd_bus_reply_method_error(a->message, &error);
@@ -82,6 +95,13 @@ static void on_committed(int result, struct transaction *t, void *userdata) {
                 r = sd_bus_reply_method_return(a->message, "s", transaction_id(t));
         if (r < 0)
                 log_debug("D-Bus: cannot answer an Apply: %s", strerror(-r));
+}
+
+static void on_committed(int result, struct transaction *t, void *userdata) {
+        _cleanup_(apply_freep) struct apply *a = userdata;
+
+        if (a->writes)
+                apply_answer(a, result, t);
 }
 
 /* The keys of an Apply, to see whether one is named twice. They point into the message. */
@@ -180,6 +200,9 @@ int bus_writes_add(struct bus_writes *w, sd_bus_message *m, sd_bus_error *error)
         struct apply *a;
         int r;
 
+        if (w->ended)
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), "The node is ending; try again when it is back, or at whoever is "
+                            "master then");
         if (!has_place(w, sd_bus_message_get_sender(m)))
                 return set_commit_error(error, -EBUSY);
         r = transaction_new(&t);
@@ -204,6 +227,24 @@ int bus_writes_add(struct bus_writes *w, sd_bus_message *m, sd_bus_error *error)
         return 1; /* on_committed() answers */
 }
 
+void bus_writes_end(struct bus_writes *w, bus_idle_fn fn, void *userdata) {
+        w->ended = true;
+        w->idle_fn = fn;
+        w->idle_userdata = userdata;
+        if (fn && w->n == 0)
+                fn(userdata);
+}
+
+void bus_writes_give_up(struct bus_writes *w) {
+        struct apply *a;
+
+        bus_writes_end(w, NULL, NULL);
+        while ((a = LIST_FIRST(&w->applies))) {
+                apply_answer(a, -ESHUTDOWN, NULL);
+                apply_detach(a);
+        }
+}
+
 unsigned bus_writes_under_way(const struct bus_writes *w) {
         return w->n;
 }
@@ -223,12 +264,11 @@ int bus_writes_new(bus_commit_fn commit, void *userdata, struct bus_writes **ret
 }
 
 struct bus_writes *bus_writes_free(struct bus_writes *w) {
-        struct apply *a;
-
         if (!w)
                 return NULL;
-        LIST_FOREACH(a, &w->applies, applies)
-                a->writes = NULL;
+        w->idle_fn = NULL;
+        while (!LIST_EMPTY(&w->applies))
+                apply_detach(LIST_FIRST(&w->applies));
         free(w);
         return NULL;
 }

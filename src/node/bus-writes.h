@@ -13,7 +13,7 @@ struct bus_writes;
 typedef int (*bus_commit_fn)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
 
 _must_check_ int bus_writes_new(bus_commit_fn commit, void *userdata, struct bus_writes **ret);
-/* What is under way then is answered by nobody. Returns NULL, takes NULL. */
+/* Nobody answers then what is under way. Returns NULL, takes NULL. */
 struct bus_writes *bus_writes_free(struct bus_writes *w);
 DEFINE_CLEANUP(struct bus_writes *, bus_writes_free)
 
@@ -22,6 +22,13 @@ _must_check_ int bus_writes_add(struct bus_writes *w, sd_bus_message *m, sd_bus_
 
 /* How many have no answer yet. */
 unsigned bus_writes_under_way(const struct bus_writes *w);
+
+/* Takes no more of them (Busy), for the end of the node, and calls fn whenever none is under way: at once if none is. */
+typedef void (*bus_idle_fn)(void *userdata);
+void bus_writes_end(struct bus_writes *w, bus_idle_fn fn, void *userdata);
+
+/* Takes no more either, and answers those that are under way: they are uncertain. */
+void bus_writes_give_up(struct bus_writes *w);
 
 /* Sets the error of a key that is none, and returns as sd_bus_error_set(). */
 int bus_bad_key(sd_bus_error *error);

@@ -135,6 +135,10 @@ static int method_apply(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         return r;
 }
 
+void node_bus_end_writes(struct node_bus *b, bus_idle_fn fn, void *userdata) {
+        bus_writes_end(b->writes, fn, userdata);
+}
+
 /* Several write at once: what they have sent is read in one go. The loop gives the bus one turn for each message otherwise, among
  * those of all slaves, so that a hundred of them would have to acknowledge one transaction before the next is read. */
 static int on_more(sd_event_source *source, void *userdata) {
@@ -488,6 +492,11 @@ struct node_bus *node_bus_free(struct node_bus *b) {
         if (!b)
                 return NULL;
         store_set_changed_callback(b->store, NULL, NULL);
+        if (b->writes)
+                bus_writes_give_up(b->writes);
+        /* What comes in while the last words go out is handled still, with all that takes. */
+        bus_flush(b->bus);
+        b->bus = sd_bus_close_unref(b->bus);
         bus_writes_free(b->writes);
         bus_reads_free(b->reads);
         sd_event_source_disable_unref(b->emit);
@@ -495,8 +504,6 @@ struct node_bus *node_bus_free(struct node_bus *b) {
         sd_event_source_disable_unref(b->emit_again);
         sd_event_source_disable_unref(b->reconnect);
         sd_event_source_disable_unref(b->patience);
-        bus_flush(b->bus);
-        sd_bus_close_unref(b->bus);
         sd_event_unref(b->event);
         free(b->transaction_id);
         free(b->name);

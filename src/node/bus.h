@@ -46,5 +46,8 @@ _must_check_ int node_bus_new(sd_event *event, const char *name, struct store *s
 struct node_bus *node_bus_free(struct node_bus *b);
 DEFINE_CLEANUP(struct node_bus *, node_bus_free)
 
+/* As bus_writes_end(). */
+void node_bus_end_writes(struct node_bus *b, bus_idle_fn fn, void *userdata);
+
 /* A property may have changed: PropertiesChanged goes out from the loop, for what really has. */
 void node_bus_changed(struct node_bus *b);

@@ -10,6 +10,11 @@
 #include "node/node.h"
 #include "node/replication/replication.h"
 
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        node_end(userdata, EXIT_SUCCESS);
+        return 0;
+}
+
 static int on_phase_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         node_next_phase(userdata);
         return 0;
@@ -63,10 +68,6 @@ static int run(const struct node_options *options, const struct node_config *con
         if (r >= 0)
                 r = sd_event_default(&event);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
-        if (r >= 0)
                 r = notify_attach_event(event);
         if (r >= 0)
                 r = log_attach_event(event);
@@ -80,14 +81,17 @@ static int run(const struct node_options *options, const struct node_config *con
                 return r == -EINVAL ? NODE_EXIT_CONFIG : EXIT_FAILURE;
         }
         reload.node = node;
-        r = sd_event_add_signal(event, NULL, SIGUSR1, on_phase_signal, node);
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_end_signal, node);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, on_end_signal, node);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGUSR1, on_phase_signal, node);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, &reload);
         if (r >= 0) {
                 node_start(node);
                 r = sd_event_loop(event);
         }
-        notify_stopping("Stopping");
         if (r < 0) {
                 log_error("The event loop failed: %s", strerror(-r));
                 return EXIT_FAILURE;

@@ -6,10 +6,13 @@
 #include "basic/log.h"
 #include "basic/notify.h"
 #include "basic/secret-sources.h"
+#include "basic/time-util.h"
 #include "node/bus.h"
 #include "node/ipc/server.h"
 #include "node/node.h"
 #include "node/peers.h"
+
+enum { END_COMMITS_SEC = 1, END_STORE_SEC = 5 };
 
 struct node {
         sd_event *event;
@@ -27,6 +30,10 @@ struct node {
         bool joining;
         unsigned phase;
         char *status;
+
+        enum { NOT_ENDING, END_COMMITS, END_STORE, ENDED } ending;
+        sd_event_source *end; /* when it goes on */
+        int exit_status;
 };
 
 /* ---- what the role has said ---- */
@@ -66,6 +73,8 @@ static void tell_manager(struct node *n) {
         const char *state = role_state_to_string(n->state), *name = node_id_text(role_get_id(n->role), id);
         int r;
 
+        if (n->ending != NOT_ENDING)
+                return;
         if (n->phase == 0)
                 r = asprintf(&text, "Start phase 0: waiting to be moved on");
         else if (n->phase < ROLE_PHASE_MAX && n->state == CONFD_HA_STATE_NONE && !n->joining)
@@ -204,11 +213,12 @@ static void bus_started(int error, const char *why, void *userdata) {
 
         if (error < 0) {
                 log_error("Cannot start: %s", why ?: strerror(-error));
-                (void) sd_event_exit(n->event, EXIT_FAILURE);
+                node_end(n, EXIT_FAILURE);
                 return;
         }
         n->ready = true;
-        notify_ready(NULL);
+        if (n->ending == NOT_ENDING)
+                notify_ready(NULL);
 }
 
 static const struct node_bus_ops bus_ops = {
@@ -344,8 +354,10 @@ static void on_store_failed(struct store *s, int error, void *userdata) {
         struct node *n = userdata;
 
         log_error("Ending, as nothing can be stored any more");
-        (void) sd_event_exit(n->event, error);
+        node_end(n, error);
 }
+
+static int on_end(sd_event_source *source, uint64_t usec, void *userdata);
 
 int node_new(sd_event *event, const struct node_config *config, struct node **ret, char **ret_error) {
         _cleanup_(node_freep) struct node *n = calloc(1, sizeof(*n));
@@ -372,7 +384,11 @@ int node_new(sd_event *event, const struct node_config *config, struct node **re
                 return r;
         store_set_failed_callback(n->store, on_store_failed, n);
         peers_set_role(n->peers, n->role);
-        r = listen_for_orders(n, config, ret_error);
+        r = sd_event_add_time_relative(event, &n->end, CLOCK_MONOTONIC, 0, 0, on_end, n);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(n->end, SD_EVENT_OFF);
+        if (r >= 0)
+                r = listen_for_orders(n, config, ret_error);
         if (r >= 0 && !isempty(config->bus_name))
                 r = node_bus_new(event, config->bus_name, n->store, &bus_ops, n, &n->bus, ret_error);
         if (r < 0)
@@ -400,10 +416,68 @@ struct node *node_free(struct node *n) {
         role_free(n->role);
         store_free(n->store);
         secret_done(&n->access);
+        sd_event_source_disable_unref(n->end);
         sd_event_unref(n->event);
         free(n->status);
         free(n);
         return NULL;
+}
+
+/* ---- the end ---- */
+
+/* At the next turn of the loop, or later: not from within what is just ending. */
+static void end_goes_on(struct node *n, uint64_t usec) {
+        if (sd_event_source_set_time_relative(n->end, usec) < 0 || sd_event_source_set_enabled(n->end, SD_EVENT_ONESHOT) < 0)
+                (void) sd_event_exit(n->event, n->exit_status);
+}
+
+static void on_writes_ended(void *userdata) {
+        struct node *n = userdata;
+
+        if (n->ending == END_COMMITS)
+                end_goes_on(n, 0);
+}
+
+static void on_stored(int result, void *userdata) {
+        struct node *n = userdata;
+
+        n->ending = ENDED;
+        end_goes_on(n, 0);
+}
+
+/* The role ends before anybody can see that this node is gone: whoever does may make another one master, and nothing is acknowledged then
+ * that only this one has. */
+static void leave_role(struct node *n) {
+        n->ending = END_STORE;
+        peers_leave(n->peers);
+        n->ipc = ipc_server_free(n->ipc);
+        end_goes_on(n, END_STORE_SEC * USEC_PER_SEC);
+        if (store_barrier(n->store, on_stored, n) < 0)
+                (void) sd_event_exit(n->event, n->exit_status);
+}
+
+static int on_end(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct node *n = userdata;
+
+        if (n->ending == END_COMMITS) {
+                leave_role(n);
+                return 0;
+        }
+        if (n->ending == END_STORE)
+                log_warning("Ending, though the disk has not taken all within %d s", (int) END_STORE_SEC);
+        return sd_event_exit(n->event, n->exit_status);
+}
+
+void node_end(struct node *n, int status) {
+        if (status != EXIT_SUCCESS && n->exit_status == EXIT_SUCCESS)
+                n->exit_status = status;
+        if (n->ending != NOT_ENDING)
+                return;
+        n->ending = END_COMMITS;
+        notify_stopping("Stopping");
+        end_goes_on(n, n->bus ? END_COMMITS_SEC * USEC_PER_SEC : 0);
+        if (n->bus)
+                node_bus_end_writes(n->bus, on_writes_ended, n);
 }
 
 /* ---- other settings while it runs ---- */
@@ -473,6 +547,8 @@ void node_reload(struct node *n, const struct node_options *options) {
         _cleanup_free_ char *error = NULL;
         int r;
 
+        if (n->ending != NOT_ENDING)
+                return;
         /* Not before it is ready, which is what the one would be told who waits for that. */
         if (n->ready)
                 notify_reloading();

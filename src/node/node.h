@@ -22,5 +22,10 @@ void node_start(struct node *n);
  * wrong changes nothing. */
 void node_reload(struct node *n, const struct node_options *options);
 
+/* Ends the loop with that exit status, in order: writes are taken no more, those under way have a second to reach the slaves; then the
+ * role is left, which nobody is told, and what is on its way to the disk has five seconds. Of what is not answered then the callers hear
+ * that it is uncertain. Called again it only makes a failure of it. */
+void node_end(struct node *n, int status);
+
 /* Moves on to the next start phase, if there is one. */
 void node_next_phase(struct node *n);

@@ -233,12 +233,16 @@ int peers_new(sd_event *event, struct store *store, const struct replication_con
         return 0;
 }
 
+void peers_leave(struct peers *p) {
+        p->master = master_free(p->master);
+        p->slave = slave_free(p->slave);
+}
+
 struct peers *peers_free(struct peers *p) {
         if (!p)
                 return NULL;
         store_set_full_callback(p->store, NULL, NULL);
-        master_free(p->master);
-        slave_free(p->slave);
+        peers_leave(p);
         secret_done(&p->token);
         sd_event_unref(p->event);
         free(p->why);

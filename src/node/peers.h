@@ -25,6 +25,10 @@ void peers_configure(struct peers *p, const struct replication_config *config);
 /* Whom to tell. Set before anything else is called. */
 void peers_set_role(struct peers *p, struct role *role);
 
+/* For the end of the node, on which nothing is decided any more: lets go of the slaves and of the master, and says nothing of it. What is
+ * under way ends as if by order (master_free()). */
+void peers_leave(struct peers *p);
+
 /* The token that later joins have to prove, either way. -ENOMEM. */
 _must_check_ int peers_set_token(struct peers *p, const struct secret *token);
 

@@ -26,11 +26,13 @@ static const char bus_config[] =
         "%s"
         "  <limit name=\"max_connections_per_user\">1024</limit>\n"
         "  <limit name=\"max_replies_per_connection\">%d</limit>\n"
+        "  <limit name=\"max_incoming_bytes\">%d</limit>\n"
         "</busconfig>\n";
 
 /* Most tests let one caller have more calls under way than a system's bus would. */
 enum { REPLIES_MAX = 16384, REPLIES_MAX_OF_A_SYSTEM = 128 };
 static int replies_max = REPLIES_MAX;
+int bus_incoming_max = BUS_INCOMING_MAX;
 
 static const char service_config[] =
         "# What every test begins with; the drop-in beside it has the rest.\n"
@@ -164,7 +166,7 @@ static void notify_start(struct fixture *f) {
 void bus_start(struct fixture *f) {
         const char *policy = getenv("CONFD_HA_BUS_POLICY");
         const char *config = write_file(f, "bus.conf", bus_config, f->dir,
-                                        policy ? kept(f, "  <include>%s</include>\n", policy) : "", replies_max);
+                                        policy ? kept(f, "  <include>%s</include>\n", policy) : "", replies_max, bus_incoming_max);
         const char *const argv[] = { "dbus-daemon", "--nofork", "--nopidfile", "--print-address=1",
                                      kept(f, "--config-file=%s", config), NULL };
 

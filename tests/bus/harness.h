@@ -68,6 +68,10 @@ struct fixture {
         bool failed;
 };
 
+/* What the next bus takes of one connection before those whom it is for have read it. */
+enum { BUS_INCOMING_MAX = 127 * 1024 * 1024 };
+extern int bus_incoming_max;
+
 /* Setups for cmocka_unit_test_setup_teardown(). */
 int setup_connected(void **state); /* the service runs and has both connections */
 int setup_as_on_a_system(void **state); /* the same, and the bus lets no connection have more than 128 calls under way */

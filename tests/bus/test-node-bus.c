@@ -9,49 +9,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "harness.h"
+#include "node-fixture.h"
 
-#define NAME "org.confd.HANode"
-#define PATH "/org/confd/HANode"
-#define ERROR(e) NAME ".Error." e
 #define INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
 
-enum { MIB = 1024 * 1024 };
-
-/* ---- nodes ---- */
-
-/* Nodes of one test find each other on one port, at addresses that no other test that runs now has. */
-static const char *address_of(struct fixture *f, unsigned number) {
-        int pid = (int) getpid();
-
-        return kept(f, "127.%u.%d.%d", 79 + number, pid >> 8 & 255, pid & 255);
-}
-
-static void start_node(struct fixture *f, struct child *c, unsigned number, const char *bus_name, const char *more) {
-        /* Memory is measured: what was freed shall not be held back long. */
-        const char *const env[] = { kept(f, "DBUS_SYSTEM_BUS_ADDRESS=%s", f->bus_address),
-                                    kept(f, "ASAN_OPTIONS=%s:quarantine_size_mb=4", getenv("ASAN_OPTIONS") ?: ""),
-                                    "JOURNAL_STREAM", "NOTIFY_SOCKET", NULL };
-        const char *const argv[] = { getenv("CONFD_HA_NODE"), kept(f, "--config=%s", in_dir(f, "node.conf")),
-                                     kept(f, "--ipc=unix:%s/n%u.ipc", f->dir, number), kept(f, "--data=%s/n%u", f->dir, number),
-                                     kept(f, "--ha=%s", address_of(f, number)), kept(f, "--bus-name=%s", bus_name), more, NULL };
-        const struct child_options options = { .set_env = env };
-
-        child_end(c);
-        child_start(c, f->event, argv, &options);
-}
-
-static int setup_with(void **state, const char *more) {
-        static const struct subject node = { NAME, PATH, NAME };
-        struct fixture *f;
-
-        setup_for(state, &node);
-        f = *state;
-        (void) write_file(f, "node.conf", "# nothing but defaults\n");
-        start_node(f, &f->service, 1, NAME, more);
-        service_wait_name(f);
-        return 0;
-}
 
 static int setup(void **state) {
         return setup_with(state, NULL);
@@ -59,23 +20,6 @@ static int setup(void **state) {
 
 static int setup_phase0(void **state) {
         return setup_with(state, "--start-phase0");
-}
-
-static int connect_ha(struct fixture *f, unsigned number) {
-        struct sockaddr_un un = { .sun_family = AF_UNIX };
-        int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        (void) snprintf(un.sun_path, sizeof(un.sun_path), "%s/n%u.ipc", f->dir, number);
-        WAIT_FOR(f, confd_ha_connect(sock, (struct sockaddr *) &un, sizeof(un), "token") == CONFD_OK ||
-                            (safe_close(sock), sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), false));
-        return sock;
-}
-
-static void be_master(struct fixture *f, int sock) {
-        confd_value_t id;
-
-        CONFD_SET_STR(&id, "n1");
-        CHECK(f, confd_ha_bemaster(sock, &id) == CONFD_OK);
 }
 
 /* ---- calls ---- */
@@ -88,16 +32,6 @@ static void check_value(struct fixture *f, const char *key, const char *value) {
                 CHECK_TEXT(f, OK(f, "Get", "s", key), kept(f, "'%s'", value));
         else
                 FAILS(f, ERROR("NotFound"), "Get", "s", key);
-}
-
-static char *filled(char c, size_t n) {
-        char *s = malloc(n + 1);
-
-        if (!s)
-                abort();
-        memset(s, c, n);
-        s[n] = 0;
-        return s;
 }
 
 #define LIST(f, prefix, after, max, expected) CHECK_TEXT(f, OK(f, "List", "ssu", prefix, after, max), expected)
@@ -268,8 +202,6 @@ static void slaves_are_listed_with_how_far_they_are(void **state) {
         struct fixture *f = *state;
         struct child slave = { .trace.name = "slave" };
         _cleanup_close_ int first = -EBADF, second = -EBADF;
-        confd_value_t id;
-        struct confd_ha_node master = { .af = AF_INET };
 
         CHECK_TEXT(f, OK(f, "Slaves", ""), "[]");
         first = connect_ha(f, 1);
@@ -277,10 +209,7 @@ static void slaves_are_listed_with_how_far_they_are(void **state) {
         CHECK_TEXT(f, OK(f, "Slaves", ""), "[]");
         start_node(f, &slave, 2, "", NULL);
         second = connect_ha(f, 2);
-        CONFD_SET_STR(&id, "n2");
-        CONFD_SET_STR(&master.nodeid, "n1");
-        CHECK(f, inet_pton(AF_INET, address_of(f, 1), &master.addr.ip4) == 1);
-        CHECK(f, confd_ha_beslave(second, &id, &master, 1) == CONFD_OK);
+        be_slave(f, second, 2);
         WAIT_FOR(f, pattern_matches(kept(f, "[('n2' '%s' * 0 0 0)]", address_of(f, 2)), OK(f, "Slaves", "")));
         /* One that takes nothing has something to acknowledge, and it gets older. */
         CHECK(f, kill(slave.pid, SIGSTOP) == 0);
@@ -513,40 +442,6 @@ static void readers_who_leave_leave_no_places_behind(void **state) {
 
 static void whoever_fills_the_places_of_writers_leaves_some(void **state) {
         come_before_another(*state, apply_one, 8, 0);
-}
-
-/* Some ask for everything many times at once, and do not read it. */
-enum { GREEDY = 4, MANY_LISTS = 40 };
-
-static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return 0;
-}
-
-static void open_greedy(struct fixture *f, sd_bus *greedy[static GREEDY]) {
-        _cleanup_free_ char *value = filled('v', 4 * MIB);
-        struct call *call;
-        uint64_t until;
-
-        OK(f, "Apply", "a{ss}as", 2, "/v", value, "/w", "w", 0);
-        for (unsigned i = 0; i < GREEDY; i++) {
-                CHECK(f, sd_bus_new(&greedy[i]) == 0);
-                CHECK(f, sd_bus_set_address(greedy[i], f->bus_address) >= 0);
-                CHECK(f, sd_bus_set_bus_client(greedy[i], true) >= 0);
-                CHECK(f, sd_bus_start(greedy[i]) >= 0);
-                for (unsigned n = 0; n < MANY_LISTS; n++)
-                        CHECK(f, sd_bus_call_method_async(greedy[i], NULL, NAME, PATH, NAME, "List", on_list, NULL, "ssu", "", "",
-                                                          1) >= 0);
-                CHECK(f, sd_bus_flush(greedy[i]) >= 0);
-        }
-        /* Whether this is answered is the bus's affair, but by then the node has read all of theirs. */
-        call = call_start(f->root, "Get", "s", "/w");
-        for (until = now_monotonic() + 3 * USEC_PER_SEC; !call->done && now_monotonic() < until;)
-                step(f, 10000);
-}
-
-static void close_greedy(sd_bus *greedy[static GREEDY]) {
-        for (unsigned i = 0; i < GREEDY; i++)
-                greedy[i] = sd_bus_close_unref(greedy[i]);
 }
 
 /* The bus takes so much of one sender and no more; what has no place there must not lie in the node's memory, and nothing
