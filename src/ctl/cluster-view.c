@@ -18,7 +18,7 @@ static const char *const column_names[COLUMNS] = { "HOST", "NODE", "STATE", "FOL
                                                    "LAST ERROR" };
 
 static int set(struct libscols_line *line, enum column column, const char *text) {
-        _cleanup_free_ char *printable = text_printable(text);
+        _cleanup_free_ char *printable = text_cell(text);
 
         return printable ? scols_line_set_data(line, column, printable) : -ENOMEM;
 }

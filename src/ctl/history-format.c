@@ -261,7 +261,7 @@ static void format_cells(const struct history_entry *e, char *cells[COLUMNS]) {
         cells[COLUMN_TOOK] = strdup(took);
         cells[COLUMN_BY] = format_sender(e);
         for (size_t i = 0; i < COLUMNS; i++) {
-                char *printable = text_printable(cells[i]);
+                char *printable = text_cell(cells[i]);
 
                 free(cells[i]);
                 cells[i] = printable;

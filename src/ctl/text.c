@@ -81,6 +81,28 @@ char *text_printable(const char *s) {
         return utf8_is_plain(s, strlen(s)) ? strdup(s) : utf8_escape(s, strlen(s));
 }
 
+/* libsmartcols measures by the locale, and comes to no end at what the locale has no character for, as LANG=C has none beyond ASCII. */
+char *text_cell(const char *s) {
+        static const char hex[] = "0123456789abcdef";
+        char *printable = text_printable(s), *escaped, *t;
+
+        if (!printable || mbstowcs(NULL, printable, 0) != (size_t) -1)
+                return printable;
+        free(printable);
+        escaped = t = reallocarray(NULL, strlen(s) + 1, 4);
+        if (!escaped)
+                return NULL;
+        for (const unsigned char *p = (const unsigned char *) s; *p; p++)
+                if (*p == '\\')
+                        *t++ = '\\', *t++ = '\\';
+                else if (*p < ' ' || *p > '~')
+                        *t++ = '\\', *t++ = 'x', *t++ = hex[*p >> 4], *t++ = hex[*p & 15];
+                else
+                        *t++ = (char) *p;
+        *t = '\0';
+        return escaped;
+}
+
 const char *text_short_error(const char *name) {
         size_t n = strlen(HA_ERROR_PREFIX);
 

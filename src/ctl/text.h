@@ -21,5 +21,8 @@ const char *text_bytes(uint64_t bytes, char *buf);
  * service says may come from ConfD, from a peer or from an impostor. NULL without memory, or for NULL. */
 char *text_printable(const char *s);
 
+/* The same for the cell of a table: with all escaped that is not ASCII, too, where the locale does not have it. */
+char *text_cell(const char *s);
+
 /* The last part of an error's name, if it is one of ours (BadState), else the whole name. */
 const char *text_short_error(const char *name);

@@ -115,7 +115,7 @@ static int print_table(const struct ctl *c, const struct picture *p) {
         }
         for (size_t i = 0; r >= 0 && i < p->n_inhibitors; i++) {
                 const struct inhibitor *in = p->inhibitors + i;
-                _cleanup_free_ char *who = text_printable(in->who), *why = text_printable(in->why);
+                _cleanup_free_ char *who = text_cell(in->who), *why = text_cell(in->why);
                 struct libscols_line *line = scols_table_new_line(t, NULL);
                 char uid[16], age[TEXT_TIME_MAX];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What confd-hactl writes for people and for programs: times, foreign strings, JSON. */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,32 @@ static void what_others_brought_is_printed_escaped(void **state) {
                 assert_string_equal(printable, cases[i].printable);
         }
         assert_null(text_printable(NULL));
+}
+
+/* What a locale does not have would keep libsmartcols busy for ever. */
+static void tables_have_what_the_locale_has(void **state) {
+        static const struct {
+                const char *raw, *narrow, *wide;
+        } cases[] = {
+                { "", "", "" },
+                { "a\\b", "a\\b", "a\\b" },
+                { "né", "n\\xc3\\xa9", "né" },
+                { "\\é", "\\\\\\xc3\\xa9", "\\é" },
+                { "節\x1b", "\\xe7\\xaf\\x80\\x1b", "節\\x1b" },
+                { "a\xff", "a\\xff", "a\\xff" },
+        };
+
+        for (int wide = 0; wide < 2; wide++) {
+                assert_non_null(setlocale(LC_CTYPE, wide ? "C.UTF-8" : "C"));
+                for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                        _cleanup_free_ char *cell = text_cell(cases[i].raw);
+
+                        assert_non_null(cell);
+                        assert_string_equal(cell, wide ? cases[i].wide : cases[i].narrow);
+                }
+        }
+        assert_non_null(setlocale(LC_CTYPE, "C"));
+        assert_null(text_cell(NULL));
 }
 
 static void errors_lose_their_prefix(void **state) {
@@ -205,6 +232,7 @@ int main(void) {
                 cmocka_unit_test(ages_are_rounded_down),
                 cmocka_unit_test(times_are_local_and_whole),
                 cmocka_unit_test(what_others_brought_is_printed_escaped),
+                cmocka_unit_test(tables_have_what_the_locale_has),
                 cmocka_unit_test(errors_lose_their_prefix),
                 cmocka_unit_test(states_have_their_aliases),
                 cmocka_unit_test(json_shows_what_hides),
