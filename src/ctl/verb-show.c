@@ -11,73 +11,123 @@
 #include "ctl/text.h"
 #include "view/json.h"
 
-/* Types on the bus nest at most this deep in what is shown; what is deeper is left out. */
+/* Types on the bus nest at most this deep in what is shown. What is deeper, or of a type that has no form here, is passed over with a
+ * question mark, or null in JSON: a service that is newer than this program may have such, and the rest is to be seen. */
 enum { DEPTH_MAX = 8 };
 
-/* One basic value, as text: members of a structure are separated by tabs, which text_printable() leaves in no string. */
-static int print_basic(sd_bus_message *m, char type) {
+/* A number of one of the integer types. */
+struct number {
+        bool is_signed;
+        uint64_t u;
+        int64_t i;
+};
+
+/* Over a value of any type. */
+static int skip(sd_bus_message *m, char type, const char *contents) {
+        _cleanup_free_ char *signature = NULL;
+        int n = type == 'a' ? asprintf(&signature, "a%s", contents)
+                : type == 'r' ? asprintf(&signature, "(%s)", contents)
+                : type == 'e' ? asprintf(&signature, "{%s}", contents)
+                              : asprintf(&signature, "%c", type);
+
+        return n < 0 ? -ENOMEM : MIN(sd_bus_message_skip(m, signature), 0);
+}
+
+static bool is_integer(char type) {
+        return type && strchr("ynqiuxt", type);
+}
+
+static int read_integer(sd_bus_message *m, char type, struct number *ret) {
         union {
-                const char *s;
-                int b;
                 uint8_t y;
-                uint32_t u;
+                int16_t n;
+                uint16_t q;
                 int32_t i;
-                uint64_t t;
+                uint32_t u;
                 int64_t x;
+                uint64_t t;
         } v;
         int r;
 
         r = sd_bus_message_read_basic(m, type, &v);
         if (r < 0)
                 return r;
+        *ret = (struct number) {
+                .is_signed = strchr("nix", type),
+                .u = type == 'y' ? v.y : type == 'q' ? v.q : type == 'u' ? v.u : v.t,
+                .i = type == 'n' ? v.n : type == 'i' ? v.i : v.x,
+        };
+        return r;
+}
+
+/* One value that is no array and no structure, as text: members of a structure are separated by tabs, which text_printable() leaves in
+ * no string. */
+static int print_basic(sd_bus_message *m, char type, const char *contents) {
+        struct number n;
+        const char *s;
+        int r, b;
+
+        if (is_integer(type)) {
+                r = read_integer(m, type, &n);
+                if (r >= 0)
+                        r = n.is_signed ? printf("%" PRIi64, n.i) : printf("%" PRIu64, n.u);
+                return MIN(r, 0);
+        }
         switch (type) {
         case 's':
         case 'o':
         case 'g': {
-                _cleanup_free_ char *printable = text_printable(v.s);
+                _cleanup_free_ char *printable = NULL;
 
+                r = sd_bus_message_read_basic(m, type, &s);
+                if (r < 0)
+                        return r;
+                printable = text_printable(s);
                 return fputs(printable ?: "?", stdout) < 0 ? -EIO : 0;
         }
         case 'b':
-                return printf("%s", v.b ? "yes" : "no") < 0 ? -EIO : 0;
-        case 'y':
-                return printf("%u", (unsigned) v.y) < 0 ? -EIO : 0;
-        case 'u':
-                return printf("%" PRIu32, v.u) < 0 ? -EIO : 0;
-        case 'i':
-                return printf("%" PRIi32, v.i) < 0 ? -EIO : 0;
-        case 't':
-                return printf("%" PRIu64, v.t) < 0 ? -EIO : 0;
-        case 'x':
-                return printf("%" PRIi64, v.x) < 0 ? -EIO : 0;
+                r = sd_bus_message_read_basic(m, 'b', &b);
+                return r < 0 ? r : printf("%s", b ? "yes" : "no") < 0 ? -EIO : 0;
         default:
-                return -EBADMSG;
+                return fputs("?", stdout) < 0 ? -EIO : skip(m, type, contents);
         }
 }
 
-static int json_basic(struct json *j, const char *key, sd_bus_message *m, char type) {
-        union {
-                const char *s;
-                int b;
-                uint32_t u;
-                uint64_t t;
-        } v;
-        int r;
+static int json_basic(struct json *j, const char *key, sd_bus_message *m, char type, const char *contents) {
+        struct number n;
+        const char *s;
+        int r, b;
 
-        r = sd_bus_message_read_basic(m, type, &v);
-        if (r < 0)
-                return r;
-        if (type == 's' || type == 'o' || type == 'g')
-                json_string(j, key, v.s);
-        else if (type == 'b')
-                json_boolean(j, key, v.b);
-        else if (type == 'u')
-                json_unsigned(j, key, v.u);
-        else if (type == 't')
-                json_unsigned(j, key, v.t);
-        else
-                return -EBADMSG;
-        return 0;
+        if (is_integer(type)) {
+                r = read_integer(m, type, &n);
+                if (r >= 0 && n.is_signed)
+                        json_signed(j, key, n.i);
+                else if (r >= 0)
+                        json_unsigned(j, key, n.u);
+                return MIN(r, 0);
+        }
+        switch (type) {
+        case 's':
+        case 'o':
+        case 'g':
+                r = sd_bus_message_read_basic(m, type, &s);
+                if (r >= 0)
+                        json_string(j, key, s);
+                return MIN(r, 0);
+        case 'b':
+                r = sd_bus_message_read_basic(m, 'b', &b);
+                if (r >= 0)
+                        json_boolean(j, key, b);
+                return MIN(r, 0);
+        default:
+                json_string(j, key, NULL);
+                return skip(m, type, contents);
+        }
+}
+
+/* Those that have others in them; an entry of a dictionary is as a structure. */
+static bool is_container(char type) {
+        return type && strchr("aerv", type);
 }
 
 /* A value of any type, as JSON: structures and arrays are arrays. */
@@ -89,17 +139,19 @@ static int json_value(struct json *j, const char *key, sd_bus_message *m, unsign
         r = sd_bus_message_peek_type(m, &type, &contents);
         if (r <= 0)
                 return r < 0 ? r : -EBADMSG;
-        if (type != 'a' && type != 'r')
-                return json_basic(j, key, m, type);
-        if (depth >= DEPTH_MAX)
-                return -E2BIG;
+        if (!is_container(type) || depth >= DEPTH_MAX)
+                return json_basic(j, key, m, type, contents);
         r = sd_bus_message_enter_container(m, type, contents);
         if (r < 0)
                 return r;
-        json_begin_array(j, key);
-        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0)
-                r = json_value(j, NULL, m, depth + 1);
-        json_end_array(j);
+        if (type == 'v')
+                r = json_value(j, key, m, depth + 1);
+        else {
+                json_begin_array(j, key);
+                while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0)
+                        r = json_value(j, NULL, m, depth + 1);
+                json_end_array(j);
+        }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
@@ -112,38 +164,37 @@ static int print_inner(sd_bus_message *m, unsigned depth) {
         r = sd_bus_message_peek_type(m, &type, &contents);
         if (r <= 0)
                 return r < 0 ? r : -EBADMSG;
-        if (type != 'a' && type != 'r')
-                return print_basic(m, type);
-        if (depth >= DEPTH_MAX)
-                return -E2BIG;
+        if (!is_container(type) || depth >= DEPTH_MAX)
+                return print_basic(m, type, contents);
         r = sd_bus_message_enter_container(m, type, contents);
-        if (type == 'r')
+        if (type == 'r' || type == 'e')
                 putchar('(');
         for (size_t i = 0; r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0; i++) {
                 if (i > 0)
                         putchar(' ');
                 r = print_inner(m, depth + 1);
         }
-        if (type == 'r')
+        if (type == 'r' || type == 'e')
                 putchar(')');
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 /* A value in a line: the members of a structure side by side. */
 static int print_line(const char *name, sd_bus_message *m) {
+        _cleanup_free_ char *printable = text_printable(name);
         const char *contents;
         char type;
         int r;
 
         if (name)
-                printf("%s=", name);
+                printf("%s=", printable ?: "?");
         r = sd_bus_message_peek_type(m, &type, &contents);
         if (r <= 0)
                 return r < 0 ? r : -EBADMSG;
-        if (type != 'r')
-                r = print_basic(m, type);
+        if (type != 'r' && type != 'e')
+                r = print_inner(m, 0);
         else {
-                r = sd_bus_message_enter_container(m, 'r', contents);
+                r = sd_bus_message_enter_container(m, type, contents);
                 for (size_t i = 0; r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0; i++) {
                         if (i > 0)
                                 putchar('\t');
@@ -173,8 +224,11 @@ static int print_value(const char *name, sd_bus_message *m) {
                 r = print_line(name, m);
                 any = true;
         }
-        if (r >= 0 && !any && name)
-                printf("%s=\n", name);
+        if (r >= 0 && !any && name) {
+                _cleanup_free_ char *printable = text_printable(name);
+
+                printf("%s=\n", printable ?: "?");
+        }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
@@ -204,12 +258,9 @@ static int find(const struct ctl *c, sd_bus_message *m, bool *found) {
         return r < 0 ? r : sd_bus_message_rewind(m, /* complete= */ true);
 }
 
-static int show(struct ctl *c, sd_bus_message *m) {
-        struct json j = { .f = stdout, .pretty = c->json == JSON_PRETTY };
+static int show(struct ctl *c, sd_bus_message *m, struct json *j) {
         int r;
 
-        if (c->json != JSON_OFF)
-                json_begin_object(&j, NULL);
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *name, *contents;
@@ -222,16 +273,34 @@ static int show(struct ctl *c, sd_bus_message *m) {
                 else if (r >= 0) {
                         r = sd_bus_message_enter_container(m, 'v', contents);
                         if (r >= 0)
-                                r = c->json != JSON_OFF ? json_value(&j, name, m, 0)
-                                                        : print_value(c->n_properties == 1 ? NULL : name, m);
+                                r = j ? json_value(j, name, m, 0) : print_value(c->n_properties == 1 ? NULL : name, m);
                         if (r >= 0)
                                 r = sd_bus_message_exit_container(m);
                 }
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
-        if (c->json != JSON_OFF)
-                json_end_object(&j);
+        return r;
+}
+
+/* Whole or not at all: half an object is none, and behind it there would be one that tells the error. */
+static int show_json(struct ctl *c, sd_bus_message *m) {
+        _cleanup_free_ char *text = NULL;
+        size_t n = 0;
+        struct json j = { .f = open_memstream(&text, &n), .pretty = c->json == JSON_PRETTY };
+        int r;
+
+        if (!j.f)
+                return -ENOMEM;
+        json_begin_object(&j, NULL);
+        r = show(c, m, &j);
+        json_end_object(&j);
+        if (fclose(j.f) != 0)
+                return -ENOMEM;
+        if (r >= 0) {
+                fwrite(text, 1, n, stdout);
+                c->json_said = true;
+        }
         return r;
 }
 
@@ -264,6 +333,6 @@ enum ctl_exit verb_show(struct ctl *c, char **args) {
                 }
         if (status != CTL_DONE)
                 return status;
-        r = show(c, reply);
+        r = c->json != JSON_OFF ? show_json(c, reply) : show(c, reply, NULL);
         return r < 0 ? bus_error_report(c, "show", &error, r) : CTL_DONE;
 }

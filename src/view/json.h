@@ -13,12 +13,13 @@ struct json {
         unsigned depth;
 };
 
-/* `key` is NULL in arrays and at the top. A container that was opened has to be closed. Keys are our own words and are
- * written as they are; strings are escaped, and bytes that are not UTF-8 become U+FFFD. */
+/* `key` is NULL in arrays and at the top. A container that was opened has to be closed. Keys and strings
+ * are escaped, and bytes that are not UTF-8 become U+FFFD. */
 void json_begin_object(struct json *j, const char *key);
 void json_end_object(struct json *j);
 void json_begin_array(struct json *j, const char *key);
 void json_end_array(struct json *j);
 void json_string(struct json *j, const char *key, const char *value); /* null for NULL */
+void json_signed(struct json *j, const char *key, int64_t value);
 void json_unsigned(struct json *j, const char *key, uint64_t value);
 void json_boolean(struct json *j, const char *key, bool value);

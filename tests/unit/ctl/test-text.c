@@ -138,6 +138,7 @@ static char *write_all(bool pretty) {
         json_string(&j, "s", "a\"\\/\n\t\x1b\xc2\x9b\x7f節\xff\xe7\xaf");
         json_string(&j, "null", NULL);
         json_unsigned(&j, "n", UINT64_MAX);
+        json_signed(&j, "i", INT64_MIN);
         json_begin_array(&j, "empty");
         json_end_array(&j);
         json_begin_array(&j, "a");
@@ -165,12 +166,26 @@ static void json_shows_what_hides(void **state) {
         assert_string_equal(text, "[\"a\\u202eb\\u200bc\\udb40\\udc01\\u009b\xf0\x9f\x99\x82\\ufeff\"]\n");
 }
 
+/* A key can be a name that somebody else has chosen. */
+static void json_keys_are_strings(void **state) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        struct json j = { .f = open_memstream(&text, &size) };
+
+        assert_non_null(j.f);
+        json_begin_object(&j, NULL);
+        json_unsigned(&j, "a\":1,\"\x1b\xff", 2);
+        json_end_object(&j);
+        assert_int_equal(fclose(j.f), 0);
+        assert_string_equal(text, "{\"a\\\":1,\\\"\\u001b\\ufffd\":2}\n");
+}
+
 static void short_json_is_one_line(void **state) {
         _cleanup_free_ char *text = write_all(/* pretty= */ false);
 
         assert_string_equal(text,
                             "{\"s\":\"a\\\"\\\\/\\n\\u0009\\u001b\\u009b\\u007f節\\ufffd\\ufffd\\ufffd\",\"null\":null,"
-                            "\"n\":18446744073709551615,\"empty\":[],\"a\":[true,{},false]}\n");
+                            "\"n\":18446744073709551615,\"i\":-9223372036854775808,\"empty\":[],\"a\":[true,{},false]}\n");
 }
 
 static void pretty_json_is_indented(void **state) {
@@ -181,6 +196,7 @@ static void pretty_json_is_indented(void **state) {
                             "        \"s\" : \"a\\\"\\\\/\\n\\u0009\\u001b\\u009b\\u007f節\\ufffd\\ufffd\\ufffd\",\n"
                             "        \"null\" : null,\n"
                             "        \"n\" : 18446744073709551615,\n"
+                            "        \"i\" : -9223372036854775808,\n"
                             "        \"empty\" : [],\n"
                             "        \"a\" : [\n"
                             "                true,\n"
@@ -236,6 +252,7 @@ int main(void) {
                 cmocka_unit_test(errors_lose_their_prefix),
                 cmocka_unit_test(states_have_their_aliases),
                 cmocka_unit_test(json_shows_what_hides),
+                cmocka_unit_test(json_keys_are_strings),
                 cmocka_unit_test(short_json_is_one_line),
                 cmocka_unit_test(pretty_json_is_indented),
                 cmocka_unit_test(a_stream_of_json_is_a_line_each),
