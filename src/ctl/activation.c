@@ -105,8 +105,11 @@ char *activation_failure(struct ctl *c) {
                 n = asprintf(&words, UNIT " has failed: %s", text ?: "?");
         } else if (streq(u.result, "exit-code"))
                 n = asprintf(&words, UNIT " has failed: it ended with status %i%s", u.status, status);
-        else
-                n = asprintf(&words, UNIT " has failed: %s", u.result);
+        else {
+                _cleanup_free_ char *result = text_printable(u.result);
+
+                n = asprintf(&words, UNIT " has failed: %s", result ?: "?");
+        }
         return n < 0 ? NULL : words;
 }
 

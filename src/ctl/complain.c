@@ -6,6 +6,7 @@
 #include "ctl/colour.h"
 #include "ctl/complain.h"
 #include "ctl/error-table.h"
+#include "ctl/text.h"
 
 void complain_json_members(struct json *j, const char *name, const char *message, const char *advice) {
         for (size_t i = 0; !advice && i < error_table_size; i++)
@@ -28,12 +29,20 @@ void complain_json(struct ctl *c, const char *name, const char *message, const c
         (void) fflush(stdout);
 }
 
+/* Words may have in them what a service, ConfD, ssh or somebody in their place has said. What is printable already stays as it is. */
 static void print_words(const char *words, const char *advice) {
         const char *begin = colour_err(COLOUR_BAD), *end = colour_err(COLOUR_NONE);
+        _cleanup_free_ char *printable = text_printable(words);
 
-        fprintf(stderr, "%sconfd-hactl: %s%s\n", begin, words ?: "?", end);
-        if (advice)
-                fprintf(stderr, "%s\n", advice);
+        fprintf(stderr, "%sconfd-hactl: %s%s\n", begin, printable ?: "?", end);
+        /* Advice may have several lines, of our own. */
+        while (advice) {
+                const char *line_end = strchrnul(advice, '\n');
+                _cleanup_free_ char *line = strndup(advice, (size_t) (line_end - advice)), *shown = text_printable(line);
+
+                fprintf(stderr, "%s\n", shown ?: "?");
+                advice = *line_end ? line_end + 1 : NULL;
+        }
 }
 
 void complain(struct ctl *c, const char *name, const char *advice, const char *format, ...) {
@@ -60,13 +69,15 @@ void complain_words(const char *advice, const char *format, ...) {
 }
 
 void notice(const struct ctl *c, const char *format, ...) {
+        _cleanup_free_ char *words = NULL, *printable = NULL;
         va_list ap;
 
         if (c->quiet)
                 return;
-        fputs("confd-hactl: ", stderr);
         va_start(ap, format);
-        vfprintf(stderr, format, ap);
+        if (vasprintf(&words, format, ap) < 0)
+                words = NULL;
         va_end(ap);
-        fputc('\n', stderr);
+        printable = text_printable(words);
+        fprintf(stderr, "confd-hactl: %s\n", printable ?: "?");
 }

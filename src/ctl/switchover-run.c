@@ -117,10 +117,10 @@ static enum ctl_exit stop_unknown(struct switchover *s, const struct member *m) 
 /* The old master is master again, and those that followed it follow it again. */
 static enum ctl_exit roll_back(struct switchover *s) {
         enum outcome outcome;
-        _cleanup_free_ char *words = NULL;
+        _cleanup_free_ char *words = NULL, *printable = text_printable(s->from_id);
         bool followed = true;
 
-        printf("Back to %s:\n", s->from_id);
+        printf("Back to %s:\n", printable ?: "?");
         if (asprintf(&words, "be-master %s", s->from_id) < 0)
                 return CTL_FAILED;
         outcome = order(s, s->from, words, "BeMaster", s->from_id, NULL, NULL);

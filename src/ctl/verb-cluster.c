@@ -60,8 +60,10 @@ static int draw_status(void *userdata) {
         refresh_ages(v, m);
         if (m->state == MEMBER_KNOWN)
                 status_print(&m->picture, &v->ages);
-        else
-                printf("%s\n", m->state == MEMBER_ASKING ? "Asking ..." : m->failure ?: "no answer");
+        else {
+                status_print_foreign(m->state == MEMBER_ASKING ? "Asking ..." : m->failure ?: "no answer");
+                putchar('\n');
+        }
         return 0;
 }
 
