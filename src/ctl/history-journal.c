@@ -5,13 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "basic/escape.h"
 #include "basic/message-ids.h"
 #include "ctl/history.h"
 #include "ctl/output.h"
-
-/* A field longer than this is cut: nothing that the service writes comes near it. */
-enum { FIELD_MAX = 8192 };
 
 /* Anybody may write to the journal, with our message ids too: what counts is who journald saw writing. */
 static const char *const trusted[] = { "_SYSTEMD_UNIT=confd-ha.service", "_UID=0" };
@@ -52,44 +48,15 @@ static int add_matches(const struct ctl *c, sd_journal *j) {
         return r;
 }
 
-static int get_field(sd_journal *j, const char *name, char **ret) {
-        const void *data;
-        size_t size, skip = strlen(name) + 1;
-        int r;
-
-        r = sd_journal_get_data(j, name, &data, &size);
-        if (r == -ENOENT) {
-                *ret = NULL;
-                return 0;
-        }
-        if (r < 0)
-                return r;
-        size = size < skip ? 0 : MIN(size - skip, (size_t) FIELD_MAX);
-        *ret = utf8_is_valid((const char *) data + skip, size) ? strndup((const char *) data + skip, size)
-                                                               : utf8_escape((const char *) data + skip, size);
-        return *ret ? 0 : -ENOMEM;
+static int get_data(void *userdata, const char *name, const void **ret_data, size_t *ret_size) {
+        return sd_journal_get_data(userdata, name, ret_data, ret_size);
 }
 
 static int read_entry(sd_journal *j, struct history_entry *e) {
-        _cleanup_free_ char *id = NULL;
         int r;
 
         r = sd_journal_get_realtime_usec(j, &e->usec);
-        if (r >= 0)
-                r = get_field(j, "MESSAGE_ID", &id);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; id && history_message_id(i); i++)
-                if (streq(id, history_message_id(i)))
-                        e->message_id = history_message_id(i);
-        if (!e->message_id)
-                return -ENOENT;
-        for (enum history_field f = 0; f < HISTORY_FIELDS; f++) {
-                r = get_field(j, history_field_name(f), e->fields + f);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return r < 0 ? r : history_entry_read(e, get_data, j);
 }
 
 /* Takes the entry over. */

@@ -52,6 +52,16 @@ const char *history_event(const char *message_id);
 /* The i-th message id, NULL past the last. */
 const char *history_message_id(size_t i);
 
+/* Where the fields of an entry are: gives the one of that name as the journal has it, "NAME=" and then anything. -ENOENT if there is
+ * none, or another error. */
+typedef int (*history_get_fn)(void *userdata, const char *name, const void **ret_data, size_t *ret_size);
+
+/* A field longer than this is cut: nothing that the service writes comes near it. */
+enum { HISTORY_FIELD_MAX = 8192 };
+
+/* Reads all but the time into an empty entry. -ENOENT for one that is not ours, -ENOMEM, or the error of `get`; *e is to be ended in
+ * any case. */
+_must_check_ int history_entry_read(struct history_entry *e, history_get_fn get, void *userdata);
 void history_entry_done(struct history_entry *e);
 
 /* Whether the service refused the call before it was an order of anybody's: who may not, or too many at once. Of these
