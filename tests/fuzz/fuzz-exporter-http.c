@@ -8,17 +8,14 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #include "basic/log.h"
 #include "exporter/exporter.h"
 #include "input.h"
+#include "properties.h"
 
 enum { CLIENTS = 4, STEPS_MAX = 48, ASKED_MAX = STEPS_MAX, QUESTIONS_MAX = 64, ANSWER_MAX = 256 * 1024 };
-
-/* What somebody else tells in the service's place. No input has it: take_text(). */
-#define FORGED "\x7f\x7f"
 
 enum kind { METRICS, PROBE, NOWHERE, NOT_ALLOWED };
 
@@ -75,103 +72,6 @@ static void settle(void) {
         abort(); /* it is never done */
 }
 
-static const char *take_text(struct input *in, char buf[static 256]) {
-        (void) take_string(in, buf);
-        for (char *c = buf; *c; c++)
-                *c = *c == 0x7f ? '_' : *c;
-        return buf;
-}
-
-/* A value of that type; of what is in arrays and structs, too. */
-static void append(sd_bus_message *m, const char *type, struct input *in) {
-        char buf[256], inner[64];
-        uint64_t number;
-        size_t n;
-
-        for (const char *t = type; *t; t++) {
-                number = take_byte(in);
-                number = number >= 0xf0 ? UINT64_MAX - (number & 15) : number;
-                n = strlen(t);
-                switch (*t) {
-                case 's':
-                        if (sd_bus_message_append(m, "s", take_text(in, buf)) < 0)
-                                abort();
-                        break;
-                case 'b':
-                        if (sd_bus_message_append(m, "b", (int) (number & 1)) < 0)
-                                abort();
-                        break;
-                case 'u':
-                        if (sd_bus_message_append(m, "u", (uint32_t) number) < 0)
-                                abort();
-                        break;
-                case 't':
-                        if (sd_bus_message_append(m, "t", number) < 0)
-                                abort();
-                        break;
-                case '(':
-                case 'a':
-                        /* In the types here an array of a struct ends its struct, one of numbers is two characters. */
-                        if (*t == 'a' && t[1] != '(') {
-                                (void) snprintf(inner, sizeof(inner), "%c", t[1]);
-                                n = 2;
-                        } else if (*t == 'a') {
-                                n = (size_t) (strchr(t, ')') + 1 - t);
-                                (void) snprintf(inner, sizeof(inner), "%.*s", (int) n - 1, t + 1);
-                        } else {
-                                n = (size_t) (strrchr(t, ')') + 1 - t);
-                                (void) snprintf(inner, sizeof(inner), "%.*s", (int) n - 2, t + 1);
-                        }
-                        if (sd_bus_message_open_container(m, *t == 'a' ? 'a' : 'r', inner) < 0)
-                                abort();
-                        for (uint64_t i = *t == 'a' ? number % 4 : 1; i > 0; i--)
-                                append(m, inner, in);
-                        if (sd_bus_message_close_container(m) < 0)
-                                abort();
-                        t += n - 1;
-                        break;
-                default:
-                        abort();
-                }
-        }
-}
-
-static void append_properties(sd_bus_message *m, struct input *in) {
-        static const struct {
-                const char *name, *type;
-        } known[] = {
-                { "State", "s" }, { "NodeId", "s" }, { "Master", "(ss)" }, { "Slaves", "a(ss)" }, { "Connected", "b" },
-                { "EventsConnected", "b" }, { "Synchronizing", "b" }, { "InSync", "b" }, { "LastInSync", "(sssts)" },
-                { "Inhibitors", "a(ssut)" }, { "Targets", "s" }, { "ConfdAddress", "s" }, { "ConfdVersion", "s" },
-                { "ProtocolVersion", "u" }, { "LastError", "(sst)" }, { "StateSince", "t" }, { "Transitions", "t" },
-                { "Orders", "(ata(sstat))" }, { "Version", "s" }, { "Unheard", "s" },
-        };
-        static const char *const states[] = { "master", "slave", "slave-relay", "none", "unknown" };
-
-        if (sd_bus_message_open_container(m, 'a', "{sv}") < 0)
-                abort();
-        for (unsigned n = take_byte(in) % 8; n > 0; n--) {
-                uint8_t which = take_byte(in);
-                const char *type = known[(which & 31) % ELEMENTSOF(known)].type;
-
-                if (which >= 0xe0) /* it has another type */
-                        type = known[(which + 3) % ELEMENTSOF(known)].type;
-                if (sd_bus_message_open_container(m, 'e', "sv") < 0 ||
-                    sd_bus_message_append(m, "s", known[(which & 31) % ELEMENTSOF(known)].name) < 0 ||
-                    sd_bus_message_open_container(m, 'v', type) < 0)
-                        abort();
-                if ((which & 31) == 0 && which < 0x80) {
-                        if (sd_bus_message_append(m, "s", states[(which >> 5) + take_byte(in) % 2]) < 0)
-                                abort();
-                } else
-                        append(m, type, in);
-                if (sd_bus_message_close_container(m) < 0 || sd_bus_message_close_container(m) < 0)
-                        abort();
-        }
-        if (sd_bus_message_close_container(m) < 0)
-                abort();
-}
-
 static void answer(struct input *in) {
         uint8_t how = take_byte(in);
         sd_bus_message *m, *reply = NULL;
@@ -190,7 +90,7 @@ static void answer(struct input *in) {
                 if (r >= 0)
                         r = sd_bus_message_set_sender(reply, ":1.5");
                 if (r >= 0) {
-                        append_properties(reply, in);
+                        append_properties(reply, in, /* others= */ false);
                         r = sd_bus_send(w.peer, reply, NULL);
                 }
         }
@@ -219,7 +119,7 @@ static void change(struct input *in, bool owner) {
                 if (r >= 0 && forged)
                         r = sd_bus_message_append(m, "a{sv}", 1, "NodeId", "s", FORGED);
                 else
-                        append_properties(m, in);
+                        append_properties(m, in, /* others= */ false);
                 if (r >= 0)
                         r = sd_bus_message_append(m, "as", 0);
         }
