@@ -261,13 +261,16 @@ static void *be_bus(void *unused) {
 /* What the hosts' ssh could have said. */
 static void say_words(struct cluster *cluster, struct input *in) {
         const uint8_t *p;
+        uint8_t words[256];
         size_t n = take_bytes(in, &p);
 
+        for (size_t i = 0; i < n; i++)
+                words[i] = p[i] == '~' ? '_' : p[i];
         for (size_t i = 0; n > 0 && i < cluster->n_members; i++) {
                 struct member *m = cluster->members[i];
 
                 m->words_fd = memfd_create("fuzz-ctl-bus", MFD_CLOEXEC);
-                if (m->words_fd < 0 || write(m->words_fd, p, n) != (ssize_t) n)
+                if (m->words_fd < 0 || write(m->words_fd, words, n) != (ssize_t) n)
                         abort();
         }
 }

@@ -7,13 +7,13 @@
 
 #include "input.h"
 
-/* What somebody else tells in the service's place. No input has it: take_text(). */
-#define FORGED "\x7f\x7f"
+/* What somebody else tells in the service's place. No input has it, see take_text(), and it is printed as it is. */
+#define FORGED "~~"
 
 static inline const char *take_text(struct input *in, char buf[static 256]) {
         (void) take_string(in, buf);
         for (char *c = buf; *c; c++)
-                *c = *c == 0x7f ? '_' : *c;
+                *c = *c == '~' ? '_' : *c;
         return buf;
 }
 
