@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words that reach confd-hactl, by the first byte: hosts as people name them, the file that lists them, and what a node tells of its
- * slaves. A host gives a command line of ssh in which nothing of it can be taken for an option; hosts of a list are valid and there
- * once; what is read of slaves is what was told. */
+ * slaves, and lists of states. A host gives a command line of ssh in which nothing of it can be taken for an option; hosts of a list are
+ * valid and there once; what is read of slaves is what was told; a list that is taken has states in it and nothing else. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -13,6 +13,7 @@
 #include "ctl/ctl-config.h"
 #include "ctl/slave-ages.h"
 #include "ctl/ssh.h"
+#include "ctl/states.h"
 #include "input.h"
 
 enum { SLAVES_TOLD_MAX = 8 };
@@ -38,6 +39,35 @@ static void judge_host(const char *text) {
                         abort();
         }
         ssh_host_done(&h);
+}
+
+/* ---- states ---- */
+
+static void judge_states(const char *text) {
+        static const char *const states[] = { "none", "slave", "master", "slave-relay", "unknown" };
+        char *bad = NULL, *copy = strdup(text), *rest = copy, *word;
+        bool all_known = true, has[ELEMENTSOF(states)] = {};
+
+        if (!copy)
+                abort();
+        while ((word = strsep(&rest, ","))) {
+                const char *known = state_from_user(word);
+
+                all_known = all_known && known;
+                if (known && (!state_from_user(known) || !streq(state_from_user(known), known) || state_index(known) < 0))
+                        abort();
+                for (size_t i = 0; known && i < ELEMENTSOF(states); i++)
+                        has[i] = has[i] || streq(known, states[i]);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+                int r = states_list_has(text, states[i], &bad);
+
+                if (all_known ? r != has[i] || bad : r >= 0 || !bad || strchr(bad, ',') || !strstr(text, bad) || state_from_user(bad))
+                        abort();
+                free(bad);
+                bad = NULL;
+        }
+        free(copy);
 }
 
 /* ---- the file ---- */
@@ -143,16 +173,19 @@ static void slaves(struct input *in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct input in = { data, size };
-        uint8_t which = take_byte(&in) % 3;
+        uint8_t which = take_byte(&in) % 4;
         char *text;
 
         log_set_target(LOG_TARGET_NULL);
-        if (which == 0) {
+        if (which == 0 || which == 3) {
                 text = calloc(1, in.left + 1);
                 if (!text)
                         abort();
                 memcpy(text, in.p ?: (const uint8_t *) "", in.left);
-                judge_host(text);
+                if (which == 0)
+                        judge_host(text);
+                else
+                        judge_states(text);
                 free(text);
         } else if (which == 1)
                 file(in.p, in.left);
