@@ -52,12 +52,23 @@ void commits_deliver(struct master *m) {
         }
 }
 
+/* Such a slave says that it has everything, and can be made master, though we may never hear of that. */
+static bool some_slave_is_admitted(const struct master *m) {
+        const struct remote *r;
+
+        TAILQ_FOREACH(r, &m->remotes, remotes)
+                if (r->state >= REMOTE_ADMITTED)
+                        return true;
+        return false;
+}
+
 void commits_desert(struct master *m) {
+        bool some = some_slave_is_admitted(m);
         struct commit *c;
 
         TAILQ_FOREACH(c, &m->commits, under_way)
                 if (!c->finished)
-                        c->deserted = c->waiting > 0 || (!c->sent && m->n_arrived > 0);
+                        c->deserted = c->waiting > 0 || (!c->sent && some);
 }
 
 static void broadcast(struct master *m, struct commit *c) {

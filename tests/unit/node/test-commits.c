@@ -146,6 +146,30 @@ static void a_role_that_ends_leaves_unfinished_commits_uncertain(void **state) {
         assert_true(node_has(a, "/x", "2"));
 }
 
+/* A slave that has been admitted may say that it has everything, and can be made master; what was not sent yet it lacks. */
+static void a_role_that_ends_while_a_slave_is_admitted_leaves_unsent_commits_uncertain(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        _cleanup_free_ char *large = value_of(4 * 1024 * 1024);
+        const struct remote *r;
+        struct outcome o;
+
+        node_be_master(a);
+        limit_files(1024 * 1024);
+        commit(a, "/large", large, &o);
+        WAIT(f, o.done);
+        limit_files(RLIM_INFINITY);
+        assert_int_equal(o.result, -ENOSPC); /* the next one is not sent before it is stored */
+        (void) fork_slave(f, 2, a, /* rejoin= */ false, /* file_limit= */ 0);
+        WAIT(f, (r = TAILQ_FIRST(&a->master->remotes)) && r->state >= REMOTE_ADMITTED);
+        assert_int_equal(r->state, REMOTE_ADMITTED);
+        commit(a, "/x", "1", &o);
+        node_be_none(a);
+        WAIT(f, o.done);
+        assert_int_equal(o.result, COMMIT_MAYBE_ONLY_HERE);
+        assert_true(node_has(a, "/x", "1"));
+}
+
 /* All who had to have it had it, or there was nobody. */
 static void a_role_that_ends_leaves_finished_commits_alone(void **state) {
         struct fixture *f = *state;
@@ -317,6 +341,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_master_tells_who_holds_its_commits, setup, teardown),
                 cmocka_unit_test_setup_teardown(commits_end_although_the_loop_never_rests, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_unfinished_commits_uncertain, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_role_that_ends_while_a_slave_is_admitted_leaves_unsent_commits_uncertain, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_finished_commits_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_that_costs_the_last_space_is_given_up, setup, teardown),
