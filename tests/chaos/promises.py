@@ -256,18 +256,17 @@ def check_complaints(fired, complaints):
 
 
 def check_copied(record):
-    """A load that is there to be copied is one, and is copied."""
-    loaded, large = collections.Counter(), {}
+    """A load that is there to be copied is one, and is copied: as it is written, or in peace, where another one may be master."""
+    loaded, large, copied = collections.Counter(), set(), False
     for entry in record:
         if entry["e"] == "action" and entry["text"].split()[1] == "bulk" and int(entry["text"].split()[3]) > LARGE:
-            large[entry["text"].split()[2]] = False
+            large.add(entry["text"].split()[2])
         elif entry["e"] == "loaded":
             loaded[entry["host"]] += entry["mebibytes"]
         elif entry["e"] == "event" and entry["name"] == "SLAVE_INITIALIZED" and entry["data"] != 0:
-            for host in large:
-                large[host] |= loaded[host] >= COPIED_MIN and host != entry["host"]
+            copied |= any(loaded[host] >= COPIED_MIN for host in loaded if host != entry["host"])
     settled = not any(entry["e"] == "unsettled" for entry in record)
-    for host, copied in large.items():
+    for host in large:
         if not copied and settled:
             yield "copied", record[-1]["t"], f"{loaded[host]} MiB were written at {host}, to be copied, and were not"
 

@@ -487,6 +487,12 @@ def a_load_that_was_refused_or_is_not_copied_is_seen():
     story(*[4] * 5).breaks()
     story(*[4] * 4).breaks("copied")
     story(*[4] * 5, copied=0).breaks("copied")
+    # In peace it is written at who is master then.
+    for slave, broken in (("n1", ()), ("n3", ("copied", ))):
+        made = story(4)
+        for _ in range(5):
+            made.add("loaded", host="n3", mebibytes=4)
+        made.event("IS_NONE", host=slave).event("SLAVE_INITIALIZED", host=slave, data=1).breaks(*broken)
 
 
 @case
