@@ -113,6 +113,8 @@ static void on_stored(int result, struct transaction *t, void *userdata) {
                 }
         }
         check_finished(c);
+        if (m->dead) /* perhaps with the loop, which would come round to it */
+                commits_deliver(m);
         commit_unref(c);
 }
 

@@ -90,8 +90,9 @@ static bool job_done(struct store *s, struct job *j) {
         switch (j->kind) {
         case JOB_COMMIT:
                 committed(s, j);
-                /* The callback may free the store; who asked holds the transaction no longer than that. */
-                if (j->stored_fn && !s->closing)
+                /* The callback may free the store; who asked holds the transaction no longer than that. At the end it comes, too: else
+                 * nobody would free what waits for it. */
+                if (j->stored_fn)
                         j->stored_fn(j->result, j->transaction, j->userdata);
                 return j->result >= 0;
         case JOB_COPY_SWAP:

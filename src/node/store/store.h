@@ -25,7 +25,8 @@ struct store;
  * *ret_error is then a message that names directory, file and cause (free it). */
 _must_check_ int store_open(const char *directory, sd_event *event, struct store **ret, char **ret_error);
 
-/* Waits until what has been submitted is written (their callbacks do not come), and closes. Returns NULL, takes NULL. */
+/* Waits until what has been submitted is written, and closes. Of the callbacks those of transactions come still, from within this call, and
+ * may not use the store: they let go of what waits for them. Returns NULL, takes NULL. */
 struct store *store_free(struct store *s);
 DEFINE_CLEANUP(struct store *, store_free)
 #define _cleanup_store_ _cleanup_(store_freep)

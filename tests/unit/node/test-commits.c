@@ -184,6 +184,21 @@ static void a_role_that_ends_leaves_finished_commits_alone(void **state) {
         assert_int_equal(o.result, 0);
 }
 
+/* The loop does not come round to it any more. */
+static void a_commit_is_answered_though_its_store_is_closed(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1);
+        struct outcome o;
+
+        node_be_master(a);
+        fixture_run(f);
+        commit(a, "/x", "1", &o);
+        a->master = master_free(a->master);
+        a->store = store_free(a->store);
+        assert_int_equal(o.done, 1);
+        assert_int_equal(o.result, 0);
+}
+
 /* What it refuses otherwise is nowhere and will be nowhere, also when a slave is promoted. */
 static void only_an_uncertain_commit_may_be_at_a_slave(void **state) {
         struct fixture *f = *state;
@@ -343,6 +358,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_unfinished_commits_uncertain, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_while_a_slave_is_admitted_leaves_unsent_commits_uncertain, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_role_that_ends_leaves_finished_commits_alone, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_is_answered_though_its_store_is_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(only_an_uncertain_commit_may_be_at_a_slave, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_that_costs_the_last_space_is_given_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_gives_way_to_commits, setup, teardown),

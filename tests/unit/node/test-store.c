@@ -62,6 +62,21 @@ static void count(int result, struct transaction *t, void *userdata) {
         (*n)++;
 }
 
+/* Whoever waits for it has something to let go of. */
+static void a_commit_is_answered_though_the_store_is_closed(void **state) {
+        struct transaction *t = one("/x", "1");
+        struct fixture *f = *state;
+        struct outcome o = {};
+
+        assert_int_equal(store_commit(f->store, t, on_commit, &o), 0);
+        transaction_unref(t);
+        close_store(f);
+        assert_true(o.done);
+        assert_int_equal(o.result, 0);
+        open_store(f);
+        assert_value(f, "/x", "1");
+}
+
 static void the_queue_is_bounded(void **state) {
         struct fixture *f = *state;
         uint64_t deadline = now_monotonic() + DEADLINE_USEC;
@@ -284,6 +299,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_a_reopen, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_commits_share_a_sync, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_is_answered_though_the_store_is_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_queue_is_bounded, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_loop_has_its_turn_between_transactions_of_many_changes, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_list_comes_in_order_and_in_pieces, setup, teardown),
