@@ -354,7 +354,7 @@ static void on_store_failed(struct store *s, int error, void *userdata) {
         struct node *n = userdata;
 
         log_error("Ending, as nothing can be stored any more");
-        node_end(n, error);
+        node_end(n, EXIT_FAILURE);
 }
 
 static int on_end(sd_event_source *source, uint64_t usec, void *userdata);
@@ -410,7 +410,7 @@ void node_start(struct node *n) {
 struct node *node_free(struct node *n) {
         if (!n)
                 return NULL;
-        ipc_server_free(n->ipc);
+        n->ipc = ipc_server_free(n->ipc); /* the bus may change the phase while its last answers go out, which is passed on */
         node_bus_free(n->bus);
         peers_free(n->peers);
         role_free(n->role);
