@@ -4,6 +4,7 @@
  * LMDB has no checksums and follows what it finds in a page: a damaged file can crash whoever reads it. So a child process reads
  * it first, every page it can in a short time; if it dies of that, or finds what cannot be, the file is not opened. */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,6 +38,8 @@ static void touch(struct verify *v, const MDB_val *value) {
 
         for (size_t i = 0; i < value->mv_size && !late(v); i += PAGE)
                 v->sum ^= p[i];
+        if (value->mv_size > 0)
+                v->sum ^= p[value->mv_size - 1]; /* it may lie in one page more */
 }
 
 /* The free pages: for each old transaction their number and they, all within the file. */
@@ -132,6 +135,26 @@ static int open_file(const char *path, MDB_env **ret) {
         return rc;
 }
 
+/* A damaged header may speak of pages so large or so many that they cannot be read or mapped, which LMDB tells as it tells that there
+ * is no memory. Pages behind the end of the file are free ones, of which the file has a list, with 8 bytes for each. */
+static bool error_is_damage(const char *path, int rc) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE), most;
+        struct stat st;
+        void *p;
+
+        if (rc == EINVAL || lmdb_error(rc) == -EUCLEAN)
+                return true;
+        if (rc != ENOMEM || stat(path, &st) < 0 || (size_t) st.st_size > SIZE_MAX / (2 * page))
+                return false;
+        /* If that many can be mapped, memory is not what it lacked. */
+        most = MAX((size_t) st.st_size / sizeof(size_t), (size_t) 256) * page + (size_t) st.st_size;
+        p = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED)
+                return false;
+        (void) munmap(p, most);
+        return true;
+}
+
 static int look(const char *path) {
         static const char *const names[] = { "data", "meta", "log" };
         struct verify v = { .deadline = now_monotonic() + VERIFY_MSEC * USEC_PER_MSEC };
@@ -143,7 +166,7 @@ static int look(const char *path) {
 
         rc = open_file(path, &env);
         if (rc != 0)
-                return lmdb_error(rc) == -EUCLEAN ? DAMAGED : UNSURE;
+                return error_is_damage(path, rc) ? DAMAGED : UNSURE;
         if (mdb_env_get_fd(env, &reading.fd) != 0 || mdb_env_info(env, &info) != 0)
                 return UNSURE;
         reading.map = info.me_mapaddr;
