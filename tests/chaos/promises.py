@@ -215,8 +215,10 @@ def check_past(record):
 
 
 def check_kept(record):
-    """A service whose files fail says which, and with what; otherwise it knows what it had told. Who has forgotten lets nobody take over."""
+    """A service whose files fail says which, and with what; otherwise it knows what it had told. Who has forgotten lets nobody take over.
+    That a call has failed comes into the record when the service has ended, what it says of that at once."""
     knows, failed, complaints, blind = {}, set(), collections.defaultdict(list), set()
+    life, doubtful = collections.defaultdict(list), {}  # of this life: what it says, and what for nobody knows yet
     for entry in record:
         kind, host = entry["e"], entry.get("host")
         sync = entry["values"].get("LastInSync") if kind == "changed" else entry["sync"] if kind in ("shows", "knows") else None
@@ -224,9 +226,14 @@ def check_kept(record):
             knows[host] = (entry["t"], sync if kind == "knows" else None)
         elif kind == "complains":
             complaints[host].append(entry)
+            life[host].append(entry)
+        elif kind == "started" and entry["kind"] == "service":
+            yield from without_cause(doubtful.pop(host, None))
+            life[host].clear()
         elif kind == "fired" and entry["kind"] == "service":
             failed.add(host)
-            yield from check_complaints(entry, complaints[host])
+            doubtful.pop(host, None)
+            yield from check_complaints(entry, life[host])
             if entry["error"] != "DIE" and entry["status"] != 0:
                 blind.add(host)  # it was ended before it could say so
         elif kind == "past":
@@ -237,13 +244,20 @@ def check_kept(record):
                 knows.pop(host, None)
                 continue
             if host not in failed and complaints[host]:
-                yield "past", entry["t"], f"{host}: its service complains of a file that nothing was done to: {complaints[host][0]}"
-            complaints[host].clear()
+                doubtful[host] = complaints[host][0]
+            complaints[host] = list(life[host])
             blind.discard(host)
         elif kind == "forgetful" and entry["error"] != HA_ERROR + "NotInSync":
             yield "past", entry["t"], f"{host}: its service has forgotten its past, and TakeOver from itself is {entry['error'] or 'done'}, not NotInSync"
         if kind in ("order", "event") and knows.get(host, (0, None))[1]:
             knows[host] = (knows[host][0], None)
+    for complaint in doubtful.values():
+        yield from without_cause(complaint)
+
+
+def without_cause(complaint):
+    if complaint:
+        yield "past", complaint["t"], f"{complaint['host']}: its service complains of a file that nothing was done to: {complaint}"
 
 
 def check_complaints(fired, complaints):

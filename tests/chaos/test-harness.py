@@ -473,6 +473,12 @@ def a_service_whose_files_fail_says_so_or_knows_its_past():
     story("write", "DIE", other, status=-9, told="changed").breaks()
     story("write", "DIE", none, status=-9, told="changed").breaks("past")
     Story().add("complains", host="n2", **says).add("past", host="n2", boot=2, sync=was).breaks("past")
+    # It may say so before anybody looks at what it knows; that the call came is known when it has ended.
+    for fires, broken in ((True, ()), (False, ("past", ))):
+        made = Story().add("started", host="n2", kind="service", boot=2).add("complains", host="n2", **says).add("past", host="n2", boot=2, sync=was)
+        if fires:
+            made.add("fired", host="n2", kind="service", call="open", error="EIO+", status=0, what="service:open 1 EIO+")
+        made.add("started", host="n2", kind="service", boot=3).add("past", host="n2", boot=3, sync=was).breaks(*broken)
     Story().add("forgetful", host="n2", error=ERROR + "NotInSync").breaks()
     Story().add("forgetful", host="n2", error="").breaks("past")
 
