@@ -90,8 +90,8 @@ static bool job_done(struct store *s, struct job *j) {
         switch (j->kind) {
         case JOB_COMMIT:
                 committed(s, j);
-                /* The callback may free the store; who asked holds the transaction no longer than that. At the end it comes, too: else
-                 * nobody would free what waits for it. */
+                /* Who asked holds the transaction no longer than that. At the end it comes, too: else nobody would free what waits for
+                 * it. It never frees the store, whose other jobs are gone through after it. */
                 if (j->stored_fn)
                         j->stored_fn(j->result, j->transaction, j->userdata);
                 return j->result >= 0;
