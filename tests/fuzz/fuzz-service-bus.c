@@ -12,6 +12,7 @@
 #include "basic/log.h"
 #include "input.h"
 #include "service/bus.h"
+#include "service/log-control.h"
 
 enum { STEPS_MAX = 64, QUESTIONS_MAX = 256, ORDERS_OPEN_MAX = 64, NODES_MAX = 3 };
 
@@ -20,7 +21,7 @@ struct call {
         char sender[16];
         bool open;
         bool excused; /* its caller went away, as far as the service was told */
-        bool is_get_all;
+        bool is_get_all, is_set;
 };
 
 /* What a status was answered with, in the order in which the answers go out. */
@@ -55,6 +56,7 @@ struct world {
         struct told_status told[STEPS_MAX];
         size_t n_told, n_told_seen;
         uint64_t stamp;
+        bool root_spoke;
 };
 
 /* ---- what is done for those who may ---- */
@@ -165,6 +167,8 @@ static void on_answer(struct world *w, sd_bus_message *m, uint64_t cookie) {
                 judge_status(w, m);
         else if (c->is_get_all)
                 judge_properties(w, m);
+        else if (c->is_set && !w->root_spoke)
+                abort(); /* the log is root's */
 }
 
 /* Calls of the service are kept until a step answers them, but for what makes it a client of the bus. */
@@ -281,9 +285,10 @@ static void answer(struct world *w, size_t at, uint8_t how) {
                 r = sd_bus_reply_method_errorf(m, SD_BUS_ERROR_NO_REPLY, "late");
         else if (how % 8 == 2)
                 r = sd_bus_reply_method_return(m, "su", "nonsense", 7);
-        else if (streq(member, "GetConnectionCredentials"))
+        else if (streq(member, "GetConnectionCredentials")) {
+                w->root_spoke = w->root_spoke || how % 8 == 3;
                 r = sd_bus_reply_method_return(m, "a{sv}", 2, "UnixUserID", "u", how % 8 == 3 ? 0 : 1000 + how, "ProcessID", "u", 77);
-        else if (streq(member, "CheckAuthorization"))
+        } else if (streq(member, "CheckAuthorization"))
                 r = sd_bus_reply_method_return(m, "(bba{ss})", how % 8 == 3, how % 8 == 4, 0);
         else
                 r = sd_bus_reply_method_return(m, NULL);
@@ -294,7 +299,22 @@ static void answer(struct world *w, size_t at, uint8_t how) {
 
 /* ---- the steps ---- */
 
-/* The right types, or, by the second byte, others. */
+/* Of what the log may be set to, not what would have the journal and the terminal of whoever runs this filled. */
+static int append_setting(sd_bus_message *m, uint8_t how, struct input *in) {
+        static const char *const words[] = { "debug", "emerg", "null", "info", "nonsense", "" };
+        const char *word, *property = how & 8 ? "LogTarget" : how & 16 ? "SyslogIdentifier" : "LogLevel";
+        enum log_target target;
+        char buf[256];
+
+        word = how & 4 ? take_string(in, buf) : words[take_byte(in) % ELEMENTSOF(words)];
+        if (log_target_from_string(word, &target) >= 0)
+                word = "null";
+        if (how & 32)
+                return sd_bus_message_append(m, "ssv", "org.freedesktop.LogControl1", property, "i", 7);
+        return sd_bus_message_append(m, "ssv", "org.freedesktop.LogControl1", property, "s", word);
+}
+
+/* The right types, or, by the second byte, others. L: what is set in the log. */
 static void call(struct world *w, unsigned from, struct input *in) {
         static const struct {
                 const char *interface, *member, *types;
@@ -305,24 +325,28 @@ static void call(struct world *w, unsigned from, struct input *in) {
                 { BUS_INTERFACE, "TakeOver", "ss" }, { BUS_INTERFACE, "Inhibit", "ss" },
                 { BUS_INTERFACE, "Reload", "" },     { "org.freedesktop.DBus.Properties", "GetAll", "s" },
                 { "org.freedesktop.DBus.Properties", "Get", "ss" }, { BUS_INTERFACE, "NoSuch", "" },
+                { "org.freedesktop.DBus.Properties", "Set", "L" },
         };
         static const char *const wrong[] = { "b", "sb", "sss", "bbbb" };
         uint8_t which = take_byte(in), how = take_byte(in);
         const char *types = how < 0xe0 ? methods[which % ELEMENTSOF(methods)].types : wrong[how % ELEMENTSOF(wrong)];
         const char *member = methods[which % ELEMENTSOF(methods)].member;
         struct call *c = &w->calls[w->n_calls];
+        bool is_set = streq(member, "Set");
         sd_bus_message *m = NULL;
         char buf[256];
         int r;
 
-        *c = (struct call) { .open = !(how & 2), .is_get_all = streq(member, "GetAll") && how == 0 };
+        *c = (struct call) { .open = !(how & 2), .is_get_all = streq(member, "GetAll") && how == 0, .is_set = is_set };
         (void) snprintf(c->sender, sizeof(c->sender), ":1.%u", from + 1);
         /* To nobody by name is to all who hear it, and not answered. */
-        r = sd_bus_message_new_method_call(w->peer, &m, ":1.0", BUS_PATH, methods[which % ELEMENTSOF(methods)].interface, member);
+        r = sd_bus_message_new_method_call(w->peer, &m, ":1.0", is_set ? LOG_CONTROL_PATH : BUS_PATH,
+                                           methods[which % ELEMENTSOF(methods)].interface, member);
         if (r >= 0)
                 r = sd_bus_message_set_sender(m, c->sender);
         for (; r >= 0 && *types; types++)
-                r = *types == 's' ? sd_bus_message_append(m, "s", c->is_get_all ? BUS_INTERFACE : take_string(in, buf))
+                r = *types == 'L' ? append_setting(m, how, in)
+                  : *types == 's' ? sd_bus_message_append(m, "s", c->is_get_all ? BUS_INTERFACE : take_string(in, buf))
                                   : sd_bus_message_append(m, "b", how & 1);
         if (r >= 0 && how & 2)
                 r = sd_bus_message_set_expect_reply(m, false);
@@ -398,7 +422,8 @@ static void begin(struct world *w) {
         settle(w);
         if (state_new(&w->state, "x", "n1", 1) < 0 || callers_new(&w->callers, w->bus) < 0 ||
             authorizer_new(&w->authorizer, w->bus) < 0 || journal_new(&w->journal, w->event, w->bus) < 0 ||
-            bus_new(&w->object, w->bus, w->state, w->callers, w->authorizer, w->journal, &ops, w) < 0 || bus_register(w->object) < 0)
+            bus_new(&w->object, w->bus, w->state, w->callers, w->authorizer, w->journal, &ops, w) < 0 || bus_register(w->object) < 0 ||
+            log_control_register(w->bus, w->callers) < 0)
                 abort();
         settle(w);
 }
@@ -425,6 +450,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t how;
 
         log_set_target(LOG_TARGET_NULL);
+        log_set_level(LOG_INFO);
         begin(&w);
         how = take_byte(&in);
         for (unsigned i = 0; in.left > 0 && i < STEPS_MAX; i++)
