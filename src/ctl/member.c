@@ -208,45 +208,17 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
         return 0;
 }
 
-static int append_escaped(char *address, size_t size, size_t *n, const char *key, size_t number, const char *word) {
-        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.";
-        int k = snprintf(address + *n, size - *n, ",%s%zu=", key, number);
-
-        *n += (size_t) k;
-        for (; *word && *n + 4 < size; word++)
-                if (strchr(plain, *word))
-                        address[(*n)++] = *word;
-                else {
-                        snprintf(address + *n, size - *n, "%%%02x", (unsigned char) *word);
-                        *n += 3;
-                }
-        address[*n] = '\0';
-        return *word ? -ENAMETOOLONG : 0;
-}
-
 /* libsystemd has ssh ask for passwords; of several hosts at once that would be a mess. So the words are ours. */
 static int open_remote(struct member *m, uint64_t timeout) {
         _cleanup_ssh_host_ struct ssh_host h = {};
-        const char *words[SSH_WORDS_MAX];
-        char buf[SSH_BUF_MAX], address[2048] = "unixexec:path=ssh";
-        size_t n = strlen(address), n_words;
+        char address[SSH_ADDRESS_MAX];
         _cleanup_close_ int saved = -EBADF;
         int r;
 
         r = ssh_host_parse(&h, m->host);
         if (r < 0)
                 return r;
-        n_words = ssh_words(&h, timeout, /* batch= */ true, words, buf);
-        for (size_t i = 1; r >= 0 && i < n_words; i++)
-                r = append_escaped(address, sizeof(address), &n, "argv", i, words[i]);
-        if (r >= 0)
-                r = append_escaped(address, sizeof(address), &n, "argv", n_words, "systemd-stdio-bridge");
-        if (r >= 0 && h.container) {
-                char machine[300];
-
-                snprintf(machine, sizeof(machine), "--machine=%s", h.container);
-                r = append_escaped(address, sizeof(address), &n, "argv", n_words + 1, machine);
-        }
+        r = ssh_bus_address(&h, timeout, address);
         if (r >= 0)
                 r = sd_bus_new(&m->bus);
         if (r >= 0)

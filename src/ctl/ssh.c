@@ -6,6 +6,8 @@
 #include "basic/time-util.h"
 #include "ctl/ssh.h"
 
+enum { CONTAINER_MAX = 255 }; /* longer than any, and short enough for each who writes it into a word */
+
 static int split(struct ssh_host *h) {
         char *s = h->copy, *slash = strchr(s, '/'), *host, *colon;
 
@@ -13,7 +15,7 @@ static int split(struct ssh_host *h) {
                 *slash = '\0';
                 h->container = slash + 1;
                 /* It goes through a shell over there, so it may hold what container names hold and nothing else. */
-                if (!slash[1] || slash[1 + strspn(slash + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")])
+                if (!slash[1] || strlen(slash + 1) > CONTAINER_MAX || slash[1 + strspn(slash + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")])
                         return -EINVAL;
         }
         host = strrchr(s, '@');
@@ -85,4 +87,40 @@ size_t ssh_words(const struct ssh_host *h, uint64_t timeout_usec, bool batch, co
         words[n++] = "--";
         words[n++] = h->host;
         return n;
+}
+
+static int append_escaped(char *address, size_t size, size_t *n, const char *key, size_t number, const char *word) {
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.";
+        int k = snprintf(address + *n, size - *n, ",%s%zu=", key, number);
+
+        if ((size_t) k >= size - *n)
+                return -ENAMETOOLONG;
+        *n += (size_t) k;
+        for (; *word && *n + 4 < size; word++)
+                if (strchr(plain, *word))
+                        address[(*n)++] = *word;
+                else {
+                        snprintf(address + *n, size - *n, "%%%02x", (unsigned char) *word);
+                        *n += 3;
+                }
+        address[*n] = '\0';
+        return *word ? -ENAMETOOLONG : 0;
+}
+
+int ssh_bus_address(const struct ssh_host *h, uint64_t timeout_usec, char address[SSH_ADDRESS_MAX]) {
+        const char *words[SSH_WORDS_MAX];
+        char buf[SSH_BUF_MAX], machine[sizeof("--machine=") + CONTAINER_MAX];
+        size_t n = (size_t) snprintf(address, SSH_ADDRESS_MAX, "unixexec:path=ssh"), n_words;
+        int r = 0;
+
+        n_words = ssh_words(h, timeout_usec, /* batch= */ true, words, buf);
+        for (size_t i = 1; r >= 0 && i < n_words; i++)
+                r = append_escaped(address, SSH_ADDRESS_MAX, &n, "argv", i, words[i]);
+        if (r >= 0)
+                r = append_escaped(address, SSH_ADDRESS_MAX, &n, "argv", n_words, "systemd-stdio-bridge");
+        if (r >= 0 && h->container) {
+                snprintf(machine, sizeof(machine), "--machine=%s", h->container);
+                r = append_escaped(address, SSH_ADDRESS_MAX, &n, "argv", n_words + 1, machine);
+        }
+        return r;
 }

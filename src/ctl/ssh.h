@@ -26,3 +26,7 @@ enum { SSH_WORDS_MAX = 16 };
 enum { SSH_BUF_MAX = 64 };
 size_t ssh_words(const struct ssh_host *h, uint64_t timeout_usec, bool batch, const char *words[SSH_WORDS_MAX],
                  char buf[SSH_BUF_MAX]);
+
+/* The address of the bus over there for sd-bus: those words, never asking the user, with those of the bridge. -ENAMETOOLONG */
+enum { SSH_ADDRESS_MAX = 2048 };
+_must_check_ int ssh_bus_address(const struct ssh_host *h, uint64_t timeout_usec, char address[SSH_ADDRESS_MAX]);

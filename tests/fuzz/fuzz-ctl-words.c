@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words that reach confd-hactl, by the first byte: hosts as people name them, the file that lists them, and what a node tells of its
- * slaves, and lists of states. A host gives a command line of ssh in which nothing of it can be taken for an option; hosts of a list are
- * valid and there once; what is read of slaves is what was told; a list that is taken has states in it and nothing else. */
+ * slaves, lists of states, times, and names of errors. A host gives a command line of ssh in which nothing of it can be taken for an
+ * option, and an address for sd-bus that has just these words; hosts of a list are valid and there once; what is read of slaves is what
+ * was told; a list that is taken has states in it and nothing else; a time that is written out is the same when it is read. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,11 +16,69 @@
 #include "ctl/slave-ages.h"
 #include "ctl/ssh.h"
 #include "ctl/states.h"
+#include "ctl/when.h"
 #include "input.h"
+#include "output.h"
 
 enum { SLAVES_TOLD_MAX = 8 };
 
 /* ---- one host ---- */
+
+/* A word of the address, as sd-bus takes it. Returns where it ends. */
+static const char *judge_word(const char *p, size_t number, const char *word, const char *more) {
+        char key[32], *end;
+
+        (void) snprintf(key, sizeof(key), ",argv%zu=", number);
+        if (strncmp(p, key, strlen(key)) != 0)
+                abort();
+        for (p += strlen(key); *p && *p != ','; p++) {
+                char c = *p;
+
+                if (c == '%') {
+                        char hex[3] = { p[1], p[1] ? p[2] : 0 };
+
+                        c = (char) strtoul(hex, &end, 16);
+                        if (end != hex + 2)
+                                abort();
+                        p += 2;
+                }
+                if (!*word) {
+                        word = more;
+                        more = "";
+                }
+                if (c != *word++)
+                        abort();
+        }
+        if (*word || *more)
+                abort();
+        return p;
+}
+
+static void judge_address(const struct ssh_host *h) {
+        char *address = malloc(SSH_ADDRESS_MAX), buf[SSH_BUF_MAX];
+        const char *words[SSH_WORDS_MAX], *p = address;
+        size_t n, i = 1;
+        int r;
+
+        if (!address)
+                abort();
+        r = ssh_bus_address(h, 1000000, address);
+        if (r < 0 && (r != -ENAMETOOLONG || strlen(h->copy) + (h->container ? strlen(h->container) : 0) < 256))
+                abort();
+        if (r >= 0) {
+                if (strncmp(p, "unixexec:path=ssh", strlen("unixexec:path=ssh")) != 0)
+                        abort();
+                p += strlen("unixexec:path=ssh");
+                for (n = ssh_words(h, 1000000, /* batch= */ true, words, buf); i < n; i++)
+                        p = judge_word(p, i, words[i], "");
+                p = judge_word(p, i++, "systemd-stdio-bridge", "");
+                if (h->container)
+                        p = judge_word(p, i, "--machine=", h->container);
+                if (*p)
+                        abort();
+        }
+        free(address);
+}
 
 static void judge_host(const char *text) {
         static const char container[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
@@ -38,7 +98,42 @@ static void judge_host(const char *text) {
                 if (n < 3 || n > SSH_WORDS_MAX || !streq(words[0], "ssh") || !streq(words[n - 2], "--") || words[n - 1] != h.host)
                         abort();
         }
+        judge_address(&h);
         ssh_host_done(&h);
+}
+
+/* ---- times and errors ---- */
+
+static void judge_time(const char *text) {
+        static const uint64_t now = UINT64_C(1795347248270924);
+        char again[64];
+        uint64_t t, same;
+
+        if (when_parse(text, now, &t) < 0)
+                return;
+        (void) snprintf(again, sizeof(again), "@%" PRIu64 ".%06" PRIu64, t / USEC_PER_SEC, t % USEC_PER_SEC);
+        if (t / USEC_PER_SEC < UINT64_C(253402300800) && (when_parse(again, 0, &same) < 0 || same != t))
+                abort();
+        if (text[0] == '@' && strlen(text) < sizeof(again) && strtoull(text + 1, NULL, 10) != t / USEC_PER_SEC)
+                abort();
+}
+
+static void explain(char *text) {
+        struct ctl c = { .until = USEC_INFINITY, .mark = USEC_INFINITY, .quiet = true };
+        char *args[] = { (char *) "explain", text, NULL };
+        FILE *out = stdout, *err = stderr;
+        struct output o;
+
+        output_begin(&o);
+        stdout = stderr = o.file;
+        (void) verb_explain(&c, args);
+        stdout = out;
+        stderr = err;
+        output_end(&o);
+        judge_lines(&o);
+        if (o.n == 0)
+                abort();
+        free(o.p);
 }
 
 /* ---- states ---- */
@@ -173,23 +268,28 @@ static void slaves(struct input *in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct input in = { data, size };
-        uint8_t which = take_byte(&in) % 4;
+        uint8_t which = take_byte(&in) % 6;
         char *text;
 
         log_set_target(LOG_TARGET_NULL);
-        if (which == 0 || which == 3) {
+        if (which == 1)
+                file(in.p, in.left);
+        else if (which == 2)
+                slaves(&in);
+        else {
                 text = calloc(1, in.left + 1);
                 if (!text)
                         abort();
                 memcpy(text, in.p ?: (const uint8_t *) "", in.left);
                 if (which == 0)
                         judge_host(text);
-                else
+                else if (which == 3)
                         judge_states(text);
+                else if (which == 4)
+                        judge_time(text);
+                else
+                        explain(text);
                 free(text);
-        } else if (which == 1)
-                file(in.p, in.left);
-        else
-                slaves(&in);
+        }
         return 0;
 }
