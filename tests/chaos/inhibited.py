@@ -153,7 +153,7 @@ class Inhibitors:
     """Of a host: who surely inhibits, who may, and since when nothing came between."""
 
     def __init__(self):
-        self.sure, self.perhaps = set(), set()
+        self.sure, self.perhaps, self.asked = set(), set(), {}
         self.begun = self.lives = 0   # how often one was begun; how often service, bus or polkit began or ended
         self.polkit = False
 
@@ -161,8 +161,10 @@ class Inhibitors:
         if kind == "inhibiting":
             self.perhaps.add(entry["holder"])
             self.begun += 1
+            self.asked[entry["holder"]] = self.lives
         elif kind == "inhibits":
-            self.sure.add(entry["holder"])
+            if self.asked.get(entry["holder"]) == self.lives:  # not of a service that was gone when its answer was read
+                self.sure.add(entry["holder"])
         elif kind in ("lets", "free"):
             self.sure.discard(entry["holder"])
             self.perhaps -= {entry["holder"]} if kind == "free" else set()
