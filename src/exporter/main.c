@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program confd-ha-exporter: sockets from systemd or from the command line, signals, the loop. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
@@ -8,62 +7,9 @@
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "exporter/exporter.h"
-#include "exporter/http.h"
+#include "exporter/options.h"
 
 enum { EXIT_USAGE = 2, DEFAULT_PORT = 9465 };
-
-static const char help[] =
-        "confd-ha-exporter [--listen=ADDRESS[:PORT]]...\n"
-        "\n"
-        "Serves metrics of the ConfD HA service, confd-had, and probes for load balancers over HTTP: /metrics, and\n"
-        "/primary /master /replica /slave /read-only /ready /live. Knows D-Bus only, and changes nothing.\n"
-        "\n"
-        "      --listen=ADDRESS[:PORT]   where to listen without systemd's sockets: 127.0.0.1, [::1]:9465 (at most 16)\n"
-        "  -h, --help                    this text\n"
-        "      --version                 the version\n"
-        "\n"
-        "See confd-ha-exporter(8).\n";
-
-struct options {
-        const char *listen[HTTP_LISTENERS_MAX];
-        size_t n_listen;
-};
-
-/* 1: go on; 0: done; -EINVAL: told what is wrong. */
-static int parse_options(int argc, char *argv[], struct options *ret) {
-        enum { OPTION_LISTEN = 256, OPTION_VERSION };
-        static const struct option options[] = {
-                { "listen", required_argument, NULL, OPTION_LISTEN },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, OPTION_VERSION },
-                {},
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case OPTION_LISTEN:
-                        if (ret->n_listen >= ELEMENTSOF(ret->listen)) {
-                                fprintf(stderr, "confd-ha-exporter: at most %zu --listen=\n", ELEMENTSOF(ret->listen));
-                                return -EINVAL;
-                        }
-                        ret->listen[ret->n_listen++] = optarg;
-                        break;
-                case 'h':
-                        fputs(help, stdout);
-                        return 0;
-                case OPTION_VERSION:
-                        puts("confd-ha-exporter " CONFD_HA_VERSION);
-                        return 0;
-                default:
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                fprintf(stderr, "confd-ha-exporter: takes no argument such as '%s'; see --help\n", argv[optind]);
-                return -EINVAL;
-        }
-        return 1;
-}
 
 static int listen_on(struct exporter *e, const char *text) {
         _cleanup_close_ int fd = -EBADF;
@@ -81,7 +27,7 @@ static int listen_on(struct exporter *e, const char *text) {
 }
 
 /* Sockets that systemd has opened, and those of the command line. Returns how many there are. */
-static int listen_everywhere(struct exporter *e, const struct options *o) {
+static int listen_everywhere(struct exporter *e, const struct exporter_options *o) {
         int r, n = sd_listen_fds(/* unset_environment= */ true);
 
         for (int i = 0; i < n; i++) {
@@ -117,7 +63,7 @@ static int add_signals(sd_event *event) {
         return r < 0 ? r : sd_event_set_watchdog(event, true);
 }
 
-static int run(const struct options *o) {
+static int run(const struct exporter_options *o) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(exporter_freep) struct exporter *e = NULL;
         int r;
@@ -144,10 +90,10 @@ static int run(const struct options *o) {
 }
 
 int main(int argc, char *argv[]) {
-        struct options options = {};
+        struct exporter_options options = {};
         int r;
 
-        r = parse_options(argc, argv, &options);
+        r = exporter_options_parse(argc, argv, &options);
         if (r <= 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         return run(&options);

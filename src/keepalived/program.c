@@ -27,8 +27,7 @@ static void help(void) {
                settings_file_name(NULL), WISH_DIRECTORY);
 }
 
-/* 1 to go on, 0 to end well, -EINVAL. */
-static int parse_options(int argc, char **argv, const char **ret_config, const char **ret_directory) {
+int program_options_parse(int argc, char **argv, const char **ret_config, const char **ret_directory) {
         enum { OPTION_CONFIG = 256, OPTION_DIRECTORY, OPTION_HELP, OPTION_VERSION };
         static const struct option options[] = {
                 { "config", required_argument, NULL, OPTION_CONFIG },
@@ -39,6 +38,7 @@ static int parse_options(int argc, char **argv, const char **ret_config, const c
         };
         int c;
 
+        optind = 0; /* getopt begins anew */
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0)
                 switch (c) {
                 case OPTION_CONFIG:
@@ -56,6 +56,13 @@ static int parse_options(int argc, char **argv, const char **ret_config, const c
                 default:
                         return -EINVAL;
                 }
+        argc -= optind;
+        argv += optind;
+        if (!(argc == 1 && (streq(argv[0], "worker") || streq(argv[0], "check") || streq(argv[0], "alive"))) && argc != 3 &&
+            argc != 4) {
+                fprintf(stderr, "confd-ha-keepalived: worker, check, alive, or what keepalived tells; try --help.\n");
+                return -EINVAL;
+        }
         return 1;
 }
 
@@ -131,16 +138,11 @@ int program_run(int argc, char **argv) {
         const char *config = NULL, *directory = WISH_DIRECTORY;
         int r;
 
-        r = parse_options(argc, argv, &config, &directory);
+        r = program_options_parse(argc, argv, &config, &directory);
         if (r <= 0)
                 return r < 0 ? EX_USAGE : EXIT_SUCCESS;
         argc -= optind;
         argv += optind;
-        if (!(argc == 1 && (streq(argv[0], "worker") || streq(argv[0], "check") || streq(argv[0], "alive"))) && argc != 3 &&
-            argc != 4) {
-                fprintf(stderr, "confd-ha-keepalived: worker, check, alive, or what keepalived tells; try --help.\n");
-                return EX_USAGE;
-        }
         r = settings_load(&settings, config, &error);
         if (r < 0) {
                 log_error("%s", error ?: strerror(-r));
