@@ -20,6 +20,7 @@ from overlays import STEPS
 from record import Record, mark_of
 
 START_SEC = 30   # until a process serves, on a busy machine
+ROOM = 4         # times as large disks are in peace
 SETTLE_SEC = 60  # until all follow one master, once nothing is done to them any more
 SIGNALS = {"stop": signal.SIGSTOP, "cont": signal.SIGCONT, "kill": signal.SIGKILL}
 
@@ -416,6 +417,8 @@ class Runner:
                     self.do_signal("kill", name, kind)
                     await host.end(kind)
             host.free_disk()
+            if self.schedule.disk:  # beside what writers have left there a copy may have no room
+                host.enlarge_disk(ROOM * self.schedule.disk)
             host.set_token(TOKEN)
             for conf, settings in host.settings.items():
                 host.configure(conf, **dict.fromkeys(settings))
