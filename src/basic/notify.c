@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#include "basic/escape.h"
 #include "basic/notify.h"
 #include "basic/time-util.h"
 
@@ -119,9 +120,17 @@ void notify_detach_event(void) {
         manager.watchdog = sd_event_source_disable_unref(manager.watchdog);
 }
 
+/* It is one line: in another the manager would see what is not ours to say. */
 static void set_status(const char *status) {
-        if (status)
-                (void) free_and_strdup(&manager.status, status); /* without memory the one before stands */
+        char *line;
+
+        if (!status)
+                return;
+        line = utf8_is_printable(status, strlen(status)) ? strdup(status) : utf8_escape(status, strlen(status));
+        if (!line)
+                return; /* the one before stands */
+        free(manager.status);
+        manager.status = line;
 }
 
 void notify_ready(const char *status) {

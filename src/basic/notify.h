@@ -15,7 +15,7 @@
 _must_check_ int notify_attach_event(sd_event *event);
 void notify_detach_event(void);
 
-/* Status is the line that `systemctl status` shows; NULL leaves it as it is. */
+/* Status is the line that `systemctl status` shows, escaped (escape.h) if it has more in it than one; NULL leaves it as it is. */
 void notify_ready(const char *status);
 void notify_reloading(void); /* until the next notify_ready() */
 void notify_stopping(const char *status);

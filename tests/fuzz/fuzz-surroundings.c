@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "basic/escape.h"
 #include "basic/log.h"
 #include "basic/notify.h"
 #include "input.h"
@@ -73,14 +74,14 @@ static size_t hear(char *buf, size_t size) {
 }
 
 static void judge(const char *expected) {
-        char buf[1024];
+        char buf[2048];
 
         if (hear(buf, sizeof(buf)) == 0 || !streq(buf, expected))
                 abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        char status[256], expected[300], buf[1024];
+        char status[256], expected[1100], buf[2048], *escaped;
         struct input in = { data, size };
         uint8_t how = take_byte(&in);
         sd_event *event;
@@ -88,8 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         begin_once();
         surround(&in, how);
         (void) take_string(&in, status);
-        for (char *p = status; (p = strchr(p, '\n'));) /* whoever has a status has one line */
-                *p = ' ';
+        escaped = utf8_is_printable(status, strlen(status)) ? strdup(status) : utf8_escape(status, strlen(status));
+        if (!escaped)
+                abort();
         log_set_target(LOG_TARGET_AUTO);
         if (log_get_target() != (how & STREAM ? LOG_TARGET_JOURNAL : LOG_TARGET_CONSOLE))
                 abort();
@@ -98,7 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         (void) !notify_attach_event(event); /* an error of the watchdog's words is one */
         notify_ready(status);
-        (void) snprintf(expected, sizeof(expected), "READY=1\nSTATUS=%s", status);
+        (void) snprintf(expected, sizeof(expected), "READY=1\nSTATUS=%s", escaped);
+        free(escaped);
         if (how & OURS)
                 judge(expected);
         for (int i = 0; i < 4; i++)
