@@ -97,6 +97,7 @@ static const struct peer_callbacks towards_slave = { .authenticated = on_authent
 static void accept_join(struct conn *c, struct input *in) {
         struct accept_message a = { .transaction_id = "m-1" };
         uint8_t b = take_byte(in), buf[MESSAGE_SIZE_MAX];
+        bool first;
 
         a.copy = b & 1;
         a.entries = a.copy ? b >> 1 & 3 : 0;
@@ -104,8 +105,9 @@ static void accept_join(struct conn *c, struct input *in) {
         for (size_t i = 0; i < a.path.n; i++)
                 a.path.names[i] = w.ids[b & 0x20 ? i : 0];
         a.tick_usec = b & 0x40 ? UINT64_MAX : 0;
+        first = c->sent[HOP_ACCEPT] == 0;
         say(c, HOP_ACCEPT, buf, accept_message_encode(&a, buf));
-        if (c->sent[HOP_ACCEPT] == 1)
+        if (first && c->sent[HOP_ACCEPT] == 1) /* it has been sent: there is somebody yet */
                 c->accept = a;
 }
 
