@@ -108,7 +108,8 @@ def test_errors():
     missing, text, found = [], page('org.confd.HA.5') + page('confd-ha-node.8'), set()
     for file, prefix, pattern in (('src/service/bus-errors.h', 'org.confd.HA.Error.', r'ERROR_PREFIX "(\w+)"'),
                                   ('src/service/bus-errors.h', '', r'"(org\.freedesktop\.DBus\.Error\.\w+)"'),
-                                  ('src/node/bus.c', 'org.confd.HANode.Error.', r'ERROR_PREFIX "(\w+)"'),
+                                  ('src/node/bus.c', 'org.confd.HANode.Error.', r'NODE_BUS_ERROR\("(\w+)"\)'),
+                                  ('src/node/bus-writes.c', 'org.confd.HANode.Error.', r'NODE_BUS_ERROR\("(\w+)"\)'),
                                   ('src/ctl/error-table.c', 'org.confd.HA.Error.', r'HA\("(\w+)"\)'),
                                   ('src/ctl/error-table.c', 'org.confd.HANode.Error.', r'NODE\("(\w+)"\)')):
         names = re.findall(pattern, (source / file).read_text())
