@@ -14,9 +14,10 @@ import time
 
 import clients
 import invariants
+import powerloss
 import schedule
 from clients import NODE
-from cluster import KINDS
+from cluster import KINDS, PARTS
 from dbus import Failed
 from runner import NoPeace, Runner
 
@@ -170,6 +171,9 @@ class Endurance(Runner):
         await self.wipe()
         await asyncio.sleep(TRIMMED_SEC)
         self.measure()
+        for host in self.hosts.values():
+            for part in PARTS.values():
+                powerloss.forget(host.dir, part)
         return found
 
     async def endure(self, minutes, say):

@@ -140,6 +140,15 @@ def names_lost(changes, rng):
     return list(reversed(lost))
 
 
+def forget(directory, part="data"):
+    """All that has been written so far is on the disk: of a program that lives for an hour the way back fills the memory."""
+    journal = beside(directory, "journal", part)
+    if journal.exists():
+        os.truncate(journal, 0)
+        for grave in os.scandir(beside(directory, "graves", part)):
+            os.unlink(grave.path)
+
+
 def cut(directory, seed, part="data"):
     """After the program has been killed. Returns in words what was lost."""
     rng = random.Random(f"power {seed}")
