@@ -146,12 +146,27 @@ static void a_role_that_ends_leaves_unfinished_commits_uncertain(void **state) {
         assert_true(node_has(a, "/x", "2"));
 }
 
+/* A slave that has been admitted, and has not said that it is in force: where it has a processor of its own that can be before we look. */
+static void catch_admitted(struct fixture *f, struct node *a) {
+        const struct remote *r;
+
+        for (unsigned tries = 0; tries < 50; tries++) {
+                pid_t pid = fork_slave(f, 2, a, /* rejoin= */ false, /* file_limit= */ 0);
+
+                WAIT(f, (r = TAILQ_FIRST(&a->master->remotes)) && r->state >= REMOTE_ADMITTED);
+                if (r->state == REMOTE_ADMITTED)
+                        return;
+                end_child(f, pid);
+                WAIT(f, TAILQ_EMPTY(&a->master->remotes));
+        }
+        fail_msg("no slave was seen between its admission and its arrival");
+}
+
 /* A slave that has been admitted may say that it has everything, and can be made master; what was not sent yet it lacks. */
 static void a_role_that_ends_while_a_slave_is_admitted_leaves_unsent_commits_uncertain(void **state) {
         struct fixture *f = *state;
         struct node *a = node_new(f, 1);
         _cleanup_free_ char *large = value_of(4 * 1024 * 1024);
-        const struct remote *r;
         struct outcome o;
 
         node_be_master(a);
@@ -160,9 +175,7 @@ static void a_role_that_ends_while_a_slave_is_admitted_leaves_unsent_commits_unc
         WAIT(f, o.done);
         limit_files(RLIM_INFINITY);
         assert_int_equal(o.result, -ENOSPC); /* the next one is not sent before it is stored */
-        (void) fork_slave(f, 2, a, /* rejoin= */ false, /* file_limit= */ 0);
-        WAIT(f, (r = TAILQ_FIRST(&a->master->remotes)) && r->state >= REMOTE_ADMITTED);
-        assert_int_equal(r->state, REMOTE_ADMITTED);
+        catch_admitted(f, a);
         commit(a, "/x", "1", &o);
         node_be_none(a);
         WAIT(f, o.done);
