@@ -4,8 +4,8 @@
 #include <sys/queue.h>
 
 #include "basic/log.h"
-#include "node/bus.h"
 #include "node/bus-writes.h"
+#include "node/replication/replication.h"
 
 struct bus_writes {
         bus_commit_fn commit;
@@ -26,6 +26,8 @@ struct apply {
 
 /* ---- errors ---- */
 
+#define READ_AGAIN "read the data again, from whoever is master then"
+
 int bus_bad_key(sd_bus_error *error) {
         return sd_bus_error_set(error, NODE_BUS_ERROR("BadKey"), "A key is 1 to 511 bytes and starts with '/'");
 }
@@ -33,27 +35,30 @@ int bus_bad_key(sd_bus_error *error) {
 static int set_commit_error(sd_bus_error *error, int r) {
         switch (r) {
         case -EROFS:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("ReadOnly"), "Only a master, or a node that has no role and is not joining, takes writes");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("ReadOnly"),
+                                        "Only a master, or a node that has no role and is not joining, takes writes");
         case -EBUSY:
                 return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), "Too many transactions are under way, try again");
         case COMMIT_MAYBE_ELSEWHERE:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The transaction is not stored here, but slaves that were given it may "
-                            "have it; read the data again, from whoever is master then");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"),
+                                        "The transaction is not stored here, but slaves that were given it may have it; " READ_AGAIN);
         case COMMIT_MAYBE_ONLY_HERE:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The transaction is stored here, but perhaps nowhere else: the role ended "
-                            "before all slaves had it; read the data again, from whoever is master then");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"),
+                                        "The transaction is stored here, but perhaps nowhere else: the role ended before all slaves had it; "
+                                        READ_AGAIN);
         case -ESHUTDOWN:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The node ends before the transaction is stored: its next start "
-                            "shows whether it is; read the data again, from whoever is master then");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"),
+                                        "The node ends before the transaction is stored: its next start shows whether it is; " READ_AGAIN);
         case -ENOTRECOVERABLE:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"), "The store has failed: only its next start shows whether the transaction is "
-                            "stored; read the data again, from whoever is master then");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Uncertain"),
+                                        "The store has failed: only its next start shows whether the transaction is stored; " READ_AGAIN);
         case -ENOSPC:
         case -EDQUOT:
         case -EFBIG:
                 return sd_bus_error_set(error, NODE_BUS_ERROR("NoSpace"), "No space left for the data; nothing was changed");
         case -E2BIG:
-                return sd_bus_error_set(error, NODE_BUS_ERROR("TooLarge"), "A value is at most 8 MiB, a transaction at most 16 MiB and 65536 changes: make several of it");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("TooLarge"),
+                                        "A value is at most 8 MiB, a transaction at most 16 MiB and 65536 changes: make several of it");
         default:
                 return sd_bus_error_set_errnof(error, r, "The transaction could not be stored: %s", strerror(-r));
         }
@@ -266,9 +271,7 @@ int bus_writes_new(bus_commit_fn commit, void *userdata, struct bus_writes **ret
 struct bus_writes *bus_writes_free(struct bus_writes *w) {
         if (!w)
                 return NULL;
-        w->idle_fn = NULL;
-        while (!LIST_EMPTY(&w->applies))
-                apply_detach(LIST_FIRST(&w->applies));
+        bus_writes_give_up(w);
         free(w);
         return NULL;
 }

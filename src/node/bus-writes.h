@@ -7,13 +7,21 @@
 #include "basic/util.h"
 #include "node/store/transaction.h"
 
+#define NODE_BUS_INTERFACE "org.confd.HANode"
+#define NODE_BUS_ERROR(name) NODE_BUS_INTERFACE ".Error." name
+
+enum {
+        BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */
+        BUS_APPLIES_KEPT = 128,  /* of these for callers who have none in flight: who floods keeps nobody else out */
+};
+
 struct bus_writes;
 
 /* As peers_commit(). */
 typedef int (*bus_commit_fn)(struct transaction *t, transaction_stored_fn fn, void *fn_userdata, void *userdata);
 
 _must_check_ int bus_writes_new(bus_commit_fn commit, void *userdata, struct bus_writes **ret);
-/* Nobody answers then what is under way. Returns NULL, takes NULL. */
+/* Gives up what is under way. Returns NULL, takes NULL. */
 struct bus_writes *bus_writes_free(struct bus_writes *w);
 DEFINE_CLEANUP(struct bus_writes *, bus_writes_free)
 

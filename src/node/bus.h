@@ -9,12 +9,8 @@
 #include "node/store/store.h"
 
 #define NODE_BUS_PATH "/org/confd/HANode"
-#define NODE_BUS_INTERFACE "org.confd.HANode"
-#define NODE_BUS_ERROR(name) NODE_BUS_INTERFACE ".Error." name
 
 enum {
-        BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */
-        BUS_APPLIES_KEPT = 128,  /* of these for callers who have none in flight: who floods keeps nobody else out */
         BUS_MESSAGES_A_TURN = 32, /* of several writers, before others have their turn: some 2 ms */
         BUS_RECONNECT_SEC = 1,
         BUS_PATIENCE_SEC = 5,    /* how long the start waits for the name */
