@@ -6,6 +6,7 @@
 #include "basic/time-util.h"
 #include "ctl/ssh.h"
 
+#define CONTAINER_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
 enum { CONTAINER_MAX = 255 }; /* longer than any, and short enough for each who writes it into a word */
 
 static int split(struct ssh_host *h) {
@@ -15,7 +16,7 @@ static int split(struct ssh_host *h) {
                 *slash = '\0';
                 h->container = slash + 1;
                 /* It goes through a shell over there, so it may hold what container names hold and nothing else. */
-                if (!slash[1] || strlen(slash + 1) > CONTAINER_MAX || slash[1 + strspn(slash + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")])
+                if (!slash[1] || strlen(h->container) > CONTAINER_MAX || h->container[strspn(h->container, CONTAINER_CHARACTERS)])
                         return -EINVAL;
         }
         host = strrchr(s, '@');
