@@ -15,7 +15,8 @@
 _must_check_ int notify_attach_event(sd_event *event);
 void notify_detach_event(void);
 
-/* Status is the line that `systemctl status` shows, escaped (escape.h) if it has more in it than one; NULL leaves it as it is. */
+/* Status is the line that `systemctl status` shows; with control characters in it, or what is no UTF-8, it is escaped (escape.h), so that
+ * it stays one line. NULL leaves it as it is. */
 void notify_ready(const char *status);
 void notify_reloading(void); /* until the next notify_ready() */
 void notify_stopping(const char *status);
