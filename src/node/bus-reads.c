@@ -24,6 +24,7 @@ struct bus_reads {
         unsigned n;
         unsigned n_added;           /* since turns were taken last */
         uint64_t turn;              /* of the last one that was answered */
+        bool ended;
         sd_event_source *defer;     /* looks as soon as one has come */
         sd_event_source *post;      /* while some wait: after whatever else the loop does, so also after each write to the bus */
 };
@@ -41,6 +42,11 @@ static bool has_room(sd_bus *bus) {
         return sd_bus_get_n_queued_write(bus, &queued) < 0 || queued == 0;
 }
 
+static void tell_unanswered(sd_bus_message *m, int r) {
+        if (r < 0)
+                log_debug("D-Bus: cannot answer %s: %s", sd_bus_message_get_member(m), strerror(-r));
+}
+
 static void answer(struct bus_reads *q, struct read *read) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
@@ -51,8 +57,7 @@ static void answer(struct bus_reads *q, struct read *read) {
                 r = sd_bus_reply_method_error(read->message, &error);
         else if (r < 0)
                 r = sd_bus_reply_method_errno(read->message, r, NULL);
-        if (r < 0)
-                log_debug("D-Bus: cannot answer %s: %s", sd_bus_message_get_member(read->message), strerror(-r));
+        tell_unanswered(read->message, r);
         read_free(q, read);
 }
 
@@ -119,6 +124,8 @@ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *
         unsigned mine = 0;
         int r;
 
+        if (q->ended)
+                return -ECANCELED;
         TAILQ_FOREACH(read, &q->waiting, reads)
                 if (streq(sd_bus_message_get_sender(read->message) ?: "", sender)) {
                         turn = read->turn + 1;
@@ -179,6 +186,16 @@ int bus_reads_watch(struct bus_reads *q, sd_bus *bus) {
                                       "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                                       "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''",
                                       on_gone, on_match, q);
+}
+
+void bus_reads_end(struct bus_reads *q, const sd_bus_error *error) {
+        struct read *r;
+
+        q->ended = true;
+        while ((r = TAILQ_FIRST(&q->waiting))) {
+                tell_unanswered(r->message, sd_bus_reply_method_error(r->message, error));
+                read_free(q, r);
+        }
 }
 
 void bus_reads_clear(struct bus_reads *q) {

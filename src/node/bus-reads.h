@@ -26,11 +26,15 @@ _must_check_ int bus_reads_new(sd_event *event, struct bus_reads **ret);
 struct bus_reads *bus_reads_free(struct bus_reads *q);
 DEFINE_CLEANUP(struct bus_reads *, bus_reads_free)
 
-/* fn is called for m (with its arguments unread) once it is its turn, from the loop. -EBUSY past a limit, -ENOMEM */
+/* fn is called for m (with its arguments unread) once it is its turn, from the loop. -EBUSY past a limit, -ENOMEM, -ECANCELED
+ * once they have been ended */
 _must_check_ int bus_reads_add(struct bus_reads *q, sd_bus_message *m, bus_read_fn fn, void *userdata);
 
 /* From now on it forgets those who leave this bus, so that their calls hold no places. q has to live as long as the bus. */
 _must_check_ int bus_reads_watch(struct bus_reads *q, sd_bus *bus);
+
+/* For the end of the node: takes no more of them, and answers those that wait with that error. */
+void bus_reads_end(struct bus_reads *q, const sd_bus_error *error);
 
 /* The bus is gone: forgets those that wait. */
 void bus_reads_clear(struct bus_reads *q);

@@ -206,8 +206,7 @@ int bus_writes_add(struct bus_writes *w, sd_bus_message *m, sd_bus_error *error)
         int r;
 
         if (w->ended)
-                return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), "The node is ending; try again when it is back, or at whoever is "
-                            "master then");
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), NODE_BUS_ENDING);
         if (!has_place(w, sd_bus_message_get_sender(m)))
                 return set_commit_error(error, -EBUSY);
         r = transaction_new(&t);

@@ -9,6 +9,7 @@
 
 #define NODE_BUS_INTERFACE "org.confd.HANode"
 #define NODE_BUS_ERROR(name) NODE_BUS_INTERFACE ".Error." name
+#define NODE_BUS_ENDING "The node is ending; try again when it is back, or at whoever is master then"
 
 enum {
         BUS_APPLIES_MAX = 512,   /* in flight; one more is Busy, as is one past the bytes that the store queues */

@@ -45,6 +45,8 @@ static int read_later(struct node_bus *b, sd_bus_message *m, bus_read_fn fn, sd_
 
         if (r == -EBUSY)
                 return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), "Too many answers wait to be taken, read them first");
+        if (r == -ECANCELED)
+                return sd_bus_error_set(error, NODE_BUS_ERROR("Busy"), NODE_BUS_ENDING);
         return r < 0 ? r : 1;
 }
 
@@ -494,6 +496,8 @@ struct node_bus *node_bus_free(struct node_bus *b) {
         store_set_changed_callback(b->store, NULL, NULL);
         if (b->writes)
                 bus_writes_give_up(b->writes);
+        if (b->reads)
+                bus_reads_end(b->reads, &SD_BUS_ERROR_MAKE_CONST(NODE_BUS_ERROR("Busy"), NODE_BUS_ENDING));
         /* What comes in while the last words go out is handled still, with all that takes. */
         bus_flush(b->bus);
         b->bus = sd_bus_close_unref(b->bus);

@@ -5,7 +5,7 @@
 
 #include "node-fixture.h"
 
-enum { WRITERS = 8, EACH = 40, GREEDY_READS = 8, LATE = 400 };
+enum { WRITERS = 8, EACH = 40, GREEDY_READS = 8, LATE = 400, TRIES = 5 };
 
 #define UNCERTAIN_HERE "The transaction is stored here, but perhaps nowhere else*"
 
@@ -128,26 +128,46 @@ static bool is_answered(struct fixture *f) {
         return call->done;
 }
 
-static int nothing(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+struct told {
+        unsigned answered, busy, odd;
+};
+
+static int on_told(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct told *told = userdata;
+
+        told->answered++;
+        if (sd_bus_message_is_method_error(m, ERROR("Busy")))
+                told->busy++;
+        else if (sd_bus_message_is_method_error(m, NULL) && !sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY))
+                told->odd++;
         return 0;
 }
 
-/* While its last answers cannot go out it reads what else others ask and write, and that they leave. */
-static void what_comes_in_while_it_ends_does_no_harm(void **state) {
-        _cleanup_(sd_bus_close_unrefp) sd_bus *greedy = NULL;
+/* Somebody who reads none of his answers. */
+static sd_bus *greedy_reader(struct fixture *f, struct told *told) {
         _cleanup_free_ char *value = filled('v', 4 * MIB);
-        struct fixture *f = *state;
-        struct client *leaves;
+        sd_bus *greedy;
 
         (void) CALL_OK(f, "Apply", "a{ss}as", 2, "/v", value, "/w", "w", 0);
         /* The first answer lies on the bus, as nobody reads it, the next ones in the kernel, and so the others in the node. */
         CHECK(f, sd_bus_new(&greedy) == 0 && sd_bus_set_address(greedy, f->bus_address) >= 0);
         CHECK(f, sd_bus_set_bus_client(greedy, true) >= 0 && sd_bus_start(greedy) >= 0);
         for (unsigned i = 0; i < GREEDY_READS; i++)
-                CHECK(f, sd_bus_call_method_async(greedy, NULL, NAME, PATH, NAME, "Get", nothing, NULL, "s", "/v") >= 0);
+                CHECK(f, sd_bus_call_method_async(greedy, NULL, NAME, PATH, NAME, "Get", on_told, told, "s", "/v") >= 0);
         CHECK(f, sd_bus_flush(greedy) >= 0);
         while (is_answered(f))
                 ;
+        return greedy;
+}
+
+/* While its last answers cannot go out it reads what else others ask and write, and that they leave. */
+static void what_comes_in_while_it_ends_does_no_harm(void **state) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *greedy = NULL;
+        struct fixture *f = *state;
+        struct client *leaves;
+        struct told told = {};
+
+        greedy = greedy_reader(f, &told);
         CHECK(f, kill(f->service.pid, SIGSTOP) == 0);
         leaves = client_new(f, 0);
         for (unsigned i = 0; i < LATE; i++) {
@@ -165,6 +185,34 @@ static void what_comes_in_while_it_ends_does_no_harm(void **state) {
         CHECK(f, service_wait_exit(f) == 0);
 }
 
+static bool somebody_is_told(struct fixture *f) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *greedy = NULL;
+        struct told told = {};
+        uint64_t until;
+
+        greedy = greedy_reader(f, &told);
+        CHECK(f, kill(f->service.pid, SIGTERM) == 0);
+        until = now_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
+        while (told.answered < GREEDY_READS && now_monotonic() < until)
+                CHECK(f, sd_bus_process(greedy, NULL) > 0 || sd_bus_wait(greedy, USEC_PER_SEC) >= 0);
+        CHECK(f, told.answered == GREEDY_READS && told.odd == 0);
+        CHECK(f, service_wait_exit(f) == 0);
+        return told.busy > 0;
+}
+
+/* Its last words have half a second; whom they do not reach on a busy machine hears from the bus. */
+static void who_waits_for_an_answer_when_it_ends_is_told(void **state) {
+        struct fixture *f = *state;
+        bool told = somebody_is_told(f);
+
+        for (unsigned i = 0; !told && i < TRIES; i++) {
+                start_node(f, &f->service, 1, NAME, NULL);
+                service_wait_name(f);
+                told = somebody_is_told(f);
+        }
+        CHECK(f, told);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -172,6 +220,7 @@ int main(void) {
                 T(all_that_write_when_it_ends_are_answered),
                 T(writes_that_come_too_late_are_refused),
                 cmocka_unit_test_setup_teardown(what_comes_in_while_it_ends_does_no_harm, setup_narrow, teardown),
+                cmocka_unit_test_setup_teardown(who_waits_for_an_answer_when_it_ends_is_told, setup_narrow, teardown),
         };
 
         return cmocka_run_group_tests_name("node-end", tests, NULL, NULL);
