@@ -27,7 +27,7 @@ give_way() {
 # shellcheck disable=SC2120
 # Compares the membership with ConfD's slaves: the set, slave-dead, the scores. 75: some slave is on its way in.
 look_at_slaves() { # nodes that count as gone
-    local away=" $* " n in_now='' again=0 dead='' known
+    local away=" $* " n in_now='' again=0 dead='' known started=''
     # One at a time: the watch, a monitor and a notification may come together.
     exec 8>>"$MARKER.look.lock"
     flock -w 3 8 || return $AGAIN
@@ -55,9 +55,10 @@ look_at_slaves() { # nodes that count as gone
         attribute_of "$NODE"
         [ "$value" = no ] || set_attribute "$ATTR_SYNC" no
     }
+    read -r started 2>/dev/null <"$MARKER.started"
     for n in $slaves; do
         attribute_of "$n"
-        if ! is_in "$n" "$members" || is_in "$n" "$away"; then
+        if ! is_in "$n" "$members" || { is_in "$n" "$away" && ! is_in "$n" " $started "; }; then
             dead="$dead $n"
         elif is_in "$n" "$leaving_nodes"; then
             again=$AGAIN

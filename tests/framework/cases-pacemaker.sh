@@ -210,6 +210,35 @@ demote_for_who_is_not_in_sync() {
     check_data keep $NODES
 }
 
+# What a master does about a stop it does behind Pacemaker's back, and who was stopped may follow again meanwhile.
+notify_master() { # TYPE OPERATION NODE [SETTING...]
+    local type=$1 operation=$2 node=$3
+    shift 3
+    machine "$MASTER" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=confd:0 OCF_RESKEY_confd_unit=confd-ha-node.service \
+        OCF_RESKEY_CRM_meta_on_node="$MASTER" OCF_RESKEY_CRM_meta_timeout=20000 OCF_RESKEY_CRM_meta_notify_type="$type" \
+        OCF_RESKEY_CRM_meta_notify_operation="$operation" OCF_RESKEY_CRM_meta_notify_${operation}_uname="$node " "$@" $AGENT notify 2>&1
+}
+declared_dead() { # NODE: by the master, since $began
+    machine "$MASTER" journalctl -b --no-pager -o cat --since "@${began%.*}" -t confd-ha-node | grep "Slave $1 .*declared dead"
+}
+stop_that_is_told_late() {
+    local slave began
+    wait_settled 60 $NODES
+    slave=$(first $(others "$MASTER"))
+    wait_for 30 may_take_over $NODES
+    began=$(now_s)
+    notify_master pre start "$slave"
+    notify_master post stop "$slave" CONFD_HA_BEHIND=yes
+    fails declared_dead "$slave"
+    follows_in_sync "$slave" "$MASTER"
+    is_in_set "$MASTER" "$slave"
+    # One who has not been started since is gone, whatever the connection looks like.
+    notify_master post stop "$slave"
+    notify_master post stop "$slave" CONFD_HA_BEHIND=yes # what was left behind may have ended with its caller
+    wait_for 30 declared_dead "$slave"
+    wait_settled 60 $NODES
+}
+
 # Nor does a master whose role is taken from it for nobody leave in the set whom it has lost.
 stop_with_a_broken_link() {
     local old slave broken
