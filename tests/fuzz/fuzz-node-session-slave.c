@@ -135,14 +135,16 @@ static void pass(struct conn *c, struct input *in, bool in_pieces) {
 }
 
 static void copy(struct conn *c, struct input *in, bool in_pieces) {
+        bool late = c->sent[HOP_END] > 0 || c->sent[HOP_TRANSACTION] > 0; /* it is refused then */
+        struct data d = w.copy;
         uint8_t buf[64];
-        size_t n = record(in, buf, &w.copy), first = in_pieces ? take_byte(in) % n : n;
+        size_t n = record(in, buf, &d), first = in_pieces ? take_byte(in) % n : n;
 
         say(c, HOP_COPY, buf, first);
         if (in_pieces)
                 say(c, HOP_COPY, buf + first, n - first);
-        if (c->sent[HOP_TRANSACTION] == 0)
-                w.passed[0][1] = w.copy;
+        if (!late)
+                w.passed[0][1] = w.copy = d;
 }
 
 static void path(struct conn *c, uint8_t b) {
