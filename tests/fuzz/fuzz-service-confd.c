@@ -34,6 +34,7 @@ struct conn {
         uint64_t since;
         struct role_order requests[REQUESTS_MAX];
         size_t n_requests;
+        bool held[KINDS]; /* a status was given where the answer to such an order was due: the next ok may be its */
 };
 
 struct call {
@@ -296,6 +297,14 @@ static void give_status(struct conn *c, uint8_t how) {
                 w.given[w.n_given++] = (struct given) { states[state], n };
 }
 
+static void give_ok(struct conn *c, enum ha_order type) {
+        w.ok[type]++;
+        for (size_t i = 0; i < KINDS; i++)
+                w.ok[i] += c->held[i];
+        if (ipc_put_ok(&c->out) < 0)
+                abort();
+}
+
 static void answer(uint8_t how) {
         static const int codes[] = { CONFD_ERR_HA_BIND, CONFD_ERR_HA_BADNAME, CONFD_ERR_HA_CONNECT, CONFD_ERR_HA_ABORT,
                                      CONFD_ERR_INTERNAL };
@@ -315,13 +324,11 @@ static void answer(uint8_t how) {
                 abort();
         if (how >= 0xe0)
                 ;
-        else if ((order.type == HA_ORDER_STATUS) != (how >= 0xd0)) /* the right kind, or the other */
+        else if ((order.type == HA_ORDER_STATUS) != (how >= 0xd0)) { /* the right kind, or the other */
                 give_status(c, how);
-        else {
-                w.ok[order.type]++;
-                if (ipc_put_ok(&c->out) < 0)
-                        abort();
-        }
+                c->held[order.type] = order.type != HA_ORDER_STATUS;
+        } else
+                give_ok(c, order.type);
         flush(c);
 }
 
