@@ -32,7 +32,7 @@ MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072:glibc.malloc.tri
 # Of memory the thirds of a life are compared by their medians: small pieces that are in use lie between free ones, which differs by
 # some hundred KiB from one look to the next. A thing that is forgotten once a round, or once a transaction, is more than that within
 # the hour. Descriptors have no reason to differ but connections that are being made just then, of which the least is the truth.
-MEMORY_GROWTH_MAX = 1024  # KiB
+MEMORY_GROWTH_MAX = 256   # KiB
 # A small disk is for a schedule of its own, a host without power spares nobody, and what is copied for minutes takes them from all the others.
 LEFT_OUT = {"mount", "copies", "outages", "keeping", "six"}
 DELETES_MAX = 5000
