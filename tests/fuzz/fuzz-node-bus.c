@@ -31,7 +31,7 @@ struct call {
         uint64_t cookie;
         unsigned from;
         char member[16];
-        bool open, quiet;  /* quiet: nothing was being written when it was made */
+        bool open, quiet;  /* quiet: nothing was being written when it was made, and no limit near */
         bool must_succeed;
         unsigned writes;   /* how many were sent before */
         struct pair pairs[CHANGES_MAX];
@@ -340,7 +340,7 @@ static struct call *new_call(unsigned from, const char *member, sd_bus_message *
         if (w.n_calls == CALLS_MAX)
                 abort();
         /* To nobody by name is to all who hear it, and not answered. */
-        *c = (struct call) { .from = from, .quiet = w.in_flight == 0, .writes = w.writes };
+        *c = (struct call) { .from = from, .quiet = w.in_flight == 0 && w.n_open < BUS_READS_PER_CALLER_MAX, .writes = w.writes };
         for (size_t i = 0; i < w.n_calls; i++)
                 c->quiet = c->quiet && !(w.calls[i].open && streq(w.calls[i].member, "Apply"));
         (void) snprintf(c->member, sizeof(c->member), "%s", member);
