@@ -91,6 +91,7 @@ static void drop_those_given(struct master *m, const struct commit *c) {
 static void on_stored(int result, struct transaction *t, void *userdata) {
         struct commit *c = userdata;
         struct master *m = c->master;
+        struct remote *r;
 
         c->stored = true;
         c->result = result;
@@ -101,12 +102,14 @@ static void on_stored(int result, struct transaction *t, void *userdata) {
                         m->chain = store_chain_new(m->store);
         }
         if (!m->dead) {
-                if (result < 0)
+                if (result < 0) {
+                        TAILQ_FOREACH(r, &m->remotes, remotes)
+                                remote_misses(r, c);
                         drop_those_given(m, c);
-                else if (!c->sent)
+                } else if (!c->sent)
                         broadcast(m, c);
                 /* A slave that is sent what is in the log may go on. */
-                for (struct remote *r = TAILQ_FIRST(&m->remotes), *next; r; r = next) {
+                for (struct remote *next = TAILQ_FIRST(&m->remotes); (r = next);) {
                         next = TAILQ_NEXT(r, remotes);
                         if (remote_lags(r))
                                 remote_pump(r);
@@ -147,7 +150,7 @@ static int commit_submit(struct master *m, struct transaction *t, uint64_t chain
         c->userdata = userdata;
         c->since = now_monotonic();
         master_update_log(m);
-        c->logged = m->log;
+        c->logged = m->log ? m->log_number : 0;
         r = store_commit_chained(m->store, c->chain, t, on_stored, c);
         if (r < 0) {
                 free(c);
@@ -200,6 +203,7 @@ void master_update_log(struct master *m) {
                 on = on || remote_lags(r) || (remote_is_joined(r) && r->state < REMOTE_ENDED);
         if (on != m->log) {
                 m->log = on;
+                m->log_number += on;
                 store_set_log(m->store, on);
         }
 }

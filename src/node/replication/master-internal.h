@@ -47,7 +47,7 @@ struct commit {
         uint64_t since;       /* monotonic */
         transaction_stored_fn fn;
         void *userdata;
-        bool logged;          /* was submitted while the log was on */
+        uint64_t logged;      /* it is in the log of that number; 0: in none */
         bool sent;            /* it is in the queues of the slaves */
         bool given;           /* some slave was sent it, or the beginning of it */
         bool deserted;        /* the role ended before all who had to have it said that they have it */
@@ -67,7 +67,7 @@ struct entry {
         TAILQ_ENTRY(entry) entries;
 };
 struct entry_queue {
-        TAILQ_HEAD(, entry) list;
+        TAILQ_HEAD(entry_list, entry) list;
         size_t n, bytes;
 };
 
@@ -100,7 +100,8 @@ struct remote {
         struct entry_queue unacked;
         struct entry_queue applied; /* it has those that count, but says nothing yet of durable */
         uint64_t log_after, log_until;
-        uint64_t log_bytes;         /* of those in the log that it has not been sent */
+        size_t n_logged;            /* of those in the log that it has not been sent, */
+        uint64_t log_bytes;         /* and how large they are */
         uint64_t given;             /* the number of the last commit that it was sent, or the beginning of it */
         struct entry *current_entry;
         struct transaction *current; /* sent up to current_sent */
@@ -132,6 +133,7 @@ struct master {
         void *userdata;
         bool hold;
         bool log;
+        uint64_t log_number; /* of the log that is on, or was last: what was in the one before is gone */
         struct listeners *listeners;
         struct remote_list remotes;    /* in the order of their connection */
         struct remote_list gone;
@@ -187,6 +189,7 @@ void remote_pump(struct remote *r);
 _must_check_ int copies_new(struct master *m);
 bool remote_lags(const struct remote *r);       /* needs the log */
 bool remote_was_given(const struct remote *r, const struct commit *c);
+void remote_misses(struct remote *r, const struct commit *c); /* it could not be stored, and will not be in the log */
 _must_check_ int remote_acknowledged(struct remote *r, uint64_t n); /* -EBADMSG: it was not sent so many */
 void remote_is_durable(struct remote *r);       /* all that it was sent before END */
 void remote_excuse(struct remote *r);           /* nobody waits for it: it may not be admitted yet */

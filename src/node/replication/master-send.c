@@ -26,14 +26,17 @@ static void entry_push(struct entry_queue *q, struct entry *e) {
         q->bytes += e->size;
 }
 
-static struct entry *entry_pop(struct entry_queue *q) {
-        struct entry *e = TAILQ_FIRST(&q->list);
-
-        if (!e)
-                return NULL;
+static void entry_take(struct entry_queue *q, struct entry *e) {
         TAILQ_REMOVE(&q->list, e, entries);
         q->n--;
         q->bytes -= e->size;
+}
+
+static struct entry *entry_pop(struct entry_queue *q) {
+        struct entry *e = TAILQ_FIRST(&q->list);
+
+        if (e)
+                entry_take(q, e);
         return e;
 }
 
@@ -117,15 +120,24 @@ static bool is_awaited(struct remote *r) {
         return r->awaited;
 }
 
+static bool is_logged(const struct master *m, const struct commit *c) {
+        return m->log && c->logged == m->log_number;
+}
+
+static void owe_from_log(struct remote *r, const struct commit *c) {
+        r->log_until = c->sequence;
+        r->n_logged++;
+        r->log_bytes += transaction_size(c->transaction);
+}
+
 static void queue(struct remote *r, struct commit *c, bool counts) {
         size_t size = transaction_size(c->transaction);
         struct entry *e;
 
-        if (!counts && c->logged && (remote_lags(r) || r->unsent.bytes + size > BACKLOG_BYTES_MAX)) {
+        if (!counts && is_logged(r->master, c) && (remote_lags(r) || r->unsent.bytes + size > BACKLOG_BYTES_MAX)) {
                 if (!remote_lags(r))
                         r->log_after = c->sequence - 1;
-                r->log_until = c->sequence;
-                r->log_bytes += size;
+                owe_from_log(r, c);
                 return;
         }
         e = entry_new(c, size, counts);
@@ -174,6 +186,19 @@ void remote_queue(struct remote *r, struct commit *c) {
                 peer_gather(r->peer, /* on= */ false);
 }
 
+/* What comes now is sent from the log again. What was awaited is in the log, too, and before that: it comes from there as well. */
+static void leave_to_log(struct remote *r) {
+        for (struct entry *e = TAILQ_FIRST(&r->unsent.list), *next; e && remote_lags(r); e = next) {
+                next = TAILQ_NEXT(e, entries);
+                if (e->commit->sequence <= r->log_until)
+                        continue;
+                entry_take(&r->unsent, e);
+                if (!e->commit->stored || e->commit->result >= 0)
+                        owe_from_log(r, e->commit);
+                entry_free(e);
+        }
+}
+
 void remote_excuse(struct remote *r) {
         struct entry_queue *queues[] = { &r->applied, &r->unacked, &r->unsent };
         struct entry *e;
@@ -186,6 +211,7 @@ void remote_excuse(struct remote *r) {
                                 e->counts = false;
                                 commit_released(e->commit);
                         }
+        leave_to_log(r);
 }
 
 /* ---- sending ---- */
@@ -269,6 +295,17 @@ static bool log_grows(const struct remote *r) {
         return false;
 }
 
+static bool is_owed_from_log(const struct remote *r, const struct commit *c) {
+        return is_logged(r->master, c) && c->sequence > r->log_after && c->sequence <= r->log_until;
+}
+
+void remote_misses(struct remote *r, const struct commit *c) {
+        if (is_owed_from_log(r, c)) {
+                r->n_logged--;
+                r->log_bytes -= MIN(r->log_bytes, (uint64_t) transaction_size(c->transaction));
+        }
+}
+
 /* As next_transaction(), from the log. */
 static bool next_logged(struct remote *r) {
         struct master *m = r->master;
@@ -285,6 +322,7 @@ static bool next_logged(struct remote *r) {
         }
         if (k > 0 && sequence <= r->log_until) {
                 r->log_after = sequence;
+                r->n_logged--;
                 r->log_bytes -= MIN(r->log_bytes, (uint64_t) transaction_size(t));
                 e = entry_new(NULL, transaction_size(t), /* counts= */ false);
                 if (e)
@@ -301,6 +339,11 @@ static bool next_logged(struct remote *r) {
                 r->log_after = r->log_until;
         }
         if (!remote_lags(r)) {
+                if (r->n_logged > 0) { /* it would go on without them, and under the id of those behind them */
+                        log_error("The log of transactions lacks some that a slave has to be sent");
+                        remote_drop(r, "what it has to be sent is not there any more, and it has to copy anew");
+                        return false;
+                }
                 r->log_bytes = 0;
                 master_update_log(m);
         }

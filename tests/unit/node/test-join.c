@@ -11,6 +11,10 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "fixture.h"
+#include "node/replication/master-internal.h"
+#include "node/store/internal.h"
+
+enum { COPY = 9 * 1000 * 1000, BIG = 5 * 1000 * 1000 };
 
 static int setup(void **state) {
         *state = fixture_new();
@@ -184,12 +188,93 @@ static void what_is_committed_in_a_hold_is_at_the_slave_that_it_held_back(void *
         assert_true(nodes_equal(a, b) && nodes_equal(a, c));
 }
 
+static void on_stored(int result, struct transaction *t, void *userdata) {
+        assert_int_equal(result, 0);
+        ++*(unsigned *) userdata;
+}
+
+/* One that is kept for a slave on the disk, but the log has ended since, with the slave that it was on for, and another slave joins before
+ * the disk has it. */
+static void what_an_earlier_log_had_is_at_a_slave_that_joins_now(void **state) {
+        _cleanup_transaction_ struct transaction *t = NULL;
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2), *c = node_new(f, 3), link;
+        char *value = value_of(BIG);
+        unsigned stored = 0;
+
+        node_be_master(a);
+        node_fill(a, 1000, COPY / 1000);
+        link = fork_slow_link(f, 4, a, COPY / 3);
+        master_set_hold(a->master, true);
+        node_start_slave(b, a);
+        WAIT(f, a->store->log);
+        /* The loop does not hear of it yet. */
+        assert_true(sd_event_source_set_enabled(a->store->event_source, SD_EVENT_OFF) >= 0);
+        assert_int_equal(transaction_new(&t), 0);
+        assert_int_equal(transaction_set(t, "/big/1", value), 0);
+        assert_int_equal(transaction_set(t, "/big/2", value), 0);
+        assert_int_equal(master_commit(a->master, t, on_stored, &stored), 0);
+        node_be_none(b);
+        WAIT(f, !a->store->log);
+        master_set_hold(a->master, false);
+        node_start_slave(c, &link);
+        WAIT(f, a->store->log);
+        assert_true(sd_event_source_set_enabled(a->store->event_source, SD_EVENT_ON) >= 0);
+        WAIT(f, stored == 1);
+        /* In three seconds it has its copy; until then this is out of memory, too. */
+        apply_now(a->store);
+        WAIT(f, c->joined || c->failed);
+        assert_int_equal(c->joined, 1);
+        assert_true(node_has(c, "/big/2", value));
+        assert_true(nodes_equal(a, c));
+        free(value);
+}
+
+static bool is_awaited(struct node *n) {
+        const struct remote *r = TAILQ_FIRST(&n->master->remotes);
+
+        return r && r->awaited && remote_lags(r) && !TAILQ_EMPTY(&r->unsent.list) && TAILQ_LAST(&r->unsent.list, entry_list)->counts;
+}
+
+/* It lags so that writers wait for it, and is then held back, so that they do no longer: each transaction comes once, and in order. */
+static void one_that_writers_wait_for_may_be_held_back(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2), link;
+        struct writers w = { .node = a, .value = value_of(200 * 1000) };
+        unsigned held;
+
+        node_be_master(a);
+        node_fill(a, 1000, 1000);
+        link = fork_slow_link(f, 3, a, 5 * 1000 * 1000);
+        node_start_slave(b, &link);
+        while (!b->joined && !b->failed && !is_awaited(a)) {
+                keep_writing(&w, 3);
+                fixture_run(f);
+        }
+        assert_int_equal(b->joined + b->failed, 0);
+        master_set_hold(a->master, true);
+        held = w.sent;
+        while (w.acknowledged < held + 3) {
+                keep_writing(&w, 3);
+                fixture_run(f);
+        }
+        WAIT(f, w.in_flight == 0);
+        master_set_hold(a->master, false);
+        WAIT(f, b->joined || b->failed);
+        assert_int_equal(b->joined, 1);
+        assert_int_equal(last_at(b), w.sent);
+        assert_true(nodes_equal(a, b));
+        free(w.value);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_acknowledged_is_at_a_slave_that_arrives, setup, teardown),
                 cmocka_unit_test_setup_teardown(writers_wait_for_a_slave_that_cannot_catch_up_with_them, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_swap_that_fails_leaves_the_old_data_under_its_id, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_committed_in_a_hold_is_at_the_slave_that_it_held_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_an_earlier_log_had_is_at_a_slave_that_joins_now, setup, teardown),
+                cmocka_unit_test_setup_teardown(one_that_writers_wait_for_may_be_held_back, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);
