@@ -34,7 +34,7 @@ struct conn {
         uint64_t since;
         struct role_order requests[REQUESTS_MAX];
         size_t n_requests;
-        bool held[KINDS]; /* a status was given where the answer to such an order was due: the next ok may be its */
+        unsigned held[KINDS]; /* so often a status was given where the answer to such an order was due: the next ok may be its */
 };
 
 struct call {
@@ -299,8 +299,10 @@ static void give_status(struct conn *c, uint8_t how) {
 
 static void give_ok(struct conn *c, enum ha_order type) {
         w.ok[type]++;
-        for (size_t i = 0; i < KINDS; i++)
+        for (size_t i = 0; i < KINDS; i++) {
                 w.ok[i] += c->held[i];
+                c->held[i] = 0;
+        }
         if (ipc_put_ok(&c->out) < 0)
                 abort();
 }
@@ -326,7 +328,7 @@ static void answer(uint8_t how) {
                 ;
         else if ((order.type == HA_ORDER_STATUS) != (how >= 0xd0)) { /* the right kind, or the other */
                 give_status(c, how);
-                c->held[order.type] = order.type != HA_ORDER_STATUS;
+                c->held[order.type] += order.type != HA_ORDER_STATUS;
         } else
                 give_ok(c, order.type);
         flush(c);
