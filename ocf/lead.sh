@@ -55,7 +55,7 @@ look_at_slaves() { # nodes that count as gone
         attribute_of "$NODE"
         [ "$value" = no ] || set_attribute "$ATTR_SYNC" no
     }
-    read -r started 2>/dev/null <"$MARKER.started"
+    read_started
     for n in $slaves; do
         attribute_of "$n"
         if ! is_in "$n" "$members" || { is_in "$n" "$away" && ! is_in "$n" " $started "; }; then
@@ -74,7 +74,9 @@ look_at_slaves() { # nodes that count as gone
         return $AGAIN
     }
     [ "$written" = "$set" ] || note "written=$set" || return 0
+    read_started
     for n in $dead; do
+        is_in "$n" "$members" && is_in "$n" " $started " && continue
         if order slave-dead "$n"; then
             say notice "$ACTION: $n is gone: slave-dead"
         else
@@ -97,6 +99,16 @@ find_leaving() {
     leaving_nodes=' '
     now
     [ -z "$leaving" ] || [ $((cs - ${leaving%% *})) -ge $LEAVING_CS ] || leaving_nodes=" ${leaving#* } "
+}
+
+# The stop of these is over: of those that have not been started since, and may be about to be stopped once more.
+have_left() {
+    local n still='' started=''
+    read_started
+    for n in ${leaving#* }; do
+        is_in "$n" " $OCF_RESKEY_CRM_meta_notify_stop_uname " && ! is_in "$n" " $started " || still="$still $n"
+    done
+    note "leaving=${still:+${leaving%% *}$still}"
 }
 
 # Slaves are about to be stopped in order. ConfD goes on without them from then on, so what is acknowledged is not theirs: the set tells
@@ -319,7 +331,7 @@ look_at_hung_service() {
 # Not an action of Pacemaker's: confd-ha-pacemaker-watch calls it when ConfD's state or the membership has changed.
 look() {
     local rc
-    marker_read || exit 0
+    marker_read && [ -n "$role" ] || exit 0
     ask $((OCF_RESKEY_timeout > 2 ? OCF_RESKEY_timeout - 1 : 1)) # it comes after a second without an answer
     rc=$?
     if [ $rc = 5 ]; then

@@ -228,6 +228,8 @@ stop_that_is_told_late() {
     wait_for 30 may_take_over $NODES
     began=$(now_s)
     notify_master pre start "$slave"
+    # The watch looks at everything that is called so.
+    equal confd-ha-confd "$(machine "$MASTER" sh -c 'cd /run/resource-agents && ls -d confd-ha-* | grep -v "lock$"')"
     notify_master post stop "$slave" CONFD_HA_BEHIND=yes
     fails declared_dead "$slave"
     follows_in_sync "$slave" "$MASTER"
