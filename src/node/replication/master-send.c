@@ -295,15 +295,11 @@ static bool log_grows(const struct remote *r) {
         return false;
 }
 
-static bool is_owed_from_log(const struct remote *r, const struct commit *c) {
-        return is_logged(r->master, c) && c->sequence > r->log_after && c->sequence <= r->log_until;
-}
-
 void remote_misses(struct remote *r, const struct commit *c) {
-        if (is_owed_from_log(r, c)) {
-                r->n_logged--;
-                r->log_bytes -= MIN(r->log_bytes, (uint64_t) transaction_size(c->transaction));
-        }
+        if (!is_logged(r->master, c) || c->sequence <= r->log_after || c->sequence > r->log_until)
+                return;
+        r->n_logged--;
+        r->log_bytes -= MIN(r->log_bytes, (uint64_t) transaction_size(c->transaction));
 }
 
 /* As next_transaction(), from the log. */

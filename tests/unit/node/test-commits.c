@@ -13,6 +13,7 @@
 #include "basic/time-util.h"
 #include "fixture.h"
 #include "node/replication/master-internal.h"
+#include "node/store/internal.h"
 
 static int setup(void **state) {
         *state = fixture_new();
@@ -364,6 +365,58 @@ static void what_a_promoted_relay_commits_falls_with_what_it_passed_on(void **st
         assert_true(nodes_equal(a, b));
 }
 
+/* A slave that copies for ten seconds, and is owed a commit that is too large to be kept in memory for it: from the log. */
+static struct remote *copies_slowly(struct fixture *f, struct node *a, struct node *b, rlim_t files, struct outcome *o) {
+        _cleanup_free_ char *large = value_of(8 * 1024 * 1024);
+        struct node link;
+
+        node_be_master(a);
+        node_fill(a, 1000, 9 * 1000);
+        link = fork_slow_link(f, 3, a, 900 * 1000);
+        node_start_slave(b, &link);
+        WAIT(f, a->store->log);
+        limit_files(files);
+        commit(a, "/large", large, o);
+        assert_true(remote_lags(TAILQ_FIRST(&a->master->remotes)));
+        return TAILQ_FIRST(&a->master->remotes);
+}
+
+/* It gets a copy, and never another's id for less data. */
+static void a_slave_is_given_up_for_which_the_log_lacks_something(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        const struct remote *r;
+        struct outcome o;
+
+        r = copies_slowly(f, a, b, RLIM_INFINITY, &o);
+        store_set_log(a->store, false);
+        store_set_log(a->store, true);
+        WAIT(f, o.done);
+        apply_now(a->store);
+        WAIT(f, !a->store->apply_busy && TAILQ_EMPTY(&a->store->pending) && TAILQ_EMPTY(&a->store->applying));
+        if (r->state != REMOTE_COPYING)
+                return; /* on a machine that takes so long it came out of memory */
+        WAIT(f, b->joined || b->failed);
+        assert_int_equal(b->failed, 1);
+        node_be_slave(b, a);
+        assert_int_equal(b->joined, 1);
+        assert_true(nodes_equal(a, b));
+}
+
+static void a_commit_that_fails_is_owed_to_nobody(void **state) {
+        struct fixture *f = *state;
+        struct node *a = node_new(f, 1), *b = node_new(f, 2);
+        struct outcome o;
+
+        (void) copies_slowly(f, a, b, 1024 * 1024, &o); /* the copy is written to its file by 4 MiB, and so later */
+        WAIT(f, o.done);
+        limit_files(RLIM_INFINITY);
+        assert_int_equal(o.result, -ENOSPC);
+        WAIT(f, b->joined || b->failed);
+        assert_int_equal(b->joined, 1);
+        assert_true(nodes_equal(a, b));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_master_tells_who_holds_its_commits, setup, teardown),
@@ -377,6 +430,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_copy_gives_way_to_commits, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_copy_ends_with_its_last_frame, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_a_promoted_relay_commits_falls_with_what_it_passed_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_slave_is_given_up_for_which_the_log_lacks_something, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_commit_that_fails_is_owed_to_nobody, setup, teardown),
         };
 
         log_set_target(getenv("TEST_LOG") ? LOG_TARGET_CONSOLE : LOG_TARGET_NULL);
